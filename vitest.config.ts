@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // One Postgres and one NATS server for the whole run; see the file.
+    globalSetup: ['test/global-setup.ts'],
+    // .ci/run counts from the report.
+    reporters: ['default', ['json', { outputFile: '.cache/test-report.json' }]],
+    // Tests wait for processes and sockets more than they compute, so two cores carry more workers than two.
+    maxWorkers: 4,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+})
