@@ -1,0 +1,53 @@
+/** What both streams' event catalogues have in common. */
+import { z } from 'zod'
+
+/** A catalogue: one entry per event type, with the version of its data's shape. Released shapes are never edited. */
+export type EventCatalogue = Readonly<Record<string, { readonly version: number; readonly data: z.ZodType }>>
+
+/** The union of `{type, data}` of a catalogue. */
+export type EventOf<Catalogue extends EventCatalogue> = {
+  [Type in keyof Catalogue & string]: { readonly type: Type; readonly data: z.infer<Catalogue[Type]['data']> }
+}[keyof Catalogue & string]
+
+/** Why a step failed, as recorded. Free of secrets: payloads, passwords and media tokens are cut out before. */
+export const failureData = z.strictObject({
+  /** What kind of failure, in the words of who failed: a BmcFailure kind, `budget`, `report`, `internal`, ... */
+  kind: z.string().max(64),
+  message: z.string().max(4000),
+  operation: z.string().max(64).optional(),
+  target: z.string().max(512).optional(),
+  status: z.int().optional(),
+  message_id: z.string().max(256).optional(),
+  unit: z.string().max(256).optional(),
+  attempts: z.int().optional(),
+  elapsed_ms: z.number().optional(),
+})
+export type FailureData = z.infer<typeof failureData>
+
+/** Events without data carry an empty object, so that a field can be added in a later version. */
+export const noData = z.strictObject({})
+
+/** How an operation went: requests sent again are counted, from 1; milliseconds. */
+export const operationFacts = { attempts: z.int(), elapsed_ms: z.number() }
+
+/** One look at a host's power (redfish/bmc.ts PowerObservation). */
+export const powerData = z.strictObject({
+  power_state: z.string().max(64),
+  last_reset_time: z.string().max(64).nullable(),
+  boot_progress: z.string().max(128).nullable(),
+})
+export type PowerData = z.infer<typeof powerData>
+
+export const bootOverrideData = z.strictObject({
+  enabled: z.string().max(64).nullable(),
+  target: z.string().max(64).nullable(),
+  mode: z.string().max(64).nullable(),
+})
+
+/** Something an operator should know, with what to do about it (redfish/bmc.ts Finding). */
+export const findingData = z.strictObject({
+  code: z.string(),
+  severity: z.string(),
+  message: z.string(),
+  advice: z.string(),
+})

@@ -1,0 +1,183 @@
+/**
+ * The fold: state = evolve(state, event) over a stream, and with each step what the machine asks for.
+ *
+ * A machine never acts. XState's pure transition returns its `invoke`s and `after`s as actions; here they become plain
+ * data (effects and deadlines) that the event store keeps in the same transaction as the event. This is also the only
+ * place where XState's event names meet ours, so that the log outlives the framework:
+ *
+ *   `<invoke id>.succeeded` ⇄ `xstate.done.actor.<invoke id>`     `<delay name>.elapsed` ⇄ `xstate.after.<delay>.<state>`
+ *   `<invoke id>.failed`    ⇄ `xstate.error.actor.<invoke id>`
+ */
+import { type AnyMachineSnapshot, type AnyStateMachine, type AnyStateNode, createActor, type StateValue } from 'xstate'
+
+/** An event as machines see it: its stored type and data. */
+export type DomainEvent = { readonly type: string; readonly data: unknown }
+
+/** A side effect that a state asked for. `key` is the step key (the invoke's id), `src` names the service. */
+export type EffectRequest = { readonly key: string; readonly src: string; readonly input: unknown }
+
+/** A deadline that a state armed. When it passes, `<name>.elapsed` is due. */
+export type DeadlineRequest = { readonly name: string; readonly delayMs: number }
+
+/** What is left of a machine's snapshot when effects and deadlines live elsewhere; plain JSON. */
+export type ActorState = { readonly value: StateValue; readonly context: Record<string, unknown> }
+
+export type Evolved<Snapshot> = {
+  readonly snapshot: Snapshot
+  readonly asked: readonly EffectRequest[]
+  /** Keys of effects whose state was left. A key that is also in `asked` is replaced by the new request. */
+  readonly withdrawn: readonly string[]
+  readonly armed: readonly DeadlineRequest[]
+  readonly disarmed: readonly string[]
+}
+
+export type Evolve<Snapshot> = {
+  /** The first event of a stream creates the actor; its data is the machine's input. */
+  readonly start: (event: DomainEvent) => Evolved<Snapshot>
+  readonly next: (snapshot: Snapshot, event: DomainEvent) => Evolved<Snapshot>
+  /** Whether the machine, in this state, does anything with the event; XState drops what it does not handle. */
+  readonly accepts: (snapshot: Snapshot, event: DomainEvent) => boolean
+  readonly dehydrate: (snapshot: Snapshot) => ActorState
+  readonly rehydrate: (state: ActorState) => Snapshot
+  /** Keys of the effects and names of the deadlines that this state waits for. */
+  readonly pending: (snapshot: Snapshot) => {
+    readonly effects: ReadonlySet<string>
+    readonly deadlines: ReadonlySet<string>
+  }
+}
+
+/**
+ * Builds the fold of one machine.
+ *
+ * The scope that XState's `machine.transition` wants is made once and reused: its exported `transition()` builds an
+ * actor for every call, which costs half of the time (`npm run bench:transition` prints both).
+ *
+ * @throws Error when a delay is unnamed or its name is used in two states: its event would be ambiguous.
+ */
+export function createEvolve<Snapshot extends AnyMachineSnapshot>(machine: AnyStateMachine): Evolve<Snapshot> {
+  const self = createActor(machine)
+  const scope = {
+    self,
+    id: '',
+    sessionId: '',
+    system: self.system,
+    defer: () => {},
+    logger: () => {},
+    stopChild: () => {},
+    emit: () => {},
+  }
+  const { invokes, deadlines } = namesOf(machine)
+  const deadlineOfEvent = new Map([...deadlines].map(([name, event]) => [event, name]))
+
+  const translate = (event: DomainEvent): { type: string } => {
+    const [subject, tense] = splitTense(event.type)
+    if (tense === 'succeeded' && invokes.has(subject))
+      return { type: `xstate.done.actor.${subject}`, ...{ output: event.data } }
+    if (tense === 'failed' && invokes.has(subject))
+      return { type: `xstate.error.actor.${subject}`, ...{ error: event.data } }
+    const elapsed = tense === 'elapsed' ? deadlines.get(subject) : undefined
+    return elapsed === undefined ? { ...event } : { type: elapsed }
+  }
+
+  const run = (
+    before: AnyMachineSnapshot | undefined,
+    step: (actionScope: ActionScope) => AnyMachineSnapshot,
+  ): Evolved<Snapshot> => {
+    const asks = new Map<string, EffectRequest>()
+    const arms = new Map<string, DeadlineRequest>()
+    const actionScope: ActionScope = {
+      ...scope,
+      actionExecutor: (action) => {
+        const params = action.params as Record<string, unknown> | undefined
+        if (action.type === 'xstate.spawnChild' && params) {
+          const key = String(params['id'])
+          asks.set(key, { key, src: String(params['src']), input: params['input'] ?? null })
+        } else if (action.type === 'xstate.raise' && params && typeof params['delay'] === 'number') {
+          const name = deadlineOfEvent.get((params['event'] as { type: string }).type)
+          if (name !== undefined) arms.set(name, { name, delayMs: params['delay'] })
+        }
+      },
+    }
+    const snapshot = step(actionScope)
+    if (snapshot.status === 'error') throw snapshot.error
+    const was = pendingIn(before, deadlineOfEvent)
+    const is = pendingIn(snapshot, deadlineOfEvent)
+    return {
+      snapshot: snapshot as Snapshot,
+      // One event can pass through several states. What a state that was left again asked for is not waited for.
+      asked: [...asks.values()].filter(({ key }) => is.effects.has(key)),
+      withdrawn: [...was.effects].filter((key) => !is.effects.has(key) || asks.has(key)),
+      armed: [...arms.values()].filter(({ name }) => is.deadlines.has(name)),
+      disarmed: [...was.deadlines].filter((name) => !is.deadlines.has(name) || arms.has(name)),
+    }
+  }
+
+  return {
+    start: (event) =>
+      run(undefined, (actionScope) => machine.getInitialSnapshot(actionScope as never, event.data as never)),
+    next: (snapshot, event) =>
+      run(snapshot, (actionScope) => machine.transition(snapshot, translate(event), actionScope as never)),
+    accepts: (snapshot, event) => snapshot.can(translate(event)),
+    dehydrate: (snapshot) => ({ value: snapshot.value, context: snapshot.context as Record<string, unknown> }),
+    rehydrate: ({ value, context }) =>
+      machine.resolveState({ value: inOrder(machine.root, value), context }) as unknown as Snapshot,
+    pending: (snapshot) => pendingIn(snapshot, deadlineOfEvent),
+  }
+}
+
+type ActionScope = {
+  readonly actionExecutor: (action: { readonly type: string; readonly params?: unknown }) => void
+  readonly [key: string]: unknown
+}
+
+/** `redfish.mount.task.failed` → [`redfish.mount.task`, `failed`]. */
+function splitTense(type: string): [subject: string, tense: string] {
+  const dot = type.lastIndexOf('.')
+  return [type.slice(0, dot), type.slice(dot + 1)]
+}
+
+/**
+ * The value with its regions in the machine's order. jsonb keeps keys in an order of its own, and the path of a state,
+ * which is recorded with every event, must be the same however often the state was stored.
+ */
+function inOrder(node: AnyStateNode, value: StateValue): StateValue {
+  if (typeof value === 'string') return value
+  return Object.fromEntries(
+    Object.entries(node.states).flatMap(([key, child]) => {
+      const inner = value[key]
+      return inner === undefined ? [] : [[key, inOrder(child as AnyStateNode, inner)]]
+    }),
+  )
+}
+
+function pendingIn(snapshot: AnyMachineSnapshot | undefined, deadlineOfEvent: ReadonlyMap<string, string>) {
+  const effects = new Set<string>()
+  const deadlines = new Set<string>()
+  for (const node of (snapshot?._nodes ?? []) as AnyStateNode[]) {
+    for (const invoke of node.invoke) effects.add(invoke.id)
+    for (const delayed of node.after) {
+      const name = deadlineOfEvent.get(delayed.eventType)
+      if (name !== undefined) deadlines.add(name)
+    }
+  }
+  return { effects, deadlines }
+}
+
+function namesOf(machine: AnyStateMachine): { invokes: ReadonlySet<string>; deadlines: ReadonlyMap<string, string> } {
+  const invokes = new Set<string>()
+  const deadlines = new Map<string, string>()
+  const visit = (node: AnyStateNode) => {
+    for (const invoke of node.invoke) invokes.add(invoke.id)
+    for (const { delay, eventType } of node.after) {
+      if (typeof delay !== 'string')
+        throw new Error(`${node.id}: a delay needs a name, because its event goes into the log`)
+      const known = deadlines.get(delay)
+      if (known !== undefined && known !== eventType)
+        throw new Error(`${node.id}: delay "${delay}" is used in two states`)
+      deadlines.set(delay, eventType)
+    }
+    for (const child of Object.values(node.states)) visit(child as AnyStateNode)
+  }
+  visit(machine.root)
+  return { invokes, deadlines }
+}

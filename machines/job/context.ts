@@ -1,0 +1,75 @@
+/** What a job remembers, and the contract between its machine and what performs its effects. */
+import type { FailureData } from '../event.ts'
+import type { Budgets, JobEventData } from './events.ts'
+import type { StepKey } from './steps.ts'
+
+export type Outcome = 'succeeded' | 'failed' | 'cancelled'
+export type Cleanup = 'pending' | 'clean' | 'dirty'
+
+export type JobContext = {
+  readonly jobId: string
+  readonly serverSerial: string
+  readonly taskTarget: string
+  readonly recipeRef: string
+  readonly maintenanceIsoUrl: string | null
+  readonly createdAt: string
+  readonly budgets: Budgets
+  /** What is being done; where a failure or a passed deadline is blamed. */
+  readonly step: StepKey
+  readonly taskIso: { readonly sha256: string; readonly bytes: number } | null
+  readonly layout: { readonly kind: string; readonly maintenance: string; readonly task: string } | null
+  /** From the first mount on, slots may hold our media and the override may be set, whatever an answer said. */
+  readonly bmcTouched: boolean
+  /** From the first announced reset on, the host may be running from our media. */
+  readonly hostRestarted: boolean
+  /** Whether cleanup has switched the host off and not on again yet. */
+  readonly hostOff: boolean
+  /** Resets announced in this job. */
+  readonly resets: number
+  readonly mediaReads: Readonly<Partial<Record<'maintenance' | 'task', JobEventData<'media.read.observed'>>>>
+  readonly progress: JobEventData<'progress.reported'> | null
+  readonly outcome: Outcome | null
+  readonly failedStep: string | null
+  readonly failure: FailureData | null
+  readonly cleanup: Cleanup
+  readonly cleanupFaults: readonly { readonly step: StepKey; readonly failure: FailureData }[]
+  /** Delivery ids of reports already taken, the latest last; bounded. */
+  readonly deliveryIds: readonly string[]
+}
+
+export type BySerial = { readonly jobId: string; readonly serial: string }
+export type Slots = { readonly maintenance: string; readonly task: string }
+
+/** What the machine's effects are given and answer; `actors/services/` implements them. */
+export type JobServices = {
+  admitJob: { input: BySerial; output: JobEventData<'job.admission.succeeded'> }
+  buildIso: {
+    input: BySerial & { readonly recipeRef: string; readonly createdAt: string }
+    output: JobEventData<'iso.build.succeeded'>
+  }
+  discover: { input: BySerial; output: JobEventData<'redfish.discover.succeeded'> }
+  mountMaintenance: {
+    input: BySerial & { readonly slot: string; readonly url: string | null }
+    output: JobEventData<'redfish.mount.maintenance.succeeded'>
+  }
+  mountTask: {
+    input: BySerial & { readonly slot: string; readonly sha256: string }
+    output: JobEventData<'redfish.mount.task.succeeded'>
+  }
+  setBootOverride: { input: BySerial; output: JobEventData<'redfish.boot-override.succeeded'> }
+  resetHost: { input: BySerial; output: JobEventData<'redfish.reset.succeeded'> }
+  pollHost: { input: BySerial; output: JobEventData<'redfish.poll.succeeded'> }
+  powerOffHost: { input: BySerial; output: JobEventData<'cleanup.power-off.succeeded'> }
+  unmountMedia: { input: BySerial & Slots; output: JobEventData<'cleanup.unmount.succeeded'> }
+  clearBootOverride: { input: BySerial; output: JobEventData<'cleanup.boot-override.succeeded'> }
+  powerOnHost: { input: BySerial; output: JobEventData<'cleanup.reset.succeeded'> }
+  releaseServer: {
+    input: BySerial & {
+      readonly outcome: Outcome
+      readonly cleanup: Cleanup
+      readonly slots: Slots | null
+      readonly powerOn: boolean
+    }
+    output: JobEventData<'server.release.succeeded'>
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * The recipe schema as an object, as text, and by name. The text is what every task ISO carries as
+ * `/recipe.schema.json`, so it takes part in the ISO's digest.
+ */
+import schema from './recipe.schema.json' with { type: 'json' }
+
+export const recipeSchema = schema
+
+/** The same for every job and every controller of one release: a digest over it may be kept. Ends in a line feed. */
+export const recipeSchemaText = `${JSON.stringify(schema, null, 2)}\n`
+
+/** Stable for as long as the schema's major version is 1. */
+export const recipeSchemaId = schema.$id

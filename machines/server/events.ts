@@ -1,0 +1,105 @@
+/** The server stream's events. Credentials are never in them: `credentials_ref` names where they are kept, sealed. */
+import { z } from 'zod'
+import {
+  type EventCatalogue,
+  type EventOf,
+  failureData,
+  findingData,
+  noData,
+  operationFacts,
+  powerData,
+} from '../event.ts'
+
+const tlsPolicy = z.discriminatedUnion('mode', [
+  z.strictObject({ mode: z.literal('system') }),
+  z.strictObject({ mode: z.literal('ca'), ca: z.string().max(65_536) }),
+  /** Without a fingerprint the first certificate seen is pinned; it is then recorded by the probe. */
+  z.strictObject({
+    mode: z.literal('pinned'),
+    fingerprint: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .nullable(),
+  }),
+  z.strictObject({ mode: z.literal('insecure') }),
+])
+export type TlsPolicyData = z.infer<typeof tlsPolicy>
+
+export const powerActions = ['on', 'off', 'restart'] as const
+export type PowerAction = (typeof powerActions)[number]
+
+const registration = z.strictObject({
+  serial: z.string().min(1).max(128),
+  bmc_address: z.url().max(256),
+  credentials_ref: z.string(),
+  vendor: z.string().max(64).nullable(),
+  tls: tlsPolicy,
+  labels: z.record(z.string().max(64), z.string().max(256)),
+})
+export type ServerRegistration = z.infer<typeof registration>
+
+const slots = z.strictObject({ maintenance: z.string(), task: z.string() })
+
+const layout = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('two-cds'), maintenance: z.string(), task: z.string() }),
+  z.strictObject({ kind: z.literal('cd-and-usb'), maintenance: z.string(), task: z.string() }),
+  z.strictObject({ kind: z.literal('single-cd'), maintenance: z.string() }),
+])
+
+/** What a probe found (redfish/bmc.ts BmcDescription). */
+const description = z.strictObject({
+  vendor: z.string(),
+  model: z.string().nullable(),
+  serial: z.string().nullable(),
+  redfish_version: z.string().nullable(),
+  system: z.strictObject({ id: z.string(), name: z.string().nullable(), bios_version: z.string().nullable() }),
+  manager: z.strictObject({ id: z.string(), model: z.string().nullable(), firmware: z.string().nullable() }),
+  slots: z.array(
+    z.strictObject({ id: z.string(), name: z.string(), media_types: z.array(z.string()), inserted: z.boolean() }),
+  ),
+  layout: layout.nullable(),
+  boot: z.strictObject({ targets: z.array(z.string()), cd_target: z.string().nullable(), modes: z.array(z.string()) }),
+  reset_types: z.array(z.string()),
+  power: powerData,
+  session: z.string(),
+  tls: z.string(),
+  findings: z.array(findingData),
+})
+export type DescriptionData = z.infer<typeof description>
+
+export const serverEvents = {
+  'server.registered': { version: 1, data: registration },
+  'server.changed': { version: 1, data: registration },
+  'server.removed': { version: 1, data: noData },
+  'server.reserved': { version: 1, data: z.strictObject({ job_id: z.uuid() }) },
+  'server.released': {
+    version: 1,
+    data: z.strictObject({
+      job_id: z.uuid(),
+      outcome: z.enum(['succeeded', 'failed', 'cancelled']),
+      cleanup: z.enum(['pending', 'clean', 'dirty']),
+      /** Slots that a dirty cleanup may have left mounted. */
+      slots: slots.nullable(),
+      /** Whether the host was switched off for the cleanup and could not be switched on again. */
+      power_on: z.boolean(),
+    }),
+  },
+  'server.probe.requested': { version: 1, data: noData },
+  'server.probe.succeeded': {
+    version: 1,
+    data: z.strictObject({ description, fingerprint: z.string().nullable(), elapsed_ms: z.number() }),
+  },
+  'server.probe.failed': { version: 1, data: failureData },
+  'server.power.requested': { version: 1, data: z.strictObject({ action: z.enum(powerActions) }) },
+  'server.power.succeeded': {
+    version: 1,
+    data: z.strictObject({ ...operationFacts, sent: z.array(z.string()), evidence: z.string(), after: powerData }),
+  },
+  'server.power.failed': { version: 1, data: failureData },
+  'server.cleanup.retry.elapsed': { version: 1, data: noData },
+  'server.cleanup.succeeded': { version: 1, data: noData },
+  'server.cleanup.failed': { version: 1, data: failureData },
+} as const satisfies EventCatalogue
+
+export type ServerEvent = EventOf<typeof serverEvents>
+export type ServerEventData<Type extends keyof typeof serverEvents> = z.infer<(typeof serverEvents)[Type]['data']>
