@@ -1,0 +1,180 @@
+/**
+ * What this project asks of a BMC, whatever speaks to it: the one interface of the http client (`http/`) and the noop
+ * client (`noop.ts`). Reading order of the folder: this file, `failure.ts`, `http/client.ts`, then one file per
+ * operation family. Nothing here knows of jobs.
+ *
+ * Every operation is discover → act → confirm: it resolves only when the BMC was seen to be in the wanted state, and
+ * rejects with a `BmcError` otherwise. All of them take an AbortSignal and stop at it.
+ */
+
+/** Normalised vendor key; `generic` when the service says nothing that is known. */
+export type Vendor = 'dell' | 'hpe' | 'lenovo' | 'supermicro' | 'openbmc' | 'ami' | 'cisco' | 'fujitsu' | 'generic'
+
+/** DSP0266 `PowerState`, plus `Unknown` for BMCs that answer null right after their own start. */
+export type PowerState = 'On' | 'Off' | 'PoweringOn' | 'PoweringOff' | 'Paused' | 'Unknown'
+
+/** Resource.ResetType values that this project sends. */
+export type ResetType =
+  | 'On'
+  | 'ForceOn'
+  | 'GracefulRestart'
+  | 'ForceRestart'
+  | 'PowerCycle'
+  | 'GracefulShutdown'
+  | 'ForceOff'
+
+/** One virtual media slot. `id` is the resource's path on this BMC, opaque to callers. */
+export type MediaSlot = {
+  readonly id: string
+  readonly name: string
+  /** VirtualMedia.MediaType values, upper-cased as sent by the BMC: `CD`, `DVD`, `USBStick`, `Floppy`. */
+  readonly mediaTypes: readonly string[]
+  readonly inserted: boolean
+}
+
+/**
+ * How the two media reach the host (spec/redfish.md "Discovery"): two CD slots, a CD and a removable slot for a FAT
+ * image, or a single slot for one merged ISO.
+ */
+export type MediaLayout =
+  | { readonly kind: 'two-cds'; readonly maintenance: string; readonly task: string }
+  | { readonly kind: 'cd-and-usb'; readonly maintenance: string; readonly task: string }
+  | { readonly kind: 'single-cd'; readonly maintenance: string }
+
+/** Something an operator should know before a job needs it, with what to do about it. */
+export type Finding = {
+  readonly code: string
+  readonly severity: 'info' | 'warning' | 'error'
+  readonly message: string
+  readonly advice: string
+}
+
+/** What discovery found. Plain JSON: it is recorded as a fact in the server's and the job's history. */
+export type BmcDescription = {
+  readonly vendor: Vendor
+  readonly model: string | null
+  readonly serial: string | null
+  readonly redfishVersion: string | null
+  readonly system: { readonly id: string; readonly name: string | null; readonly biosVersion: string | null }
+  /** `id` is empty where the service lists no Manager that can be read. */
+  readonly manager: { readonly id: string; readonly model: string | null; readonly firmware: string | null }
+  readonly slots: readonly MediaSlot[]
+  /** Null when no layout is possible; a finding then says why. */
+  readonly layout: MediaLayout | null
+  readonly boot: {
+    readonly targets: readonly string[]
+    readonly cdTarget: string | null
+    readonly modes: readonly string[]
+  }
+  readonly resetTypes: readonly ResetType[]
+  readonly power: PowerObservation
+  readonly session: 'session' | 'basic'
+  readonly tls: 'none' | 'verified' | 'pinned' | 'insecure'
+  readonly findings: readonly Finding[]
+}
+
+/** One look at the host's power. Fields that the BMC does not have, or fills with nonsense, are null. */
+export type PowerObservation = {
+  readonly powerState: PowerState
+  /** ComputerSystem.LastResetTime as sent; never required (quirks.md 9), null when absent or a placeholder date. */
+  readonly lastResetTime: string | null
+  /** ComputerSystem.BootProgress.LastState. */
+  readonly bootProgress: string | null
+}
+
+export type BootOverride = {
+  readonly enabled: string | null
+  readonly target: string | null
+  readonly mode: string | null
+}
+
+/** How an operation went, for the history: attempts counts HTTP requests that were sent again, from 1. */
+export type OperationFacts = { readonly attempts: number; readonly elapsedMs: number }
+
+export type InsertResult = OperationFacts & {
+  readonly slot: string
+  /** What the slot said when it was read back. `image` has its token cut out by the caller before it is recorded. */
+  readonly confirmed: {
+    readonly inserted: boolean
+    readonly image: string | null
+    readonly connectedVia: string | null
+  }
+}
+
+/** `alreadyEmpty` is true when nothing was mounted: ejecting an empty slot succeeds. */
+export type EjectResult = OperationFacts & { readonly slot: string; readonly alreadyEmpty: boolean }
+
+export type BootOverrideResult = OperationFacts & { readonly changed: boolean; readonly override: BootOverride }
+
+/** One reset that is about to be sent, and the look at the host that it was decided on. */
+export type ResetIntent = {
+  readonly resetType: ResetType
+  readonly reason: string
+  readonly before: PowerObservation
+  readonly overrideBefore: BootOverride
+}
+
+/** What made us believe that the host restarted or changed its power state; `accepted` when the BMC offers no proof. */
+export type ResetEvidence = 'power-state' | 'last-reset-time' | 'boot-progress' | 'override-consumed' | 'accepted'
+
+export type ResetResult = OperationFacts & {
+  readonly sent: readonly ResetType[]
+  readonly evidence: ResetEvidence
+  readonly after: PowerObservation
+}
+
+/** What looking at an unresolved reset found. `unknown`: the BMC shows neither proof for nor against. */
+export type ResetVerdict = {
+  readonly happened: 'yes' | 'no' | 'unknown'
+  readonly evidence: ResetEvidence | null
+  readonly after: PowerObservation
+}
+
+export type OperationOptions = { readonly signal: AbortSignal }
+
+export interface Bmc {
+  /** Walks the tree from the service root and reports what is there. Only reads. */
+  discover(options: OperationOptions): Promise<BmcDescription>
+  /** One GET of the service root, without credentials. Resolves when the BMC answers like a Redfish service. */
+  ping(options: OperationOptions): Promise<void>
+  power(options: OperationOptions): Promise<PowerObservation>
+  /**
+   * Ejects whatever the slot holds, inserts the image and reads back until the slot shows it.
+   * A slot that already shows the same image is not trusted (peers.md pain 2). Safe to repeat for that reason.
+   */
+  insertMedia(
+    media: { readonly slot: string; readonly image: string },
+    options: OperationOptions,
+  ): Promise<InsertResult>
+  /** Safe to repeat: ejecting an empty slot succeeds. */
+  ejectMedia(media: { readonly slot: string }, options: OperationOptions): Promise<EjectResult>
+  bootOverride(options: OperationOptions): Promise<BootOverride>
+  /** Boot once from the virtual CD. Reads, writes if different, reads back; safe to repeat. */
+  setBootOnceFromCd(options: OperationOptions): Promise<BootOverrideResult>
+  /** Disables any boot override. Safe to repeat. */
+  clearBootOverride(options: OperationOptions): Promise<BootOverrideResult>
+  /**
+   * Restarts the host: GracefulRestart → ForceRestart → PowerCycle → ForceOff and On, as far as the BMC offers them;
+   * a host that is off is switched on. Each request is announced to `onIntent` and sent only after that resolved, so
+   * that the caller can make the intent durable first. NOT safe to repeat: after a crash call `resolveReset` first.
+   */
+  restart(
+    options: OperationOptions & { readonly onIntent: (intent: ResetIntent) => Promise<void> },
+  ): Promise<ResetResult>
+  /** Looks whether an announced reset took place. Only reads. */
+  resolveReset(intent: ResetIntent, options: OperationOptions): Promise<ResetVerdict>
+  /** Host off: GracefulShutdown, after its time-out ForceOff. Safe to repeat: a host that is off stays off. */
+  powerOff(options: OperationOptions): Promise<ResetResult>
+  /** Host on. Safe to repeat: a host that is on stays on. */
+  powerOn(options: OperationOptions): Promise<ResetResult>
+  /** Ends the session on the BMC. Further calls reject. */
+  close(options: OperationOptions): Promise<void>
+}
+
+/** How the BMC's certificate is judged (spec/redfish.md "TLS"). */
+export type TlsPolicy =
+  | { readonly mode: 'system' }
+  | { readonly mode: 'ca'; readonly ca: string }
+  /** SHA-256 fingerprint of the leaf certificate, lower-case hex without colons. */
+  | { readonly mode: 'pinned'; readonly fingerprint: string }
+  | { readonly mode: 'insecure' }

@@ -1,0 +1,143 @@
+/** The boot override: reading it, the change that is wanted, and where each part of it is written. Pure. */
+import type { BootOverride } from '../bmc.ts'
+import type { Profile } from './quirks.ts'
+import { namesProperty, type Refusal, refusalKey } from './refusal.ts'
+import { type Doc, docAt, isDoc, textAt, textsAt } from './resource.ts'
+
+const ENABLED = 'BootSourceOverrideEnabled'
+const TARGET = 'BootSourceOverrideTarget'
+const MODE = 'BootSourceOverrideMode'
+
+/** The `Boot` of the System and that of its settings object, where it has one (`@Redfish.Settings`). */
+export type BootDocuments = { readonly system: Doc; readonly settings: Doc | null }
+
+/** What to write; a null part is left out. */
+export type BootChange = {
+  readonly enabled: 'Once' | 'Disabled'
+  readonly target: string | null
+  readonly mode: 'UEFI' | null
+}
+
+/** The override that will count at the next boot: a property of the settings object wins over the System's. */
+export function readOverride(boot: BootDocuments): BootOverride {
+  const at = (property: string) =>
+    textAt(placeOf(boot, property) === 'settings' ? (boot.settings ?? {}) : boot.system, property)
+  return { enabled: at(ENABLED), target: at(TARGET), mode: at(MODE) }
+}
+
+/** Allowable targets, from `AllowableValues` or iLO 4's `BootSourceOverrideSupported`; empty when none are listed. */
+export function bootTargets(boot: BootDocuments): readonly string[] {
+  const lists = [boot.system, boot.settings ?? {}].flatMap((doc) => [
+    textsAt(doc, `${TARGET}@Redfish.AllowableValues`),
+    textsAt(doc, 'BootSourceOverrideSupported'),
+  ])
+  return lists.find((list) => list.length > 0) ?? []
+}
+
+/** Allowable modes, else the one that is set; empty where the BMC has no mode (Cisco, X10, GB200; quirks.md 8). */
+export function bootModes(boot: BootDocuments): readonly string[] {
+  const listed = [boot.system, boot.settings ?? {}].map((doc) => textsAt(doc, `${MODE}@Redfish.AllowableValues`))
+  const modes = listed.find((list) => list.length > 0)
+  if (modes !== undefined) return modes
+  const { mode } = readOverride(boot)
+  return mode === null ? [] : [mode]
+}
+
+/** The target that means the virtual CD on this BMC; `Cd` where none are listed, null where the list has none. */
+export function cdTarget(targets: readonly string[], profile: Pick<Profile, 'cdTargets'>): string | null {
+  if (targets.length === 0) return 'Cd'
+  return profile.cdTargets.find((target) => targets.includes(target)) ?? null
+}
+
+/**
+ * Boot once from `target`. The mode goes along only where the property exists and the profile allows it: Dell makes a
+ * BIOS job of a changed one, Supermicro refuses it (quirks.md 8).
+ */
+export function bootOnce(boot: BootDocuments, target: string, profile: Pick<Profile, 'bootMode'>): BootChange {
+  const modes = bootModes(boot)
+  const { mode } = readOverride(boot)
+  const wanted =
+    profile.bootMode === 'uefi'
+      ? modes.includes('UEFI') || mode !== null
+      : profile.bootMode === 'if-same' && mode === 'UEFI'
+  return { enabled: 'Once', target, mode: wanted ? 'UEFI' : null }
+}
+
+export const CLEARED: BootChange = { enabled: 'Disabled', target: 'None', mode: null }
+
+/**
+ * Whether the change is in force. The target decides: iDRAC8 shows `Once` with target `None` when idle, and `Disabled`
+ * with a leftover target is disabled (quirks.md 8).
+ */
+export function isInForce(override: BootOverride, change: BootChange): boolean {
+  const off =
+    override.enabled === null ||
+    override.enabled === 'Disabled' ||
+    override.target === 'None' ||
+    override.target === null
+  if (change.enabled === 'Disabled') return off
+  return (
+    !off &&
+    override.enabled === change.enabled &&
+    override.target === change.target &&
+    (change.mode === null || override.mode === null || override.mode === change.mode)
+  )
+}
+
+/**
+ * Whether nothing has to be written. The System's own values must agree with pending ones: settings that were applied
+ * at the last boot may still read `Once`.
+ */
+export function isAlreadySet(boot: BootDocuments, change: BootChange): boolean {
+  const pending = isInForce(readOverride(boot), change)
+  if (boot.settings === null || textAt(boot.system, TARGET) === null) return pending
+  return pending && isInForce(readOverride({ system: boot.system, settings: null }), change)
+}
+
+/**
+ * Splits a change by where its properties live: the settings object takes those that it contains, the System the rest
+ * (iDRAC9 7.10's settings have no target, DGX's have everything; quirks.md 8).
+ */
+export function splitChange(
+  boot: BootDocuments,
+  change: BootChange,
+  forced: 'settings' | null,
+): { readonly settings: Doc | null; readonly system: Doc | null } {
+  const properties: readonly (readonly [string, string | null])[] = [
+    [ENABLED, change.enabled],
+    [TARGET, change.target],
+    [MODE, change.mode],
+  ]
+  const part = (place: 'settings' | 'system') => {
+    const own = properties.filter(([name, value]) => value !== null && (forced ?? placeOf(boot, name)) === place)
+    return own.length === 0 ? null : Object.fromEntries(own)
+  }
+  return { settings: part('settings'), system: part('system') }
+}
+
+/** What to try after a refusal: leave the mode out, leave the target out when clearing, or write the settings object. */
+export function relaxChange(
+  refusal: Refusal,
+  tried: { readonly change: BootChange; readonly forced: 'settings' | null; readonly hasSettings: boolean },
+): { readonly change: BootChange; readonly forced: 'settings' | null } | null {
+  const { change, forced } = tried
+  const readOnly = ['PropertyNotWritable', 'PropertyNotWriteable', 'SYS427'].includes(refusalKey(refusal) ?? '')
+  if (readOnly && tried.hasSettings && forced === null) return { change, forced: 'settings' }
+  if (change.mode !== null && (namesProperty(refusal, MODE) || !namesProperty(refusal, TARGET))) {
+    return { change: { ...change, mode: null }, forced }
+  }
+  if (change.enabled === 'Disabled' && change.target !== null) return { change: { ...change, target: null }, forced }
+  return null
+}
+
+/** The `Boot` of a document, and of its settings object where that was read. */
+export function bootDocuments(system: Doc, settings: Doc | null): BootDocuments {
+  return {
+    system: docAt(system, 'Boot'),
+    settings: settings !== null && isDoc(settings['Boot']) ? settings['Boot'] : null,
+  }
+}
+
+function placeOf(boot: BootDocuments, property: string): 'settings' | 'system' {
+  return boot.settings !== null && property in boot.settings ? 'settings' : 'system'
+}

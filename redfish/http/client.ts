@@ -1,0 +1,70 @@
+/**
+ * The http client: `Bmc` over Redfish. Start reading here. From the outside in: this file wires; `discovery.ts`,
+ * `media.ts`, `boot.ts` and `power.ts` are the operations; `service.ts` reads and writes documents; `requests.ts` adds
+ * credentials (`session.ts`), retries (`retry.ts`) and the queue; `transport.ts` is one HTTP exchange. What differs
+ * between BMCs is data in `quirks.ts`.
+ */
+import { setTimeout as sleepFor } from 'node:timers/promises'
+import type { Bmc } from '../bmc.ts'
+import { createBoot } from './boot.ts'
+import type { Call } from './call.ts'
+import { createDiscovery } from './discovery.ts'
+import { type Located, locate } from './locate.ts'
+import { createMedia } from './media.ts'
+import { DEFAULT_LIMITS, DEFAULT_RETRIES, type HttpBmcOptions, type Surroundings } from './options.ts'
+import { createPower } from './power.ts'
+import { ROOT_PATH } from './requests.ts'
+import { createService } from './service.ts'
+import { createTransport } from './transport.ts'
+
+const REAL_SURROUNDINGS: Surroundings = {
+  now: Date.now,
+  sleep: async (ms, signal) => {
+    await sleepFor(ms, undefined, { signal })
+  },
+  random: Math.random,
+}
+
+/**
+ * Creates a client for one BMC. It sends nothing until the first operation; then it opens one session that all
+ * operations share, until `close`. Where the System is found is remembered until the next `discover`.
+ * Throws `TypeError` when the address is not an http or https URL.
+ */
+export function createHttpBmc(options: HttpBmcOptions): Bmc {
+  const address = new URL(options.address)
+  if (address.protocol !== 'https:' && address.protocol !== 'http:') {
+    throw new TypeError(`a BMC address starts with https:// (or http://), not ${address.protocol}`)
+  }
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const retries = { ...DEFAULT_RETRIES, ...options.retries }
+  const surroundings = { ...REAL_SURROUNDINGS, ...options.surroundings }
+  const transport = createTransport({ address: options.address, tls: options.tls, limits })
+  const service = createService(options, { transport, limits, retries, surroundings })
+
+  let known: Located | null = null
+  const locateAnew = async (call: Call): Promise<Located> => {
+    known = await locate(service, call, options)
+    return known
+  }
+  const locateFor = async (call: Call): Promise<Located> => known ?? locateAnew(call)
+
+  return {
+    ...createDiscovery(service, {
+      locateAnew,
+      tls: options.tls,
+      secure: address.protocol === 'https:',
+      ...(options.serial === undefined ? {} : { serial: options.serial }),
+    }),
+    async ping({ signal }) {
+      const call = service.begin('ping', { signal })
+      const { doc, path } = await service.probe(call, ROOT_PATH)
+      if (doc['RedfishVersion'] !== undefined || doc['Systems'] !== undefined) return
+      const failure = { kind: 'malformed', retry: false, path, detail: 'not a Redfish service root' } as const
+      throw service.fail(call, failure, { method: 'GET', target: path })
+    },
+    ...createMedia(service, locateFor),
+    ...createBoot(service, locateFor),
+    ...createPower(service, locateFor),
+    close: ({ signal }) => service.close(service.begin('close', { signal })),
+  }
+}

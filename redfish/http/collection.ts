@@ -1,0 +1,52 @@
+/** Reads the members of a Redfish collection, over its pages, as far as the BMC lets them be read. */
+import type { Call } from './call.ts'
+import { isDoc, linkOf } from './resource.ts'
+import type { Answer, Service } from './service.ts'
+
+/**
+ * The readable members in the BMC's order. A missing `Members` is an empty collection (X10), members that the BMC
+ * refuses or that are no documents are left out (DGX, Cisco; quirks.md 2); a `Members` that is no list is `malformed`.
+ * Pages and members are bounded by `membersMax`, and no page is read twice, so that a cyclic collection ends.
+ */
+export async function readCollection(service: Service, call: Call, path: string): Promise<readonly Answer[]> {
+  const members: Answer[] = []
+  const pages = new Set<string>()
+  for (let page: string | null = path; page !== null && !pages.has(page); ) {
+    pages.add(page)
+    const answer = await service.readOptional(call, page)
+    if (answer === null) break
+    for (const link of membersOf(service, call, answer)) {
+      if (members.length >= service.limits.membersMax) return members
+      const member = await service.readOptional(call, link)
+      if (member !== null) members.push(member)
+    }
+    const next: unknown = answer.doc['Members@odata.nextLink']
+    page =
+      next === undefined || next === null || pages.size >= service.limits.membersMax
+        ? null
+        : service.follow(call, next, page)
+  }
+  return members
+}
+
+/** Links of the members on one page, each once (compared without letter case: iLO 4 mixes them, quirks.md 2). */
+function membersOf(service: Service, call: Call, page: Answer): readonly string[] {
+  const members = page.doc['Members']
+  if (members === undefined || members === null) return []
+  if (!Array.isArray(members)) {
+    const failure = { kind: 'malformed', retry: false, path: page.path, detail: 'Members is not a list' } as const
+    throw service.fail(call, failure, { method: 'GET', target: page.path })
+  }
+  const links = new Map<string, string>()
+  for (const member of members.filter((item: unknown) => isDoc(item) && linkOf(item) !== null)) {
+    const link = service.follow(call, member, page.path)
+    const key = samePathKey(link)
+    if (!links.has(key)) links.set(key, link)
+  }
+  return [...links.values()]
+}
+
+/** Paths that differ only in letter case or a trailing slash name the same resource. */
+export function samePathKey(path: string): string {
+  return path.toLowerCase().replace(/\/+$/, '')
+}

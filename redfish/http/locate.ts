@@ -1,0 +1,117 @@
+/**
+ * Finds the System that is ours and the Managers that look after it, by links from the service root and never by
+ * built paths (spec/redfish.md "Discovery").
+ */
+import type { Vendor } from '../bmc.ts'
+import type { Call } from './call.ts'
+import { readCollection, samePathKey } from './collection.ts'
+import type { HttpBmcOptions } from './options.ts'
+import { type Profile, profileFor } from './quirks.ts'
+import { ROOT_PATH } from './requests.ts'
+import { type Doc, docAt, isDoc, lastSegment, linkOf, linksOf, listAt, textAt } from './resource.ts'
+import type { Answer, Service } from './service.ts'
+import { detectVendor } from './vendor.ts'
+
+export type Located = {
+  readonly root: Doc
+  readonly system: Answer
+  readonly managers: readonly Answer[]
+  readonly vendor: Vendor
+  readonly profile: Profile
+}
+
+/** Which System the server record means. */
+export type Wanted = Pick<HttpBmcOptions, 'systemId' | 'serial' | 'vendorHint'>
+
+/**
+ * Walks root → Systems → System → Managers. Rejects with `unsupported` when no System or more than one fits: which
+ * one is imaged is never a guess.
+ */
+export async function locate(service: Service, call: Call, wanted: Wanted): Promise<Located> {
+  const root = await service.read(call, ROOT_PATH)
+  if (root.doc['Systems'] === undefined) throw unsupported(service, call, 'the service root has no Systems')
+  const systems = await readCollection(service, call, service.follow(call, root.doc['Systems'], root.path))
+  const chosen = chooseSystem(systems, wanted)
+  if (chosen.kind === 'none') throw unsupported(service, call, chosen.detail)
+  const managers = await readManagers(service, call, { root, system: chosen.system })
+  const manager = managers[0]?.doc ?? null
+  const { system } = chosen
+  const vendor = detectVendor({ root: root.doc, system: system.doc, manager, hint: wanted.vendorHint ?? null })
+  const profile = profileFor({
+    vendor,
+    model: textAt(system.doc, 'Model'),
+    firmware: textAt(manager ?? {}, 'FirmwareVersion'),
+  })
+  return { root: root.doc, system, managers, vendor, profile }
+}
+
+type Choice<T> = { readonly kind: 'one'; readonly system: T } | { readonly kind: 'none'; readonly detail: string }
+
+/**
+ * The System to work on: the one with the wanted Id; else the only one that can be reset (GPU boards and AMI's
+ * `Capabilities` cannot, quirks.md 2); else the one whose serial number or service tag is the server's. Pure.
+ */
+export function chooseSystem<T extends { readonly path: string; readonly doc: Doc }>(
+  systems: readonly T[],
+  wanted: Pick<Wanted, 'systemId' | 'serial'>,
+): Choice<T> {
+  const idOf = ({ doc, path }: T) => textAt(doc, 'Id') ?? lastSegment(path)
+  if (wanted.systemId !== undefined) {
+    const system = systems.find((candidate) => idOf(candidate) === wanted.systemId)
+    const known = systems.map(idOf).join(', ')
+    return system === undefined
+      ? { kind: 'none', detail: `no System ${wanted.systemId} among: ${known}` }
+      : { kind: 'one', system }
+  }
+  const resettable = systems.filter(({ doc }) => isDoc(docAt(doc, 'Actions')['#ComputerSystem.Reset']))
+  const candidates = resettable.length > 0 ? resettable : systems
+  const [first, ...others] = candidates
+  if (first === undefined) return { kind: 'none', detail: 'the BMC has no System that can be read' }
+  if (others.length === 0) return { kind: 'one', system: first }
+  const ours = candidates.filter(({ doc }) => isSerial(doc, wanted.serial))
+  const [only, ...more] = ours
+  if (only !== undefined && more.length === 0) return { kind: 'one', system: only }
+  return {
+    kind: 'none',
+    detail: `several Systems (${candidates.map(idOf).join(', ')}) and none is the server's; name its Id`,
+  }
+}
+
+/** Dell's service tag is the System's `SKU`. */
+export function isSerial(system: Doc, serial: string | undefined): boolean {
+  if (serial === undefined) return false
+  return [textAt(system, 'SerialNumber'), textAt(system, 'SKU')].some(
+    (known) => known?.trim().toLowerCase() === serial.trim().toLowerCase(),
+  )
+}
+
+/**
+ * The Managers of `Links.ManagedBy`; where that is missing (Huawei, iLO 4) the members of the Managers collection,
+ * those first that say that they manage this System (quirks.md 2).
+ */
+async function readManagers(
+  service: Service,
+  call: Call,
+  from: { readonly root: Answer; readonly system: Answer },
+): Promise<readonly Answer[]> {
+  const { root, system } = from
+  const linked: Answer[] = []
+  for (const link of listAt(linksOf(system.doc), 'ManagedBy').slice(0, service.limits.membersMax)) {
+    if (linkOf(link) === null) continue
+    const manager = await service.readOptional(call, service.follow(call, link, system.path))
+    if (manager !== null) linked.push(manager)
+  }
+  if (linked.length > 0 || root.doc['Managers'] === undefined) return linked
+  const all = await readCollection(service, call, service.follow(call, root.doc['Managers'], root.path))
+  const ours = all.filter(({ doc }) =>
+    listAt(linksOf(doc), 'ManagerForServers').some(
+      (link) => samePathKey(linkOf(link) ?? '') === samePathKey(system.path),
+    ),
+  )
+  return ours.length > 0 ? ours : all
+}
+
+function unsupported(service: Service, call: Call, detail: string): Error {
+  const failure = { kind: 'unsupported', retry: false, action: 'find the System', detail } as const
+  return service.fail(call, failure, { method: 'GET', target: ROOT_PATH })
+}

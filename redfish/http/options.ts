@@ -1,0 +1,117 @@
+/** What can be set on the http client, with its defaults: limits, waits and the retry policy. */
+import type { TlsPolicy } from '../bmc.ts'
+
+/** Bounds and waits. Every default names where it comes from; tests make the waits short. */
+export type Limits = {
+  /** To a connection, TLS handshake included. */
+  readonly connectTimeoutMs: number
+  /** To the whole answer of an ordinary request. */
+  readonly readTimeoutMs: number
+  /** To the answer of an insert: BMCs fetch from the image server first, sushy-tools the whole image (quirks.md 10). */
+  readonly insertReadTimeoutMs: number
+  /** How long a write that was sent is still waited for after the caller has given up: to know that it is over. */
+  readonly abortGraceMs: number
+  readonly bodyBytesMax: number
+  readonly jsonDepthMax: number
+  /** Members read of one collection, over all of its pages. */
+  readonly membersMax: number
+  readonly redirectsMax: number
+  /** Writes that may wait for the one that is in flight. */
+  readonly writesWaitingMax: number
+  /** How long a write may take to show when it is read back. XCC needs up to 30 s (quirks.md 6). */
+  readonly confirmTimeoutMs: number
+  readonly confirmPollMs: number
+  /** Between an eject and the next insert where the slot was found in use (iDRAC, quirks.md 6). */
+  readonly ejectSettleMs: number
+  /** How long a graceful restart or shutdown is given before it is forced (quirks.md 9). */
+  readonly gracefulTimeoutMs: number
+  /** How long the effect of any other reset may take to show: firmware may need minutes to use up the override. */
+  readonly resetTimeoutMs: number
+  /** How long an unanswered reset is looked for. */
+  readonly resetLookMs: number
+  /** Between ForceOff and On, for capacitors and BMCs that refuse to be quicker (quirks.md 9). */
+  readonly offPauseMs: number
+  readonly powerPollMs: number
+  readonly taskTimeoutMs: number
+  readonly taskPollMs: number
+  /** After a full session table: how long Basic is used before a session is tried again (quirks.md 11). */
+  readonly sessionRetryMs: number
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  connectTimeoutMs: 10_000,
+  readTimeoutMs: 30_000,
+  insertReadTimeoutMs: 180_000,
+  abortGraceMs: 10_000,
+  bodyBytesMax: 4 * 1024 * 1024,
+  jsonDepthMax: 64,
+  membersMax: 64,
+  redirectsMax: 3,
+  writesWaitingMax: 16,
+  confirmTimeoutMs: 60_000,
+  confirmPollMs: 2_000,
+  ejectSettleMs: 5_000,
+  gracefulTimeoutMs: 300_000,
+  resetTimeoutMs: 300_000,
+  resetLookMs: 60_000,
+  offPauseMs: 10_000,
+  powerPollMs: 3_000,
+  taskTimeoutMs: 600_000,
+  taskPollMs: 2_000,
+  sessionRetryMs: 300_000,
+}
+
+export type RetryPolicy = {
+  /** Requests in all, the first one counted. */
+  readonly attemptsMax: number
+  /** Upper end of the first pause; it doubles with each attempt. */
+  readonly delayMinMs: number
+  readonly delayMaxMs: number
+  /** A BMC that asks for more patience than this gets this much (quirks.md 10). */
+  readonly retryAfterMaxMs: number
+}
+
+export const DEFAULT_RETRIES: RetryPolicy = {
+  attemptsMax: 5,
+  delayMinMs: 1_000,
+  delayMaxMs: 30_000,
+  retryAfterMaxMs: 120_000,
+}
+
+/** One HTTP request that was answered or failed; `status` is null when there was no answer. For metrics. */
+export type RequestObservation = {
+  readonly operation: string
+  readonly method: string
+  readonly path: string
+  readonly status: number | null
+  readonly elapsedMs: number
+  /** From 1, counted per request of the operation. */
+  readonly attempt: number
+}
+
+/** Time and chance, handed in. `now` is in milliseconds since the epoch (`Retry-After` may be a date). */
+export type Surroundings = {
+  readonly now: () => number
+  /** Resolves after the time or rejects as soon as the signal aborts. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>
+  /** In [0, 1), for the jitter. */
+  readonly random: () => number
+}
+
+export type HttpBmcOptions = {
+  /** `https://host[:port]`; `http://` only for simulators and labs, and visible in the description's `tls: 'none'`. */
+  readonly address: string
+  readonly username: string
+  readonly password: string
+  readonly tls: TlsPolicy
+  /** Vendor of the server record, used where the service says nothing that is known. */
+  readonly vendorHint?: string
+  /** Which System of a BMC that has several: its Id. */
+  readonly systemId?: string
+  /** Serial number or service tag of the server, to tell several Systems apart and to notice a wrong address. */
+  readonly serial?: string
+  readonly limits?: Partial<Limits>
+  readonly retries?: Partial<RetryPolicy>
+  readonly surroundings?: Partial<Surroundings>
+  readonly onRequest?: (observation: RequestObservation) => void
+}

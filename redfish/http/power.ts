@@ -1,0 +1,245 @@
+/**
+ * Power and resets. Every request is followed by looking until its effect shows; what shows nothing gives way to the
+ * next, harder request (spec/redfish.md "Reset", quirks.md 9). A reset is never sent again blindly: between two
+ * requests there is always a look, and before each the caller's `onIntent`.
+ *
+ * A 202's task monitor is not followed here: BMCs keep it running until the host is up, and the host itself is watched.
+ */
+import type { Bmc, PowerObservation, ResetEvidence, ResetIntent, ResetResult, ResetType } from '../bmc.ts'
+import { BmcError, type BmcFailure } from '../failure.ts'
+import { bootDocuments, readOverride } from './boot-override.ts'
+import type { Call } from './call.ts'
+import type { Located } from './locate.ts'
+import { requirePower } from './power-state.ts'
+import { type HostLook, isOff, isOn, judgeReset, resetEvidence, wouldShow } from './reset-evidence.ts'
+import { powerOnType, readResetTypes, resetAction, restartSteps } from './reset-types.ts'
+import type { Answer, Service } from './service.ts'
+import { ifAnswering, until } from './until.ts'
+
+type Power = Pick<Bmc, 'power' | 'restart' | 'resolveReset' | 'powerOff' | 'powerOn'>
+
+type Look = HostLook & { readonly system: Answer }
+
+/** One operation that sends resets. */
+type Run = {
+  readonly call: Call
+  readonly first: Look
+  readonly offered: readonly ResetType[]
+  readonly sent: ResetType[]
+  readonly onIntent: (intent: ResetIntent) => Promise<void>
+}
+
+type Goal = (now: Look) => ResetEvidence | null
+
+type Step =
+  | { readonly kind: 'done'; readonly evidence: ResetEvidence; readonly after: PowerObservation }
+  | { readonly kind: 'nothing'; readonly reason: string; readonly refused: boolean }
+
+type Sent =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** The BMC may have acted on it. */
+  | { readonly kind: 'unclear'; readonly error: BmcError }
+
+/** How often one type is sent when the first try stays unclear and looking found nothing. */
+const SENDS_MAX = 4
+
+/** Statuses by which BMCs say that they do not know or offer this reset, or are in that state already (quirks.md 9). */
+const NOT_OFFERED: ReadonlySet<number> = new Set([400, 404, 405, 409, 422, 501])
+
+/** Statuses of a BMC that did not act, and that retrying did not help. */
+const NOTHING_DONE: ReadonlySet<number> = new Set([429, 503])
+
+const switchedOn: Goal = (now) => (isOn(now.power) ? 'power-state' : null)
+const switchedOff: Goal = (now) => (isOff(now.power) ? 'power-state' : null)
+
+export function createPower(service: Service, locateFor: (call: Call) => Promise<Located>): Power {
+  const { limits } = service
+
+  async function look(call: Call): Promise<Look> {
+    const { system: known, profile } = await locateFor(call)
+    const system = await service.read(call, known.path)
+    const power = requirePower(service, call, system, profile)
+    return { system, power, override: readOverride(bootDocuments(system.doc, null)) }
+  }
+
+  async function start(call: Call, onIntent: Run['onIntent']): Promise<Run> {
+    const first = await look(call)
+    const offered = await readResetTypes(service, call, first.system)
+    return { call, first, offered, sent: [], onIntent }
+  }
+
+  /** Announces one reset, sends it, and watches for its effect. */
+  async function step(
+    run: Run,
+    request: { readonly type: ResetType; readonly reason: string; readonly goal: Goal; readonly timeoutMs: number },
+  ): Promise<Step> {
+    const { type, goal } = request
+    for (let sends = 1; ; sends++) {
+      const before = run.sent.length === 0 ? run.first : await look(run.call)
+      const { power, override } = before
+      await run.onIntent({ resetType: type, reason: request.reason, before: power, overrideBefore: override })
+      run.sent.push(type)
+      const answer = await send(run.call, before.system, type)
+      if (answer.kind === 'refused') {
+        const now = await look(run.call)
+        const evidence = goal(now)
+        return evidence === null
+          ? { kind: 'nothing', reason: answer.reason, refused: true }
+          : { kind: 'done', evidence, after: now.power }
+      }
+      const timeoutMs = answer.kind === 'accepted' ? request.timeoutMs : Math.min(request.timeoutMs, limits.resetLookMs)
+      const seen = await watch(run.call, goal, timeoutMs)
+      if (seen !== null) return seen
+      if (answer.kind === 'accepted') {
+        return { kind: 'nothing', reason: `nothing followed ${type} within ${timeoutMs} ms`, refused: false }
+      }
+      if (sends === SENDS_MAX) throw answer.error
+      run.call.countRepeat()
+    }
+  }
+
+  async function send(call: Call, system: Answer, type: ResetType): Promise<Sent> {
+    const target = service.follow(call, resetAction(system.doc)['target'], system.path)
+    try {
+      await service.post(call, target, { body: { ResetType: type }, repeat: 'if-nothing-happened' })
+      return { kind: 'accepted' }
+    } catch (error) {
+      if (!(error instanceof BmcError)) throw error
+      const { failure } = error
+      if (failure.kind === 'refused' && NOT_OFFERED.has(failure.status)) {
+        const why = [failure.status, failure.messageId, failure.message].filter((part) => part !== undefined).join(' ')
+        return { kind: 'refused', reason: `${type} was refused: ${why}` }
+      }
+      if (failure.kind === 'busy' && NOTHING_DONE.has(failure.status)) throw error
+      if (failure.kind === 'busy' && failure.status < 500)
+        return { kind: 'refused', reason: `${type}: ${error.message}` }
+      if (failure.retry) return { kind: 'unclear', error }
+      throw error
+    }
+  }
+
+  /** Looks until the goal shows. A BMC that does not answer for a while after a reset is waited for. */
+  function watch(call: Call, goal: Goal, timeoutMs: number): Promise<Extract<Step, { kind: 'done' }> | null> {
+    return until(service, call, { timeoutMs, pollMs: limits.powerPollMs }, async () => {
+      const now = await ifAnswering(() => look(call))
+      const evidence = now === null ? null : goal(now)
+      return now === null || evidence === null ? null : { kind: 'done', evidence, after: now.power }
+    })
+  }
+
+  async function switchOn(run: Run, reason: string): Promise<Step> {
+    const type = powerOnType(run.offered)
+    if (type === null) return { kind: 'nothing', reason: 'the BMC offers no reset that switches on', refused: true }
+    return step(run, { type, reason, goal: switchedOn, timeoutMs: limits.resetTimeoutMs })
+  }
+
+  async function offAndOn(run: Run, reason: string): Promise<Step> {
+    const off = await step(run, { type: 'ForceOff', reason, goal: switchedOff, timeoutMs: limits.resetTimeoutMs })
+    if (off.kind === 'nothing') return off
+    await service.pause(run.call, limits.offPauseMs)
+    return switchOn(run, 'second half of off and on')
+  }
+
+  async function restartBy(run: Run, type: ResetType, reason: string): Promise<Step> {
+    const { first } = run
+    const graceful = type === 'GracefulRestart'
+    const shows = wouldShow(first)
+    const timeoutMs = graceful ? limits.gracefulTimeoutMs : shows ? limits.resetTimeoutMs : limits.resetLookMs
+    const goal: Goal = (now) => resetEvidence(first, now)
+    const done = await step(run, { type, reason, goal, timeoutMs })
+    if (done.kind === 'nothing') {
+      if (shows || done.refused) return done
+      return { kind: 'done', evidence: 'accepted', after: (await look(run.call)).power }
+    }
+    if (isOn(done.after)) return done
+    // It went off. A restart brings it back by itself; a host that stays off is switched on.
+    const back = await watch(run.call, switchedOn, limits.resetTimeoutMs)
+    if (back !== null) return { ...done, after: back.after }
+    const on = await switchOn(run, `the host stayed off after ${type}`)
+    return on.kind === 'done' ? { ...done, after: on.after } : on
+  }
+
+  function finish(run: Run, done: Step): ResetResult {
+    if (done.kind === 'nothing') throw unconfirmed(run, done.reason)
+    return { ...run.call.facts(), sent: run.sent, evidence: done.evidence, after: done.after }
+  }
+
+  function unconfirmed(run: Run, detail: string): BmcError {
+    const failure: BmcFailure =
+      run.sent.length === 0
+        ? { kind: 'unsupported', retry: false, action: 'reset', detail }
+        : { kind: 'not-confirmed', retry: false, action: 'reset', detail: `${detail} (sent: ${run.sent.join(', ')})` }
+    return service.fail(run.call, failure, { method: 'POST', target: run.first.system.path })
+  }
+
+  return {
+    async power(options) {
+      return (await look(service.begin('power', options))).power
+    },
+
+    async restart({ signal, onIntent }) {
+      let run = await start(service.begin('restart', { signal }), onIntent)
+      if (run.first.power.powerState === 'PoweringOff') {
+        await watch(run.call, switchedOff, limits.gracefulTimeoutMs)
+        run = { ...run, first: await look(run.call) }
+      }
+      if (isOff(run.first.power)) return finish(run, await switchOn(run, 'the host is off'))
+      const steps = restartSteps(run.offered).filter((type) => type !== 'GracefulRestart' || wouldShow(run.first))
+      let last: Step = { kind: 'nothing', reason: 'the BMC offers no reset that restarts', refused: true }
+      let reason = 'a restart was asked for'
+      for (const type of steps) {
+        last = type === 'off-and-on' ? await offAndOn(run, reason) : await restartBy(run, type, reason)
+        if (last.kind === 'done') break
+        reason = last.reason
+      }
+      return finish(run, last)
+    },
+
+    async resolveReset(intent, options) {
+      const call = service.begin('resolveReset', options)
+      // A graceful reset that was accepted may still be on its way: its "no" needs all the patience it would get.
+      const graceful = intent.resetType === 'GracefulRestart' || intent.resetType === 'GracefulShutdown'
+      const timeoutMs = graceful ? limits.gracefulTimeoutMs : limits.resetLookMs
+      const wait = { timeoutMs, pollMs: limits.powerPollMs }
+      let verdict = judgeReset(intent, await look(call))
+      await until(service, call, wait, async () => {
+        if (verdict.happened === 'yes') return verdict
+        const now = await ifAnswering(() => look(call))
+        if (now !== null) verdict = judgeReset(intent, now)
+        return verdict.happened === 'yes' ? verdict : null
+      })
+      return verdict
+    },
+
+    async powerOff(options) {
+      const run = await start(service.begin('powerOff', options), noIntent)
+      if (isOff(run.first.power)) return finish(run, { kind: 'done', evidence: 'power-state', after: run.first.power })
+      let reason = 'power off was asked for'
+      if (run.offered.includes('GracefulShutdown')) {
+        const request = {
+          type: 'GracefulShutdown',
+          reason,
+          goal: switchedOff,
+          timeoutMs: limits.gracefulTimeoutMs,
+        } as const
+        const graceful = await step(run, request)
+        if (graceful.kind === 'done') return finish(run, graceful)
+        reason = graceful.reason
+      }
+      return finish(
+        run,
+        await step(run, { type: 'ForceOff', reason, goal: switchedOff, timeoutMs: limits.resetTimeoutMs }),
+      )
+    },
+
+    async powerOn(options) {
+      const run = await start(service.begin('powerOn', options), noIntent)
+      if (isOn(run.first.power)) return finish(run, { kind: 'done', evidence: 'power-state', after: run.first.power })
+      return finish(run, await switchOn(run, 'power on was asked for'))
+    },
+  }
+}
+
+/** Switching to a state is safe to repeat, so that nobody has to be told before. */
+async function noIntent(): Promise<void> {}

@@ -1,0 +1,160 @@
+/**
+ * Requests with credentials: one attempt of a request logs in where needed and answers a 401 with one fresh login; the
+ * attempts are repeated as retry.ts decides; writes queue up behind each other; each request is reported to the hook.
+ */
+import { type Call, callError, naming } from './call.ts'
+import { readErrorBody } from './error-body.ts'
+import { Fault, malformed } from './fault.ts'
+import type { HttpBmcOptions, Limits, RetryPolicy, Surroundings } from './options.ts'
+import { failureOf, type Outcome, retryAfterOf } from './outcome.ts'
+import { redactSecrets } from './redaction.ts'
+import { isDoc, linkOf, linksOf } from './resource.ts'
+import { type Repeat, withRetries } from './retry.ts'
+import { type Authentication, createAuthentication } from './session.ts'
+import type { Transport, WireAnswer, WireRequest } from './transport.ts'
+import { createWriterQueue } from './writer-queue.ts'
+
+/** DSP0266 "Service root". With the slash: HPE redirects `/redfish/v1` to it (quirks.md 2). */
+export const ROOT_PATH = '/redfish/v1/'
+
+export type Requests = {
+  /** One attempt, with credentials. Rejects with `Fault`. */
+  authenticated(call: Call, request: WireRequest, attempt: number): Promise<WireAnswer>
+  /** One attempt, without credentials. Rejects with `Fault`. */
+  anonymous(call: Call, request: WireRequest, attempt: number): Promise<WireAnswer>
+  /**
+   * Repeats `exchange` until it gives a 2xx, `look` gives a value, or the policy gives up; then rejects with `BmcError`.
+   */
+  run<T>(
+    call: Call,
+    asked: {
+      readonly request: WireRequest
+      readonly repeat: Repeat
+      readonly exchange: (attempt: number) => Promise<WireAnswer>
+      readonly take: (answer: WireAnswer) => T
+      readonly look?: () => Promise<T | null>
+    },
+  ): Promise<T>
+  readonly authentication: Authentication
+  /** Ends the session and refuses everything from then on. */
+  close(signal: AbortSignal): Promise<void>
+}
+
+export function createRequests(
+  options: Pick<HttpBmcOptions, 'username' | 'password' | 'onRequest'>,
+  parts: { transport: Transport; limits: Limits; retries: RetryPolicy; surroundings: Surroundings },
+): Requests {
+  const { transport, limits, retries, surroundings } = parts
+  const enqueue = createWriterQueue(limits)
+  const lifetime = new AbortController()
+  let closed = false
+
+  type Context = { readonly operation: string; readonly attempt: number; readonly signal: AbortSignal }
+
+  async function send(request: WireRequest, context: Context): Promise<WireAnswer> {
+    const startedMs = surroundings.now()
+    let status: number | null = null
+    const exchange = () => transport.send(request, { signal: context.signal })
+    try {
+      const answer = await (request.method === 'GET' ? exchange() : enqueue(context.signal, exchange))
+      status = answer.status
+      return answer
+    } finally {
+      const { method, path } = request
+      const elapsedMs = surroundings.now() - startedMs
+      options.onRequest?.({ operation: context.operation, method, path, status, elapsedMs, attempt: context.attempt })
+    }
+  }
+
+  const authentication = createAuthentication({
+    username: options.username,
+    password: options.password,
+    origin: transport.origin,
+    limits,
+    retries,
+    surroundings,
+    send,
+    sessionsLink: async (signal) => {
+      const answer = await send({ method: 'GET', path: ROOT_PATH }, { operation: 'logIn', attempt: 1, signal })
+      if (answer.body.kind !== 'json' || !isDoc(answer.body.value)) return null
+      return linkOf(linksOf(answer.body.value)['Sessions'])
+    },
+    lifetime: lifetime.signal,
+    redact: redactSecrets([options.password]),
+  })
+
+  function open(): void {
+    if (!closed) return
+    throw new Fault({ kind: 'aborted', retry: false, detail: 'the client was closed' }, { sent: false })
+  }
+
+  async function outcomeOf(call: Call, exchange: () => Promise<WireAnswer>): Promise<WireAnswer | Outcome> {
+    try {
+      const answer = await exchange()
+      if (answer.status >= 200 && answer.status < 300) return answer
+      const error = readErrorBody(answer.body, call.redact)
+      const retryAfterMs = retryAfterOf(answer.headers['retry-after'], surroundings.now())
+      return { kind: 'refusal', status: answer.status, error, retryAfterMs }
+    } catch (error) {
+      if (error instanceof Fault) return { kind: 'fault', fault: error }
+      throw error
+    }
+  }
+
+  return {
+    authentication,
+    async authenticated(call, request, attempt) {
+      const context = { operation: call.operation, attempt, signal: call.signal }
+      for (let replayed = false; ; replayed = true) {
+        open()
+        const credentials = await authentication.credentials(call.signal)
+        const answer = await send({ ...request, headers: { ...request.headers, ...credentials.headers } }, context)
+        if (answer.status !== 401 || !authentication.refused(credentials, { replayed })) return answer
+      }
+    },
+    async anonymous(call, request, attempt) {
+      open()
+      return send(request, { operation: call.operation, attempt, signal: call.signal })
+    },
+    async run(call, { request, repeat, exchange, take, look }) {
+      const asked = { method: request.method, target: request.path }
+      const result = await naming(call, asked, () =>
+        withRetries({
+          repeat,
+          policy: retries,
+          surroundings,
+          signal: call.signal,
+          ...(look === undefined ? {} : { look }),
+          attempt: async (number) => {
+            if (number > 1) call.countRepeat()
+            const outcome = await outcomeOf(call, () => exchange(number))
+            return 'kind' in outcome ? outcome : { kind: 'done', value: take(outcome) }
+          },
+        }),
+      )
+      if (result.kind === 'done') return result.value
+      const { outcome, attempts } = result
+      const cause = outcome.kind === 'fault' ? outcome.fault.cause : undefined
+      throw callError(call, failureOf(outcome), { ...asked, attempts, cause })
+    },
+    async close(signal) {
+      if (closed) return
+      closed = true
+      try {
+        // Before anything is cut off: a login that is under way would leave its session behind.
+        await authentication.close(signal)
+      } finally {
+        lifetime.abort()
+        await transport.close()
+      }
+    },
+  }
+}
+
+/** Lets a read pass only with a JSON object in it (or as 202 and 204, which may be empty). */
+export function mustBeDocument(answer: WireAnswer): WireAnswer {
+  const empty = answer.status === 202 || answer.status === 204
+  if (answer.status < 200 || answer.status >= 300 || empty) return answer
+  if (answer.body.kind === 'json' && isDoc(answer.body.value)) return answer
+  throw malformed(answer.path, answer.body.kind === 'text' ? answer.body.why : 'no JSON object')
+}

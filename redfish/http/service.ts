@@ -1,0 +1,167 @@
+/**
+ * The BMC's Redfish service as the operations see it: documents that are read, written and followed. Every failure is
+ * a `BmcError`.
+ */
+import { BmcError, type BmcFailure } from '../failure.ts'
+import { type Asked, beginCall, type Call, callError, naming } from './call.ts'
+import { etagOf, nextPrecondition, type Precondition } from './etag.ts'
+import { rebaseLink } from './links.ts'
+import type { HttpBmcOptions, Limits, RetryPolicy, Surroundings } from './options.ts'
+import { retryAfterOf } from './outcome.ts'
+import { redactSecrets } from './redaction.ts'
+import { createRequests, mustBeDocument, ROOT_PATH } from './requests.ts'
+import { type Doc, isDoc, linkOf } from './resource.ts'
+import { pause, type Repeat } from './retry.ts'
+import type { Authentication } from './session.ts'
+import type { Transport, WireAnswer, WireRequest } from './transport.ts'
+
+/** An answer with a 2xx. `doc` is empty where the body was empty or no JSON object. */
+export type Answer = {
+  readonly path: string
+  readonly status: number
+  readonly doc: Doc
+  readonly etag: Precondition
+  readonly location: string | null
+  readonly retryAfterMs: number | null
+}
+
+/** `seen`: no answer said so, but a look found the write's effect. */
+export type Written = { readonly kind: 'answered'; readonly answer: Answer } | { readonly kind: 'seen' }
+
+export type Write = {
+  readonly body: Readonly<Record<string, unknown>>
+  readonly repeat: Repeat
+  /** Whether the wanted state shows; asked after an attempt that may or may not have worked. */
+  readonly look?: () => Promise<boolean>
+  readonly readTimeoutMs?: number
+}
+
+export type Service = {
+  readonly limits: Limits
+  readonly now: () => number
+  begin(operation: string, options: { readonly signal: AbortSignal; readonly image?: string }): Call
+  /** Reads a document. An answer that is no JSON object is `malformed`. */
+  read(call: Call, path: string): Promise<Answer>
+  /** Reads a document that may be missing or forbidden: null when the BMC refuses it for good. */
+  readOptional(call: Call, path: string): Promise<Answer | null>
+  /** One GET without credentials and without a second try. */
+  probe(call: Call, path: string): Promise<Answer>
+  post(call: Call, path: string, write: Write): Promise<Written>
+  /** PATCH with the entity tag of the document that was just read, going down the ladder of etag.ts on 412 and 428. */
+  patch(call: Call, current: Answer, write: Write): Promise<Written>
+  /** A link found at `from` as a path on this BMC; throws `malformed` when it leads elsewhere or is no link. */
+  follow(call: Call, link: unknown, from: string): string
+  fail(call: Call, failure: BmcFailure, asked: Asked): BmcError
+  /** Waits; rejects with `aborted` as soon as the call's signal does. */
+  pause(call: Call, ms: number): Promise<void>
+  authentication(): ReturnType<Authentication['state']>
+  close(call: Call): Promise<void>
+}
+
+/** See `Service`. */
+export function createService(
+  options: Pick<HttpBmcOptions, 'username' | 'password' | 'onRequest'>,
+  parts: { transport: Transport; limits: Limits; retries: RetryPolicy; surroundings: Surroundings },
+): Service {
+  const { transport, limits, surroundings } = parts
+  const requests = createRequests(options, parts)
+
+  function answerOf(answer: WireAnswer): Answer {
+    const doc = answer.body.kind === 'json' && isDoc(answer.body.value) ? answer.body.value : {}
+    return {
+      path: answer.path,
+      status: answer.status,
+      doc,
+      etag: etagOf({ header: answer.headers['etag'], doc }),
+      location: answer.headers['location'] ?? null,
+      retryAfterMs: retryAfterOf(answer.headers['retry-after'], surroundings.now()),
+    }
+  }
+
+  function write(
+    call: Call,
+    request: WireRequest,
+    how: Pick<Write, 'repeat' | 'look'> & { readonly exchange: (attempt: number) => Promise<WireAnswer> },
+  ): Promise<Written> {
+    const { look } = how
+    return requests.run<Written>(call, {
+      request,
+      repeat: how.repeat,
+      exchange: how.exchange,
+      take: (answer) => ({ kind: 'answered', answer: answerOf(answer) }),
+      ...(look === undefined ? {} : { look: async () => ((await look()) ? { kind: 'seen' } : null) }),
+    })
+  }
+
+  function requestOf(method: 'POST' | 'PATCH', path: string, { body, readTimeoutMs }: Write): WireRequest {
+    return { method, path, body, ...(readTimeoutMs === undefined ? {} : { readTimeoutMs }) }
+  }
+
+  async function read(call: Call, path: string): Promise<Answer> {
+    const request: WireRequest = { method: 'GET', path }
+    const exchange = async (attempt: number) => mustBeDocument(await requests.authenticated(call, request, attempt))
+    return requests.run(call, { request, repeat: 'always', exchange, take: answerOf })
+  }
+
+  return {
+    limits,
+    now: surroundings.now,
+    read,
+    async readOptional(call, path) {
+      try {
+        return await read(call, path)
+      } catch (error) {
+        if (error instanceof BmcError && error.failure.kind === 'refused') return null
+        throw error
+      }
+    },
+    probe(call, path) {
+      const request: WireRequest = { method: 'GET', path }
+      const exchange = async (attempt: number) => mustBeDocument(await requests.anonymous(call, request, attempt))
+      return requests.run(call, { request, repeat: 'never', exchange, take: answerOf })
+    },
+    post(call, path, how) {
+      const request = requestOf('POST', path, how)
+      return write(call, request, { ...how, exchange: (attempt) => requests.authenticated(call, request, attempt) })
+    },
+    patch(call, current, how) {
+      const request = requestOf('PATCH', current.path, how)
+      let tag = current.etag
+      const exchange = async (attempt: number): Promise<WireAnswer> => {
+        const preconditions: Precondition[] = []
+        for (let precondition = tag; ; ) {
+          preconditions.push(precondition)
+          const conditional = precondition === null ? request : { ...request, headers: { 'If-Match': precondition } }
+          const answer = await requests.authenticated(call, conditional, attempt)
+          const next = nextPrecondition({ status: answer.status }, { tag, preconditions })
+          if (next === null) return answer
+          call.countRepeat()
+          if (next.kind === 'refresh') tag = (await read(call, current.path)).etag
+          precondition = next.kind === 'refresh' ? tag : next.precondition
+        }
+      }
+      return write(call, request, { ...how, exchange })
+    },
+    begin: (operation, { signal, image }) =>
+      beginCall(operation, {
+        signal,
+        ...(image === undefined ? {} : { image }),
+        redact: (text) => redactSecrets(requests.authentication.secrets())(text),
+        now: surroundings.now,
+      }),
+    follow(call, link, from) {
+      const target = linkOf(link)
+      const rebased = target === null ? null : rebaseLink(target, transport)
+      if (rebased?.ok) return rebased.path
+      const detail = rebased?.detail ?? 'a link that is not a string'
+      throw callError(call, { kind: 'malformed', retry: false, path: from, detail }, { method: 'GET', target: from })
+    },
+    fail: callError,
+    pause: (call, ms) =>
+      naming(call, { method: 'WAIT', target: ROOT_PATH }, () =>
+        pause(surroundings, { delayMs: ms, signal: call.signal }),
+      ),
+    authentication: () => requests.authentication.state(),
+    close: (call) => naming(call, { method: 'DELETE', target: ROOT_PATH }, () => requests.close(call.signal)),
+  }
+}

@@ -1,0 +1,119 @@
+/** Which virtual media slots are usable, in which order, and how two media are spread over them. Pure. */
+import type { MediaLayout, MediaSlot } from '../bmc.ts'
+import type { Profile } from './quirks.ts'
+import { type Doc, docAt, flagAt, textAt, textsAt } from './resource.ts'
+
+/** One member of a VirtualMedia collection. */
+export type SlotDocument = { readonly path: string; readonly doc: Doc }
+
+/** What a slot says that it holds. `image` is null for the empty string and for AMI's literal `None` (quirks.md 6). */
+export type MediaState = {
+  readonly inserted: boolean
+  readonly image: string | null
+  readonly connectedVia: string | null
+}
+
+/**
+ * Reads a slot. Where `Inserted` is missing, a named image that is connected counts; where the profile says that
+ * `Inserted` lingers, `NotConnected` wins (Supermicro, quirks.md 6).
+ */
+export function mediaState(doc: Doc, profile: Pick<Profile, 'emptyWhenNotConnected'>): MediaState {
+  const connectedVia = textAt(doc, 'ConnectedVia')
+  const named = textAt(doc, 'Image')
+  const image = named === null || named === 'None' ? null : named
+  const disconnected = connectedVia === 'NotConnected'
+  const flag = flagAt(doc, 'Inserted')
+  const inserted =
+    flag === null ? image !== null && !disconnected : flag && !(profile.emptyWhenNotConnected && disconnected)
+  return { inserted, image, connectedVia }
+}
+
+/** Whether the slot shows the image that we just inserted; a null image counts once `Inserted` turned true after that. */
+export function showsImage(state: MediaState, image: string): boolean {
+  return state.inserted && (state.image === null || isSameImage(state.image, image))
+}
+
+/** Whether the slot names the image, attached or not yet: XCC needs seconds for the rest (quirks.md 6). */
+export function namesImage(state: MediaState, image: string): boolean {
+  return state.image !== null && isSameImage(state.image, image)
+}
+
+/** Host and path are compared, because BMCs drop the query; some show the file name only (quirks.md 6). */
+function isSameImage(shown: string, image: string): boolean {
+  if (!URL.canParse(image)) return shown === image
+  const wanted = new URL(image)
+  if (!URL.canParse(shown)) return shown.split(/[\\/]/).at(-1) === wanted.pathname.split('/').at(-1)
+  const url = new URL(shown)
+  return url.host.toLowerCase() === wanted.host.toLowerCase() && url.pathname === wanted.pathname
+}
+
+const CD_TYPES: ReadonlySet<string> = new Set(['CD', 'DVD'])
+const REMOVABLE_TYPES: ReadonlySet<string> = new Set(['USBSTICK', 'FLOPPY'])
+
+/**
+ * The members that can take media, by natural order of their Id (BMCs list them in any order, quirks.md 3). Where some
+ * members of a collection have media actions, those without are left out: they are for the KVM only (OpenBMC proxy
+ * slots). Where none has any, all are written by PATCH (XCC).
+ */
+export function usableSlots(members: readonly SlotDocument[], profile: Profile): readonly SlotDocument[] {
+  const ours = members.filter((member) => profile.slotsIgnored?.test(slotId(member)) !== true)
+  const acting = ours.filter(({ doc }) => hasAction(doc, 'InsertMedia') || hasAction(doc, 'EjectMedia'))
+  return [...(acting.length > 0 ? acting : ours)].sort((a, b) =>
+    slotId(a).localeCompare(slotId(b), 'en', { numeric: true }),
+  )
+}
+
+export function describeSlot({ path, doc }: SlotDocument, profile: Profile): MediaSlot {
+  return {
+    id: path,
+    name: textAt(doc, 'Name') ?? slotId({ path, doc }),
+    mediaTypes: mediaTypes({ path, doc }),
+    inserted: mediaState(doc, profile).inserted,
+  }
+}
+
+/** The best layout of these slots (spec/redfish.md "Discovery"), or null when there is no slot for a CD. */
+export function chooseLayout(slots: readonly MediaSlot[], profile: Pick<Profile, 'companionSlot'>): MediaLayout | null {
+  const cds = slots.filter((slot) => slot.mediaTypes.some((type) => CD_TYPES.has(type.toUpperCase())))
+  const [maintenance, task] = cds
+  if (maintenance === undefined) return null
+  if (task !== undefined) return { kind: 'two-cds', maintenance: maintenance.id, task: task.id }
+  const removable = slots.find(
+    (slot) => slot.id !== maintenance.id && slot.mediaTypes.some((type) => REMOVABLE_TYPES.has(type.toUpperCase())),
+  )
+  if (removable === undefined || !profile.companionSlot) return { kind: 'single-cd', maintenance: maintenance.id }
+  return { kind: 'cd-and-usb', maintenance: maintenance.id, task: removable.id }
+}
+
+const RANKS = { 'two-cds': 3, 'cd-and-usb': 2, 'single-cd': 1 } as const
+
+/**
+ * The collection with the best layout; of equals the first, and the Manager's are listed before the System's. iDRAC9
+ * from 6.00 has a CD under its Manager but two under its System (fixtures/idrac9-6.00.30-r750).
+ */
+export function bestCollection<T extends { readonly layout: MediaLayout | null }>(collections: readonly T[]): T | null {
+  const rank = ({ layout }: T) => (layout === null ? 0 : RANKS[layout.kind])
+  return collections.reduce<T | null>((best, next) => (best === null || rank(next) > rank(best) ? next : best), null)
+}
+
+/** The target of a standard media action, unchecked; undefined when the member has none. */
+export function mediaAction(doc: Doc, name: 'InsertMedia' | 'EjectMedia'): unknown {
+  return docAt(docAt(doc, 'Actions'), `#VirtualMedia.${name}`)['target']
+}
+
+function hasAction(doc: Doc, name: 'InsertMedia' | 'EjectMedia'): boolean {
+  return mediaAction(doc, name) !== undefined
+}
+
+function slotId({ path, doc }: SlotDocument): string {
+  return textAt(doc, 'Id') ?? path.replace(/\/+$/, '').split('/').at(-1) ?? path
+}
+
+/** AMI has no `MediaTypes`; its Id says what the slot is (`CD1`; fixtures/ami-gigabyte-h262). */
+function mediaTypes(slot: SlotDocument): readonly string[] {
+  const types = textsAt(slot.doc, 'MediaTypes')
+  if (types.length > 0) return types
+  const id = slotId(slot)
+  if (/^(cd|dvd)/i.test(id)) return ['CD']
+  return /^(usb|hd|fd|floppy|removable)/i.test(id) ? ['USBStick'] : []
+}

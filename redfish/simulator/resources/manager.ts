@@ -1,0 +1,87 @@
+/** The one Manager, which is the BMC itself, and the one Chassis that both belong to. */
+import type { Bmc } from '../bmc.ts'
+import { refuse } from '../messages.ts'
+import { type BmcRequest, type JsonObject, noContent, type Reply } from '../reply.ts'
+import { type Branch, branch, checkKnown, collection, link, objectBody, ok, quote } from './resource.ts'
+import { rootPath } from './service-root.ts'
+
+const managersPath = `${rootPath}/Managers`
+const chassisPath = `${rootPath}/Chassis`
+
+export function managers(bmc: Bmc): Branch {
+  const { manager, chassis } = bmc.paths
+  return branch({
+    [managersPath]: {
+      methods: { GET: () => ok(collection(managersPath, 'ManagerCollection', 'Manager Collection', [manager])) },
+    },
+    [manager]: { methods: { GET: () => ok(managerDocument(bmc)) } },
+    [resetPath(bmc)]: { methods: { POST: (request) => reset(bmc, request) } },
+    [chassisPath]: {
+      methods: { GET: () => ok(collection(chassisPath, 'ChassisCollection', 'Chassis Collection', [chassis])) },
+    },
+    [chassis]: { methods: { GET: () => ok(chassisDocument(bmc)) } },
+  })
+}
+
+function resetPath(bmc: Bmc): string {
+  return `${bmc.paths.manager}/Actions/Manager.Reset`
+}
+
+function managerDocument(bmc: Bmc): JsonObject {
+  const { profile, paths } = bmc
+  return {
+    '@odata.id': paths.manager,
+    '@odata.type': '#Manager.v1_17_0.Manager',
+    Id: profile.manager.id,
+    Name: 'Manager',
+    ManagerType: 'BMC',
+    Model: profile.manager.model,
+    FirmwareVersion: profile.manager.firmware,
+    UUID: bmc.uuid,
+    DateTime: bmc.clock.now().toISOString(),
+    Status: { State: 'Enabled', Health: 'OK' },
+    PowerState: 'On',
+    VirtualMedia: link(paths.virtualMedia),
+    Links: { ManagerForServers: [link(paths.system)], ManagerForChassis: [link(paths.chassis)] },
+    Actions: {
+      '#Manager.Reset': {
+        target: resetPath(bmc),
+        'ResetType@Redfish.AllowableValues': profile.managerResetTypes,
+      },
+    },
+  }
+}
+
+function chassisDocument(bmc: Bmc): JsonObject {
+  const { profile, paths } = bmc
+  return {
+    '@odata.id': paths.chassis,
+    '@odata.type': '#Chassis.v1_21_0.Chassis',
+    Id: profile.chassis.id,
+    Name: 'Chassis',
+    ChassisType: 'RackMount',
+    Manufacturer: profile.system.manufacturer,
+    Model: profile.system.model,
+    SerialNumber: bmc.serial,
+    Status: { State: 'Enabled', Health: 'OK' },
+    PowerState: bmc.power.state,
+    Links: { ComputerSystems: [link(paths.system)], ManagedBy: [link(paths.manager)] },
+  }
+}
+
+/** ResetType is optional here (Manager schema); without it the service chooses. */
+function reset(bmc: Bmc, request: BmcRequest): Reply {
+  const read = objectBody(request)
+  if ('refusal' in read) return read.refusal
+  const unknown = checkKnown(read.body, ['ResetType'])
+  if (unknown !== null) return unknown
+  const type = read.body['ResetType'] ?? bmc.profile.managerResetTypes[0] ?? null
+  if (typeof type !== 'string' || !bmc.profile.managerResetTypes.includes(type))
+    return refuse(400, {
+      key: 'ActionParameterValueNotInList',
+      args: [quote(type), 'ResetType', 'Manager.Reset'],
+      related: ['/ResetType'],
+    })
+  bmc.restartManager()
+  return noContent
+}

@@ -1,0 +1,56 @@
+/** What can be addressed by a path, and what it has in common. */
+import { refuse } from '../messages.ts'
+import { type BmcRequest, isObject, type Json, type JsonObject, type Reply } from '../reply.ts'
+
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
+export type Handler = (request: BmcRequest) => Reply | Promise<Reply>
+
+export type Resource = {
+  readonly methods: Readonly<Partial<Record<Method, Handler>>>
+  /** Methods that need no authentication (DSP0266, "Authentication"). */
+  readonly open?: readonly Method[]
+}
+
+/** A part of the tree: the resource of a path, or null when it is not in this part. */
+export type Branch = (path: string) => Resource | null
+
+export function link(path: string): JsonObject {
+  return { '@odata.id': path }
+}
+
+export function ok(body: JsonObject, headers: Readonly<Record<string, string>> = {}): Reply {
+  return { status: 200, headers, body }
+}
+
+export function collection(path: string, schema: string, name: string, members: readonly string[]): JsonObject {
+  return {
+    '@odata.id': path,
+    '@odata.type': `#${schema}.${schema}`,
+    Name: name,
+    'Members@odata.count': members.length,
+    Members: members.map(link),
+  }
+}
+
+/** A fixed set of resources by their paths. */
+export function branch(resources: Readonly<Record<string, Resource>>): Branch {
+  return (path) => (Object.hasOwn(resources, path) ? (resources[path] ?? null) : null)
+}
+
+/** The body as an object, or the refusal of what is none. No body at all counts as an empty object. */
+export function objectBody(request: BmcRequest): { readonly body: JsonObject } | { readonly refusal: Reply } {
+  if (request.body === null) return { body: {} }
+  return isObject(request.body) ? { body: request.body } : { refusal: refuse(400, { key: 'UnrecognizedRequestBody' }) }
+}
+
+/** The refusal of the first property that is not known here, or null. */
+export function checkKnown(body: JsonObject, known: readonly string[], pointer = ''): Reply | null {
+  const unknown = Object.keys(body).find((name) => !known.includes(name) && !name.startsWith('@'))
+  if (unknown === undefined) return null
+  return refuse(400, { key: 'PropertyUnknown', args: [unknown], related: [`${pointer}/${unknown}`] })
+}
+
+/** How a refused value is quoted in a message. */
+export function quote(value: Json): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}

@@ -1,0 +1,212 @@
+/**
+ * Simulated BMCs that speak Redfish over HTTP or HTTPS, each with a simulated host behind it: an independent
+ * implementation that shares nothing with the client. Reading order: this file, `listener.ts` (the socket), `bmc.ts`
+ * (state and tree), `resources/` (the documents and actions), `power.ts`, `host.ts`, `workflow.ts` (what boots).
+ */
+import { randomUUID } from 'node:crypto'
+import { isIPv6 } from 'node:net'
+import { Background } from './background.ts'
+import { Bmc, type World } from './bmc.ts'
+import { type Certificate, selfSignedCertificate } from './certificate.ts'
+import { type Fault, Faults } from './faults.ts'
+import type { HostBoot, HostOptions, SimulatedHost } from './host.ts'
+import { Listener, type LoggedRequest, type RequestUnderWay } from './listener.ts'
+import { Outbound } from './outbound.ts'
+import { generic } from './profiles/generic.ts'
+import type { Profile, ResetType } from './profiles/profile.ts'
+import { type Clock, defaultTiming, realClock, type Timing } from './timing.ts'
+import { type BmcState, stateOf } from './view.ts'
+
+const profiles = { generic } as const satisfies Record<string, Profile>
+export type ProfileName = keyof typeof profiles
+
+const bmcsMax = 1_000
+
+export type BmcConfig = {
+  /** The serial number of the host, which its task medium must name. */
+  readonly serial: string
+  readonly username: string
+  readonly password: string
+  readonly profile?: ProfileName
+  /** `On` by default, with the disk's previous operating system running. */
+  readonly powerState?: 'On' | 'Off'
+  /** Whether InsertMedia sends a HEAD request for the image first and refuses what is not there. True by default. */
+  readonly checksImages?: boolean
+  readonly host?: HostOptions
+}
+
+export type SimulatorOptions = {
+  /** 127.0.0.1 by default. */
+  readonly host?: string
+  /** The first BMC's port, the next one has the next; 0, the default, gives every BMC a free one. */
+  readonly port?: number
+  /** HTTPS with a certificate of its own for each BMC. */
+  readonly tls?: boolean
+  readonly bmcs: readonly BmcConfig[]
+  /** Delays that differ from the default ones. */
+  readonly timing?: Partial<Timing>
+  /** Divides every delay of `timing`: 1 by default, 100 for tests. */
+  readonly speed?: number
+  /** Instead of the real clock; `speed` then has no effect. */
+  readonly clock?: Clock
+  /** For faults with a probability; `Math.random` by default. */
+  readonly random?: () => number
+  /** Offers `/simulator/faults` and `/simulator/state` beside Redfish, to everybody who can reach the port. */
+  readonly control?: boolean
+  /** Gets one object for each request and each turn of a host. No secrets in it. */
+  readonly log?: (line: object) => void
+}
+
+export type SimulatedBmc = {
+  readonly serial: string
+  /** The origin, such as `http://127.0.0.1:40123`. */
+  readonly url: string
+  readonly username: string
+  readonly password: string
+  /** PEM of the certificate that it shows, null over HTTP. */
+  readonly certificate: string | null
+  /** A picture of this moment. */
+  readonly state: BmcState
+  /** The latest 5 000 Redfish requests. */
+  readonly requests: readonly LoggedRequest[]
+  /** Requests that have come in and are not answered yet. */
+  readonly underWay: readonly RequestUnderWay[]
+  /** Every reset that was accepted, the latest 1 000. */
+  readonly resets: readonly { readonly at: Date; readonly resetType: ResetType }[]
+  readonly hostBoots: readonly HostBoot[]
+  readonly faults: { add(fault: Fault): void; clear(): void }
+  readonly host: SimulatedHost
+}
+
+export type Simulator = {
+  readonly bmcs: readonly SimulatedBmc[]
+  /** @throws RangeError when there is none of this serial. */
+  bmc(serial: string): SimulatedBmc
+  /** Closes every connection and stops every host. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts one listener per BMC and resolves when all of them listen.
+ *
+ * @throws RangeError for options that make no sense, or the error of a port that cannot be had.
+ */
+export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
+  const serials = new Set(options.bmcs.map(({ serial }) => serial))
+  if (serials.size !== options.bmcs.length) throw new RangeError('two BMCs have the same serial')
+  if (options.bmcs.length === 0 || options.bmcs.length > bmcsMax)
+    throw new RangeError(`a simulator has 1 to ${bmcsMax} BMCs`)
+  const { host = '127.0.0.1', port = 0 } = options
+  const background = new Background()
+  const outbound = new Outbound()
+  const world: World = {
+    background,
+    outbound,
+    clock: options.clock ?? realClock(options.speed),
+    timing: { ...defaultTiming, ...options.timing },
+    newId: randomUUID,
+  }
+  const started: { readonly simulated: SimulatedBmc; readonly listener: Listener }[] = []
+  const close = async (): Promise<void> => {
+    await background.close()
+    for (const { listener } of started) await listener.close()
+    await outbound.close()
+  }
+  try {
+    for (const [index, config] of options.bmcs.entries()) {
+      const address = { host, port: port === 0 ? 0 : port + index }
+      started.push(await startBmc({ config, address, options, world }))
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+  const bmcs = started.map(({ simulated }) => simulated)
+  return {
+    bmcs,
+    bmc(serial) {
+      const found = bmcs.find((candidate) => candidate.serial === serial)
+      if (found === undefined) throw new RangeError(`no simulated BMC has the serial ${serial}`)
+      return found
+    },
+    close,
+  }
+}
+
+async function startBmc(start: {
+  readonly config: BmcConfig
+  readonly address: { readonly host: string; readonly port: number }
+  readonly options: SimulatorOptions
+  readonly world: World
+}): Promise<{ readonly simulated: SimulatedBmc; readonly listener: Listener }> {
+  const { config, address, options, world } = start
+  const { serial, username, password } = config
+  const bmc = new Bmc(
+    {
+      serial,
+      username,
+      password,
+      powerState: config.powerState ?? 'On',
+      checksImages: config.checksImages ?? true,
+      host: config.host ?? {},
+    },
+    profiles[config.profile ?? 'generic'],
+    world,
+  )
+  const certificate: Certificate | null = options.tls
+    ? selfSignedCertificate({ commonName: `BMC ${serial}`, host: address.host, now: world.clock.now() })
+    : null
+  const faults = new Faults(options.random ?? Math.random)
+  const log = options.log ?? (() => {})
+  const listener = new Listener({
+    bmc,
+    faults,
+    closing: world.background.closing,
+    certificate,
+    control: options.control ? { faults, state: () => controlState(bmc) } : null,
+    onRequest: (request) => log({ event: 'request', serial, ...request }),
+  })
+  bmc.host.on('status', (status) => log({ event: 'host.status', serial, status }))
+  bmc.host.on('step', (step) => log({ event: 'host.step', serial, ...step }))
+  bmc.host.on('end', (result) => log({ event: 'host.end', serial, ...result }))
+  const port = await listener.listen(address)
+  const name = isIPv6(address.host) ? `[${address.host}]` : address.host
+  return {
+    listener,
+    simulated: {
+      serial,
+      url: `${options.tls ? 'https' : 'http'}://${name}:${port}`,
+      username,
+      password,
+      certificate: certificate?.certificatePem ?? null,
+      get state() {
+        return stateOf(bmc)
+      },
+      get underWay() {
+        return listener.underWay
+      },
+      get requests() {
+        return listener.requests
+      },
+      get resets() {
+        return bmc.resets
+      },
+      get hostBoots() {
+        return bmc.host.boots
+      },
+      faults: { add: (fault) => faults.add(fault), clear: () => faults.clear() },
+      host: bmc.host,
+    },
+  }
+}
+
+function controlState(bmc: Bmc) {
+  const { lastResetTime, ...state } = stateOf(bmc)
+  return {
+    serial: bmc.serial,
+    ...state,
+    lastResetTime: lastResetTime.toISOString(),
+    resets: bmc.resets.map(({ at, resetType }) => ({ at: at.toISOString(), resetType })),
+    hostBoots: bmc.host.boots.map(({ at, from }) => ({ at: at.toISOString(), from })),
+  }
+}

@@ -1,0 +1,20 @@
+/** Limits that make a client's waits short enough for tests, the shape of its behaviour being the same. */
+import type { Limits, RetryPolicy } from '../../../redfish/http/options.ts'
+
+export const QUICK_LIMITS: Partial<Limits> = {
+  connectTimeoutMs: 500,
+  readTimeoutMs: 400,
+  insertReadTimeoutMs: 400,
+  confirmTimeoutMs: 1_000,
+  confirmPollMs: 5,
+  ejectSettleMs: 5,
+  gracefulTimeoutMs: 300,
+  resetTimeoutMs: 1_000,
+  resetLookMs: 300,
+  offPauseMs: 5,
+  powerPollMs: 5,
+  taskTimeoutMs: 1_000,
+  taskPollMs: 5,
+}
+
+export const QUICK_RETRIES: Partial<RetryPolicy> = { delayMinMs: 2, delayMaxMs: 10 }
