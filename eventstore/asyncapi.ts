@@ -1,0 +1,111 @@
+/**
+ * The AsyncAPI 3.0 document of what is published, made from the event catalogues: it cannot say anything else than what is
+ * sent. `test/golden/asyncapi.json` shows a change as a diff.
+ */
+import { z } from 'zod'
+import { failureData, noData } from '../machines/event.ts'
+import { type KindName, kinds } from '../machines/kinds.ts'
+import { cloudEventAttributes, dataSchemaOf } from './cloud-event.ts'
+import { subjectOf } from './subjects.ts'
+
+const schemaFormat = 'application/schema+json;version=draft-07'
+
+/** Schemas that messages refer to. */
+const shared: readonly { readonly name: string; readonly schema: z.ZodType }[] = [
+  { name: 'CloudEventAttributes', schema: cloudEventAttributes },
+  { name: 'Failure', schema: failureData },
+  { name: 'NoData', schema: noData },
+]
+
+type Json = Readonly<Record<string, unknown>>
+
+const channels = {
+  job: { name: 'jobs', parameter: 'job_id', description: 'The job’s id.' },
+  server: {
+    name: 'servers',
+    parameter: 'serial',
+    description: "The serial; every byte but letters, digits and -_!~'() is written %XX.",
+  },
+} as const satisfies Record<KindName, { name: string; parameter: string; description: string }>
+
+/** Builds the document. @param version of this program. */
+export function asyncApiDocument({
+  version,
+  streamName,
+}: {
+  readonly version: string
+  readonly streamName: string
+}): Json {
+  const kindNames = Object.keys(channels) as KindName[]
+  return {
+    asyncapi: '3.0.0',
+    info: {
+      title: 'Bare-metal provisioning events',
+      version,
+      license: { name: 'Apache-2.0' },
+      description: [
+        `Every event of every job and server, in the JetStream stream \`${streamName}\`: each once, and those of one job or`,
+        'server in the order of `streamversion`. Messages are CloudEvents 1.0 in structured JSON; `Nats-Msg-Id` is the',
+        'event’s id. A durable consumer goes on where it was. Data that does not fit into a message is replaced by',
+        '`dataref`, a path of the HTTP API whose first event is the one meant.',
+      ].join('\n'),
+    },
+    defaultContentType: 'application/cloudevents+json',
+    channels: Object.fromEntries(kindNames.map((kind) => [channels[kind].name, channelOf(kind)])),
+    operations: Object.fromEntries(
+      kindNames.map((kind) => [
+        `publish-${channels[kind].name}`,
+        { action: 'send', channel: { $ref: `#/channels/${channels[kind].name}` } },
+      ]),
+    ),
+    components: {
+      messages: Object.assign({}, ...kindNames.map(messagesOf)),
+      schemas: Object.fromEntries(
+        shared.map(({ name, schema }) => [name, { schemaFormat, schema: jsonSchema(schema) }]),
+      ),
+    },
+  }
+}
+
+function channelOf(kind: KindName): Json {
+  const { parameter, description } = channels[kind]
+  const types = Object.keys(kinds[kind].events)
+  return {
+    // The braces are put in afterwards: a subject would escape them.
+    address: subjectOf({ stream: `${kind}-ID`, type: '{type}' }).replace('ID', `{${parameter}}`),
+    title: `Events of a ${kind}`,
+    parameters: {
+      [parameter]: { description },
+      type: { description: 'The event’s type; its dots separate tokens.', enum: types },
+    },
+    messages: Object.fromEntries(types.map((type) => [type, { $ref: `#/components/messages/${kind}.${type}` }])),
+  }
+}
+
+function messagesOf(kind: KindName): Json {
+  const messages = Object.entries(kinds[kind].events).map(([type, { version, data }]) => {
+    const properties = {
+      type: { const: type },
+      dataschema: { const: dataSchemaOf(kind, { type, version }) },
+      machine: { const: kind },
+      data: referenceTo(data) ?? jsonSchema(data),
+    }
+    const schema = {
+      type: 'object',
+      allOf: [referenceTo(cloudEventAttributes), { type: 'object', properties }],
+      oneOf: ['data', 'dataref'].map((name) => ({ type: 'object', required: [name] })),
+    }
+    return [`${kind}.${type}`, { name: type, payload: { schemaFormat, schema } }]
+  })
+  return Object.fromEntries(messages)
+}
+
+function referenceTo(schema: z.ZodType): Json | null {
+  const known = shared.find((one) => one.schema === schema)
+  return known === undefined ? null : { $ref: `#/components/schemas/${known.name}/schema` }
+}
+
+function jsonSchema(schema: z.ZodType): Json {
+  const { $schema: _draft, ...rest } = z.toJSONSchema(schema, { target: 'draft-7', io: 'input' })
+  return rest
+}

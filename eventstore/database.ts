@@ -1,0 +1,55 @@
+/** Connections. drizzle rewires the parsers of the client it is given, so raw SQL gets a client of its own. */
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
+import postgres from 'postgres'
+import * as schema from './schema.ts'
+
+/** The role that the controller works as. It can insert into the log and read it, and nothing else (spec/security.md). */
+export const applicationRole = 'provisioner_app'
+
+export type Database = PostgresJsDatabase<typeof schema>
+/** A transaction of `Database`, or the database itself where one statement is enough. */
+export type Queryable = Pick<Database, 'select' | 'insert' | 'update' | 'delete' | 'execute'>
+
+export type Connections = {
+  readonly db: Database
+  /** For LISTEN, advisory locks and other statements that drizzle does not know. */
+  readonly raw: postgres.Sql
+  readonly close: () => Promise<void>
+}
+
+export type ConnectOptions = {
+  readonly url: string
+  /** Connections of the pool; two more are for LISTEN and locks. */
+  readonly poolMax?: number
+  /** Work as the restricted application role; off for the rebuild and where the role could not be created. */
+  readonly asApplication?: boolean
+  /** How long one statement may take; 0 for no limit: an audit reads the whole log. */
+  readonly statementTimeoutMs?: number
+}
+
+/** Opens the pools. Nothing is sent until the first query. */
+export function connect({
+  url,
+  poolMax = 10,
+  asApplication = true,
+  statementTimeoutMs = 30_000,
+}: ConnectOptions): Connections {
+  const options = {
+    onnotice: () => {},
+    connect_timeout: 10,
+    connection: {
+      application_name: 'provisioner',
+      statement_timeout: statementTimeoutMs,
+      ...(asApplication ? { role: applicationRole } : {}),
+    },
+  }
+  const client = postgres(url, { ...options, max: poolMax })
+  const raw = postgres(url, { ...options, max: 3 })
+  return {
+    db: drizzle(client, { schema }),
+    raw,
+    close: async () => {
+      await Promise.all([client.end({ timeout: 5 }), raw.end({ timeout: 5 })])
+    },
+  }
+}

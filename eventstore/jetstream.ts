@@ -1,0 +1,205 @@
+/**
+ * The JetStream side of the publisher: the connection, the stream, and appending to it in order.
+ *
+ * Every message says what it expects to follow: the first of a window the stream's last sequence, every other the message
+ * before it. So of a window under way the server stores an unbroken beginning, whatever happens; a message that failed is
+ * never overtaken by a later one; and nothing gets in between, be it of a second publisher that believes to be the active
+ * one. That makes the stream's last message the truth about how far publishing has got, even when acknowledgements were
+ * lost or the server lost its last seconds.
+ */
+import {
+  connect,
+  credsAuthenticator,
+  ErrorCode,
+  headers,
+  type JetStreamClient,
+  type JetStreamManager,
+  type NatsConnection,
+  NatsError,
+  nanos,
+  type TlsOptions,
+} from 'nats'
+import type { EventMessage } from './cloud-event.ts'
+import { allSubjects } from './subjects.ts'
+
+/** The JetStream stream, where no other name is asked for. */
+export const eventStreamName = 'PROVISIONER'
+
+/** How to reach NATS. Never logged. */
+export type NatsAccess = {
+  /** One or several, comma-separated; `nats://user:password@host:port` works too. */
+  readonly natsUrl: string
+  /** The content of a `.creds` file. */
+  readonly credentials?: Uint8Array
+  readonly token?: string
+  readonly tls?: TlsOptions
+}
+
+/** Where the stream ends. `messageId` is null where the last message has none or is not there any more. */
+export type StreamEnd = { readonly sequence: number; readonly messageId: string | null; readonly created: boolean }
+
+export type PublishedWindow = {
+  /** How many messages, from the first on, are in the stream now. */
+  readonly stored: number
+  readonly sequence: number
+  /** Why the rest is not; null when all are. */
+  readonly failure: Error | null
+}
+
+/** The stream does not end with what the messages were to follow: look again. */
+export class StreamMoved extends Error {
+  override readonly name = 'StreamMoved'
+}
+
+/** Nothing takes messages on the subjects: the stream is missing, or was configured for other ones. */
+export class NoStream extends Error {
+  override readonly name = 'NoStream'
+}
+
+export type EventStream = {
+  /** Aborts when the connection is gone. */
+  readonly disconnected: AbortSignal
+  /** Bytes that a message's payload may have. */
+  readonly payloadBytesMax: () => number
+  /** Finds the end of the stream; creates the stream where there is none. */
+  readonly end: () => Promise<StreamEnd>
+  /** Sends messages that follow `sequence` all at once and waits for their acknowledgements. */
+  readonly publish: (messages: readonly EventMessage[], options: { readonly after: number }) => Promise<PublishedWindow>
+  readonly close: () => Promise<void>
+}
+
+const connectTimeoutMs = 5000
+const requestTimeoutMs = 5000
+/** A server that is gone without a word is noticed after twice this. */
+const pingEveryMs = 10_000
+const headerBytesMax = 1024
+const retentionMs = 30 * 24 * 3_600_000
+
+/** JetStream API error codes (nats-server, server/errors.json). */
+const errorCodes = { streamNotFound: 10_059, messageNotFound: 10_037, nameInUse: 10_058 }
+const wrongPlace: ReadonlySet<number | undefined> = new Set([10_070, 10_071])
+
+/** Connects once. @throws NatsError; reconnecting is the caller's, since everything has to be looked at again then. */
+export async function openEventStream(access: NatsAccess, streamName: string): Promise<EventStream> {
+  const connection = await connect({ ...connectionOptions(access), name: 'provisioner publisher' })
+  const disconnected = new AbortController()
+  void connection.closed().then((error) => disconnected.abort(error ?? new Error('the connection to NATS was closed')))
+  const manager = await connection.jetstreamManager({ timeout: requestTimeoutMs, checkAPI: false })
+  const jetStream = connection.jetstream({ timeout: requestTimeoutMs })
+  let messageBytesMax = connection.info?.max_payload ?? 1_048_576
+
+  return {
+    disconnected: disconnected.signal,
+    payloadBytesMax: () => messageBytesMax - headerBytesMax,
+    end: async () => {
+      const { info, created } = await findOrCreate(manager, streamName)
+      const streamLimit = info.config.max_msg_size
+      if (streamLimit > 0) messageBytesMax = Math.min(messageBytesMax, streamLimit)
+      const sequence = info.state.last_seq
+      return { sequence, messageId: await messageIdAt(manager, { streamName, sequence }), created }
+    },
+    publish: (messages, { after }) => publishWindow(jetStream, messages, { after, streamName }),
+    close: () => closeConnection(connection),
+  }
+}
+
+function connectionOptions({ natsUrl, credentials, token, tls }: NatsAccess) {
+  // The client takes no user and password in a URL, so they are handed over apart; they also stay out of its errors.
+  const urls = natsUrl.split(',').map((url) => new URL(url.includes('://') ? url.trim() : `nats://${url.trim()}`))
+  const [first] = urls
+  return {
+    servers: urls.map(({ hostname, port }) => `${hostname}:${port === '' ? '4222' : port}`),
+    ...loginOf(first),
+    ...(credentials === undefined ? {} : { authenticator: credsAuthenticator(credentials) }),
+    ...(token === undefined ? {} : { token }),
+    ...(tls === undefined && first?.protocol !== 'tls:' ? {} : { tls: tls ?? {} }),
+    reconnect: false,
+    timeout: connectTimeoutMs,
+    pingInterval: pingEveryMs,
+    maxPingOut: 2,
+  }
+}
+
+/** As the NATS tools read a URL: a name without a password is a token. */
+function loginOf(url: URL | undefined): { user: string; pass: string } | { token: string } | undefined {
+  if (!url?.username) return undefined
+  const user = decodeURIComponent(url.username)
+  return url.password ? { user, pass: decodeURIComponent(url.password) } : { token: user }
+}
+
+/** An existing stream is left as its operator configured it. */
+async function findOrCreate(manager: JetStreamManager, name: string) {
+  try {
+    return { info: await manager.streams.info(name), created: false }
+  } catch (error) {
+    if (apiErrorCode(error) !== errorCodes.streamNotFound) throw error
+  }
+  try {
+    // Old messages go after a while; the log has them for ever.
+    const info = await manager.streams.add({ name, subjects: [allSubjects], max_age: nanos(retentionMs) })
+    return { info, created: true }
+  } catch (error) {
+    if (apiErrorCode(error) !== errorCodes.nameInUse) throw error
+    return { info: await manager.streams.info(name), created: false }
+  }
+}
+
+async function messageIdAt(
+  manager: JetStreamManager,
+  { streamName, sequence }: { readonly streamName: string; readonly sequence: number },
+): Promise<string | null> {
+  if (sequence === 0) return null
+  try {
+    const message = await manager.streams.getMessage(streamName, { seq: sequence })
+    return message.header.get('Nats-Msg-Id') || null
+  } catch (error) {
+    if (apiErrorCode(error) === errorCodes.messageNotFound) return null
+    throw error
+  }
+}
+
+async function publishWindow(
+  jetStream: JetStreamClient,
+  messages: readonly EventMessage[],
+  { after, streamName }: { readonly after: number; readonly streamName: string },
+): Promise<PublishedWindow> {
+  const answers = await Promise.allSettled(
+    messages.map(({ subject, id, headers: fields, payload }, index) => {
+      const before = messages[index - 1]
+      const head = headers()
+      for (const [name, value] of Object.entries(fields)) head.set(name, value)
+      const place = before === undefined ? { lastSequence: after } : { lastMsgID: before.id }
+      const expect = { streamName, ...place }
+      return jetStream.publish(subject, payload, { msgID: id, headers: head, expect, timeout: requestTimeoutMs })
+    }),
+  )
+  let stored = 0
+  let sequence = after
+  for (const answer of answers) {
+    if (answer.status === 'rejected') return { stored, sequence, failure: failureOf(answer.reason) }
+    stored += 1
+    // A duplicate's acknowledgement has the sequence of the message that is already there.
+    sequence = Math.max(sequence, answer.value.seq)
+  }
+  return { stored, sequence, failure: null }
+}
+
+function failureOf(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error))
+  if (wrongPlace.has(apiErrorCode(error)))
+    return new StreamMoved('the stream has other messages at its end', { cause: error })
+  // JetStream's own refusals can have this code too, with a reason.
+  if (error instanceof NatsError && error.code === ErrorCode.NoResponders && error.api_error === undefined)
+    return new NoStream(`no stream takes ${allSubjects}`, { cause: error })
+  // What JetStream refuses is often only a number in the message and words in here.
+  const said = error instanceof NatsError ? error.api_error?.description : undefined
+  return said === undefined ? error : new Error(`JetStream: ${said}`, { cause: error })
+}
+
+function apiErrorCode(error: unknown): number | undefined {
+  return error instanceof NatsError ? error.api_error?.err_code : undefined
+}
+
+async function closeConnection(connection: NatsConnection): Promise<void> {
+  if (!connection.isClosed()) await connection.close()
+}

@@ -1,0 +1,81 @@
+/**
+ * "There is something new": wakes whoever waits for events, effects or deadlines, in this process at once and in others
+ * through LISTEN/NOTIFY. Only a hint: every listener also looks by itself now and then, so a lost one costs a moment.
+ *
+ * NOTIFY inside the appending transactions would serialise their commits, so it is sent apart, at most every
+ * `notifyEveryMs`.
+ */
+import type postgres from 'postgres'
+
+const channel = 'provisioner_events'
+const notifyEveryMs = 5
+
+/** Remembers an announcement that came while nobody waited, so that looking and waiting leave no gap. */
+export type Waiter = {
+  /** Resolves at an announcement since the last wait, after `timeoutMs`, or when the signal aborts; never rejects. */
+  readonly wait: (options: { readonly timeoutMs: number; readonly signal: AbortSignal }) => Promise<void>
+  /** Ends this waiter's current or next wait. */
+  readonly wake: () => void
+  readonly close: () => void
+}
+
+export type Notifications = {
+  /** Tell everybody that something was appended. */
+  readonly announce: () => void
+  readonly waiter: () => Waiter
+  readonly close: () => Promise<void>
+}
+
+/** Starts listening. `onError` hears of failed notifications; the listeners' own looking makes up for them. */
+export async function startNotifications(raw: postgres.Sql, onError: (error: unknown) => void): Promise<Notifications> {
+  const listeners = new Set<() => void>()
+  const wake = () => {
+    for (const listener of [...listeners]) listener()
+  }
+  let timer: NodeJS.Timeout | undefined
+  let sending: Promise<unknown> = Promise.resolve()
+  const listening = await raw.listen(channel, wake, wake)
+
+  return {
+    announce: () => {
+      wake()
+      timer ??= setTimeout(() => {
+        timer = undefined
+        sending = raw.notify(channel, '').catch(onError)
+      }, notifyEveryMs)
+    },
+    waiter: () => createWaiter(listeners),
+    close: async () => {
+      clearTimeout(timer)
+      await sending
+      await listening.unlisten()
+    },
+  }
+}
+
+function createWaiter(listeners: Set<() => void>): Waiter {
+  let announced = false
+  let resolve: (() => void) | undefined
+  const listener = () => {
+    announced = true
+    resolve?.()
+  }
+  listeners.add(listener)
+  return {
+    wait: async ({ timeoutMs, signal }) => {
+      if (!announced && !signal.aborted) {
+        const woken = Promise.withResolvers<void>()
+        resolve = woken.resolve
+        const timer = setTimeout(woken.resolve, timeoutMs)
+        signal.addEventListener('abort', listener)
+        await woken.promise
+        clearTimeout(timer)
+        signal.removeEventListener('abort', listener)
+        resolve = undefined
+      }
+      announced = false
+    },
+    wake: listener,
+    close: () => void listeners.delete(listener),
+  }
+}

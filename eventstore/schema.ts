@@ -1,0 +1,157 @@
+/**
+ * The tables. `migrations/` creates them; this file says what they mean and what may happen to their rows, and types
+ * every query. Only `events` and `sealed` hold anything that cannot be rebuilt.
+ */
+import { sql } from 'drizzle-orm'
+import {
+  bigint,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core'
+import type { StreamId } from '../machines/kinds.ts'
+
+const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' })
+const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
+/** An instant as RFC 3339 UTC with milliseconds, whatever time zone the session has. */
+const instant = customType<{ data: string; driverData: string }>({
+  dataType: () => 'timestamp(3) with time zone',
+  fromDriver: (value) => new Date(value).toISOString(),
+})
+
+/** The log. Rows are only ever inserted: a trigger refuses everything else, and the application's role may not try. */
+export const events = pgTable(
+  'events',
+  {
+    position: bigint({ mode: 'bigint' }).generatedAlwaysAsIdentity().primaryKey(),
+    /** The transaction that inserted the row: readers of the whole log go by visibility, not by position (tail.ts). */
+    xid: xid8().notNull().default(sql`pg_current_xact_id()`),
+    id: uuid().notNull().unique(),
+    stream: text().$type<StreamId>().notNull(),
+    version: integer().notNull(),
+    type: text().notNull(),
+    schema_version: integer().notNull(),
+    data: jsonb().$type<unknown>().notNull(),
+    state_from: text(),
+    state_to: text().notNull(),
+    machine: text().notNull(),
+    machine_version: text().notNull(),
+    at: instant().notNull(),
+    actor: text().notNull(),
+    causation_id: text(),
+    correlation_id: text(),
+    trace: text(),
+    prev_hash: text(),
+    hash: text().notNull(),
+  },
+  (table) => [
+    uniqueIndex('events_stream_version').on(table.stream, table.version),
+    index('events_tail').on(table.xid, table.position),
+  ],
+)
+
+/** What machines asked for and nobody finished yet. Rows go when their outcome is appended or their state is left. */
+export const effects = pgTable(
+  'effects',
+  {
+    /** `<id of the event that asked>/<step key>`: the same after a rebuild. */
+    id: text().primaryKey(),
+    stream: text().$type<StreamId>().notNull(),
+    version: integer().notNull(),
+    key: text().notNull(),
+    src: text().notNull(),
+    input: jsonb().$type<unknown>().notNull(),
+    asked_at: instant().notNull(),
+    available_at: instant().notNull(),
+    /** The lease. `epoch` counts leases: an outcome is accepted only from the owner of the current one. */
+    owner: text(),
+    epoch: integer().notNull().default(0),
+    expires_at: instant(),
+  },
+  (table) => [
+    uniqueIndex('effects_stream_key').on(table.stream, table.key),
+    index('effects_available').on(table.available_at),
+  ],
+)
+
+/** Deadlines that are armed. Rows go when `<name>.elapsed` is appended or their state is left. */
+export const deadlines = pgTable(
+  'deadlines',
+  {
+    stream: text().$type<StreamId>().notNull(),
+    name: text().notNull(),
+    due_at: instant().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.stream, table.name] }), index('deadlines_due').on(table.due_at)],
+)
+
+/** The latest snapshot of long streams; only an optimisation, ignored when its machine's version is another. */
+export const snapshots = pgTable('snapshots', {
+  stream: text().$type<StreamId>().primaryKey(),
+  version: integer().notNull(),
+  machine_version: text().notNull(),
+  state: jsonb().$type<unknown>().notNull(),
+})
+
+/** Read model: jobs as the API lists them. Written in the transaction that appends the event. */
+export const jobs = pgTable(
+  'jobs',
+  {
+    id: uuid().primaryKey(),
+    server_serial: text().notNull(),
+    task_target: text().notNull(),
+    status: text().notNull(),
+    outcome: text(),
+    cleanup: text().notNull(),
+    state: text().notNull(),
+    failed_step: text(),
+    created_at: instant().notNull(),
+    updated_at: instant().notNull(),
+    version: integer().notNull(),
+    retry_of: uuid(),
+    idempotency_key_sha256: text(),
+    request_sha256: text(),
+    view: jsonb().$type<unknown>().notNull(),
+  },
+  (table) => [
+    index('jobs_created').on(table.created_at.desc(), table.id.desc()),
+    index('jobs_server').on(table.server_serial, table.created_at.desc()),
+    uniqueIndex('jobs_idempotency_key').on(table.idempotency_key_sha256),
+  ],
+)
+
+/** Read model: servers as the API lists them. */
+export const servers = pgTable('servers', {
+  serial: text().primaryKey(),
+  status: text().notNull(),
+  job_id: uuid(),
+  registered_at: instant().notNull(),
+  updated_at: instant().notNull(),
+  version: integer().notNull(),
+  view: jsonb().$type<unknown>().notNull(),
+})
+
+/** How far readers of the whole log have got. */
+export const checkpoints = pgTable('checkpoints', {
+  name: text().primaryKey(),
+  xid: xid8().notNull(),
+  position: bigint({ mode: 'bigint' }).notNull(),
+})
+
+/**
+ * Sealed bytes that events refer to and must never contain: BMC credentials and raw recipes, AES-256-GCM. Not derived
+ * from the log, so a rebuild leaves it alone.
+ */
+export const sealed = pgTable('sealed', {
+  ref: text().primaryKey(),
+  key_id: text().notNull(),
+  nonce: bytea().notNull(),
+  ciphertext: bytea().notNull(),
+  created_at: instant().notNull().default(sql`now()`),
+})

@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto'
+import postgres from 'postgres'
+import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { applicationRole, connect } from '../../eventstore/database.ts'
+import { migrate, migrationsAreCurrent, NewerSchemaError } from '../../eventstore/migrate.ts'
+import { events } from '../../eventstore/schema.ts'
+import { freshDatabase } from '../postgres.ts'
+
+const opened: string[] = []
+let admin: postgres.Sql
+
+beforeEach(() => {
+  const url = new URL(inject('postgresTemplateUrl'))
+  url.pathname = '/postgres'
+  admin = postgres(url.href, { max: 4, onnotice: () => {} })
+})
+afterEach(async () => {
+  for (const url of opened.splice(0)) {
+    await admin.unsafe(`drop database if exists ${new URL(url).pathname.slice(1)} with (force)`)
+  }
+  await admin.end()
+})
+
+async function emptyDatabase({ owner }: { owner?: string } = {}): Promise<string> {
+  const name = `test_${randomBytes(8).toString('hex')}`
+  await admin.unsafe(`create database ${name} ${owner === undefined ? '' : `owner ${owner}`}`)
+  const url = new URL(inject('postgresTemplateUrl'))
+  url.pathname = `/${name}`
+  opened.push(url.href)
+  return url.href
+}
+
+async function withClient<T>(url: string, work: (sql: postgres.Sql) => Promise<T>): Promise<T> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} })
+  try {
+    return await work(sql)
+  } finally {
+    await sql.end()
+  }
+}
+
+test('an empty database is brought to this version, and a second time changes nothing', async () => {
+  const url = await emptyDatabase()
+  expect(await withClient(url, migrationsAreCurrent)).toBe(false)
+  expect(await migrate(url)).toEqual({ applicationRole: true })
+  const applied = (sql: postgres.Sql) => sql`select * from drizzle.__drizzle_migrations order by id`
+  const once = await withClient(url, applied)
+  expect(await migrate(url)).toEqual({ applicationRole: true })
+  expect(await withClient(url, applied)).toEqual(once)
+  expect(await withClient(url, migrationsAreCurrent)).toBe(true)
+})
+
+test('four controllers that start at once on an empty database all come up', async () => {
+  const url = await emptyDatabase()
+  await expect(Promise.all([migrate(url), migrate(url), migrate(url), migrate(url)])).resolves.toHaveLength(4)
+  expect(await withClient(url, migrationsAreCurrent)).toBe(true)
+})
+
+test('controllers of four databases on one server, which share the role, come up at once', async () => {
+  const urls = await Promise.all(Array.from({ length: 4 }, () => emptyDatabase()))
+  for (const migrated of await Promise.all(urls.map(migrate))) expect(migrated).toEqual({ applicationRole: true })
+})
+
+test('a database that a newer version has migrated is refused and left as it is', async () => {
+  const { url, drop } = await freshDatabase()
+  await withClient(url, async (sql) => {
+    await sql`insert into drizzle.__drizzle_migrations (hash, created_at) values ('next', 32503680000000)`
+    await sql`drop table deadlines`
+  })
+  await expect(migrate(url)).rejects.toThrow(NewerSchemaError)
+  expect(await withClient(url, migrationsAreCurrent)).toBe(false)
+  expect(await withClient(url, (sql) => sql`select to_regclass('deadlines') as found`)).toEqual([{ found: null }])
+  await drop()
+})
+
+test('a user who may not create roles gets the tables, is told, and the log is still append-only', async () => {
+  const user = `plain_${randomBytes(4).toString('hex')}`
+  await admin.unsafe(`create role ${user} login password 'x'`)
+  const url = new URL(await emptyDatabase({ owner: user }))
+  url.username = user
+  url.password = 'x'
+  expect(await migrate(url.href)).toEqual({ applicationRole: false })
+  const { db, raw, close } = connect({ url: url.href, asApplication: false })
+  expect(await db.select().from(events)).toEqual([])
+  await expect(raw`truncate events`).rejects.toMatchObject({ code: '23001' })
+  await close()
+  await admin.unsafe(`drop database ${url.pathname.slice(1)} with (force)`)
+  await admin.unsafe(`drop role ${user}`)
+})
+
+test('a controller works as the application’s role', async () => {
+  const { url, drop } = await freshDatabase()
+  const { raw, close } = connect({ url })
+  expect(await raw`select current_user as role`).toEqual([{ role: applicationRole }])
+  await close()
+  await drop()
+})
