@@ -1,0 +1,94 @@
+/**
+ * Clients of BMCs, one per server and process, so that its session is shared (spec/redfish.md "Sessions"). A client that
+ * nobody used for a while is closed, which ends its session: BMCs have eight or so, and a leaked one locks operators out.
+ */
+import type { ServerRegistration } from '../machines/server/events.ts'
+import type { Bmc } from '../redfish/bmc.ts'
+import type { Log } from './log.ts'
+import type { BmcCredentials } from './servers.ts'
+
+export type BmcAccess = { readonly registration: ServerRegistration; readonly credentials: BmcCredentials }
+
+export type Bmcs = {
+  /** Runs `work` with the client of a server's BMC, opened with the registration that is current. */
+  readonly use: <Result>(serial: string, work: (bmc: Bmc) => Promise<Result>) => Promise<Result>
+  /** Ends all sessions. */
+  readonly close: () => Promise<void>
+}
+
+export type BmcsOptions = {
+  readonly access: (serial: string) => Promise<BmcAccess>
+  readonly open: (access: BmcAccess) => Bmc
+  readonly log: Log
+  readonly idleMs?: number
+  readonly closeTimeoutMs?: number
+}
+
+type Entry = {
+  readonly bmc: Bmc
+  readonly identity: string
+  users: number
+  idle: NodeJS.Timeout | undefined
+  closed: boolean
+}
+
+export function createBmcs({ access, open, log, idleMs = 60_000, closeTimeoutMs = 5000 }: BmcsOptions): Bmcs {
+  const entries = new Map<string, Entry>()
+  /** Their registration was replaced: each is closed when its last user is done. */
+  const retired = new Map<Entry, string>()
+  const closing = new Set<Promise<void>>()
+
+  const close = (serial: string, entry: Entry) => {
+    if (entry.closed) return
+    entry.closed = true
+    clearTimeout(entry.idle)
+    retired.delete(entry)
+    if (entries.get(serial) === entry) entries.delete(serial)
+    const closed = entry.bmc
+      .close({ signal: AbortSignal.timeout(closeTimeoutMs) })
+      .catch((error: unknown) =>
+        log.warn(
+          { err: error, server_serial: serial },
+          'the session on the BMC could not be ended; it will time out there',
+        ),
+      )
+      .finally(() => closing.delete(closed))
+    closing.add(closed)
+  }
+
+  const acquire = (serial: string, given: BmcAccess): Entry => {
+    const identity = JSON.stringify(given.registration)
+    const known = entries.get(serial)
+    if (known?.identity === identity) return known
+    if (known) {
+      entries.delete(serial)
+      retired.set(known, serial)
+      if (known.users === 0) close(serial, known)
+    }
+    const entry: Entry = { bmc: open(given), identity, users: 0, idle: undefined, closed: false }
+    entries.set(serial, entry)
+    return entry
+  }
+
+  return {
+    use: async (serial, work) => {
+      const entry = acquire(serial, await access(serial))
+      clearTimeout(entry.idle)
+      entry.users += 1
+      try {
+        return await work(entry.bmc)
+      } finally {
+        entry.users -= 1
+        if (entry.users === 0 && !entry.closed) {
+          if (retired.has(entry)) close(serial, entry)
+          else entry.idle = setTimeout(() => close(serial, entry), idleMs).unref()
+        }
+      }
+    },
+    close: async () => {
+      for (const [serial, entry] of [...entries]) close(serial, entry)
+      for (const [entry, serial] of [...retired]) close(serial, entry)
+      await Promise.all(closing)
+    },
+  }
+}

@@ -1,0 +1,89 @@
+/** Fires deadlines: each once, late rather than lost, by the database's clock. Any controller may be the one. */
+import { ConditionGone } from '../eventstore/append.ts'
+import type { Database } from '../eventstore/database.ts'
+import { type DueDeadline, dueDeadlines, nextDeadlineInMs } from '../eventstore/deadlines.ts'
+import type { Notifications } from '../eventstore/notifications.ts'
+import { parseStream } from '../machines/kinds.ts'
+import type { Log } from './log.ts'
+import { NotAccepted, type Runtime } from './runtime.ts'
+
+export type DeadlinesOptions = {
+  readonly db: Database
+  readonly runtime: Runtime
+  readonly notifications: Notifications
+  readonly log: Log
+}
+
+/** Upper bound of one wait, in case an announcement was lost. */
+const lookEveryMs = 1000
+/** Lower bound, so that clocks a moment apart do not make it spin. */
+const lookMinMs = 10
+const atOnceMax = 100
+
+export function startDeadlines({ db, runtime, notifications, log }: DeadlinesOptions): {
+  readonly stop: () => Promise<void>
+} {
+  const stopping = new AbortController()
+
+  const fire = async ({ stream, name }: DueDeadline): Promise<void> => {
+    const { kind, id } = parseStream(stream)
+    const cause = {
+      actor: 'system:deadline',
+      causationId: `${stream}/${name}`,
+      correlationId: kind === 'job' ? id : null,
+      trace: null,
+    }
+    try {
+      await runtime.commit({
+        reads: [stream],
+        decide: () => [{ stream, events: [{ type: `${name}.elapsed`, data: {} }] }],
+        cause,
+        condition: { kind: 'deadline', stream, name },
+      })
+      log.info({ stream, deadline: name }, `deadline ${name} passed`)
+    } catch (error) {
+      // The actor moved on, or another controller was first: then there is nothing to fire any more.
+      if (error instanceof ConditionGone || error instanceof NotAccepted) return
+      throw error
+    }
+  }
+
+  /** Fires all of them; one that cannot be fired does not keep the others waiting. Answers whether all could be. */
+  const fireAll = async (due: readonly DueDeadline[]): Promise<boolean> => {
+    let all = true
+    for (const deadline of due) {
+      try {
+        await fire(deadline)
+      } catch (error) {
+        all = false
+        log.error({ err: error, ...deadline }, `deadline ${deadline.name} could not be fired, it is tried again`)
+      }
+    }
+    return all
+  }
+
+  const loop = (async () => {
+    const waiter = notifications.waiter()
+    while (!stopping.signal.aborted) {
+      let waitMs = lookEveryMs
+      try {
+        const due = await dueDeadlines(db, atOnceMax)
+        if (await fireAll(due)) {
+          if (due.length === atOnceMax) continue
+          waitMs = Math.max(lookMinMs, Math.min((await nextDeadlineInMs(db)) ?? lookEveryMs, lookEveryMs))
+        }
+      } catch (error) {
+        log.error({ err: error }, 'deadlines could not be read, looking again')
+      }
+      await waiter.wait({ timeoutMs: waitMs, signal: stopping.signal })
+    }
+    waiter.close()
+  })()
+
+  return {
+    stop: async () => {
+      stopping.abort()
+      await loop
+    },
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * The performer: leases effects, runs their services, appends their outcomes. At least once: after a crash another
+ * performer takes over when the lease runs out, which is why every service says what makes it safe to repeat. The
+ * outcome is appended under the condition that the lease still holds.
+ */
+import { ConditionGone } from '../eventstore/append.ts'
+import type { Database } from '../eventstore/database.ts'
+import { heldEffects, type LeasedEffect, leaseEffects, renewLeases, returnEffect } from '../eventstore/effects.ts'
+import type { Notifications } from '../eventstore/notifications.ts'
+import { readCausedBy } from '../eventstore/read.ts'
+import { parseStream } from '../machines/kinds.ts'
+import { failureData } from './failure.ts'
+import { createKeyedMutex } from './keyed-mutex.ts'
+import type { Log } from './log.ts'
+import { type Cause, NotAccepted, type Runtime } from './runtime.ts'
+import type { Service, Services, ServiceTable } from './service.ts'
+
+export type PerformerOptions = {
+  readonly db: Database
+  readonly runtime: Runtime
+  readonly notifications: Notifications
+  readonly services: ServiceTable
+  readonly log: Log
+  /** Unique to this controller process. */
+  readonly owner: string
+  readonly concurrencyMax: number
+  readonly leaseTtlMs: number
+  /** Cuts secrets out of failure messages. */
+  readonly redact: (text: string) => string
+  readonly onFinished?: (finished: FinishedEffect) => void
+}
+
+export type FinishedEffect = {
+  readonly key: string
+  readonly result: 'succeeded' | 'failed' | 'withdrawn' | 'returned'
+  readonly durationMs: number
+  readonly stolen: boolean
+}
+
+export type Performer = {
+  readonly underWay: () => number
+  /** Aborts what is under way and gives it back at once, so that another controller can go on. */
+  readonly stop: () => Promise<void>
+}
+
+/** Looking without having been woken: for effects that became available by time or whose lease expired. */
+const lookEveryMs = 500
+/** Tries of an effect whose service fails in ways that are not the step's own, before that is recorded as a failure. */
+const unexpectedErrorsMax = 8
+const retryDelayMaxMs = 30_000
+
+type Running = { readonly effect: LeasedEffect; readonly abort: AbortController; readonly done: Promise<void> }
+
+const withdrawnReason = new Error('the effect was withdrawn')
+const stoppingReason = new Error('the controller is stopping')
+
+export function startPerformer(options: PerformerOptions): Performer {
+  const { db, runtime, notifications, services, log, owner, concurrencyMax, leaseTtlMs } = options
+  const stopping = new AbortController()
+  const running = new Set<Running>()
+  const perBmc = createKeyedMutex()
+  const waiter = notifications.waiter()
+
+  runtime.onAppended((appended) => {
+    for (const { event, withdrawn } of appended) {
+      if (withdrawn.length === 0) continue
+      for (const { effect, abort } of running) {
+        // What the event itself asked for, under the same key, may have begun already.
+        const asked = effect.stream === event.stream && effect.version < event.version
+        const ended = event.causation_id === effect.id
+        if (asked && withdrawn.includes(effect.key) && !ended) abort.abort(withdrawnReason)
+      }
+    }
+  })
+
+  const start = (effect: LeasedEffect) => {
+    // A lease that ran out while this process stood still can come back to it: the run before has lost it.
+    for (const before of running) if (before.effect.id === effect.id) before.abort.abort(withdrawnReason)
+    const abort = new AbortController()
+    const done = perform(effect, AbortSignal.any([abort.signal, stopping.signal])).finally(() => {
+      running.delete(one)
+      waiter.wake()
+    })
+    const one: Running = { effect, abort, done }
+    running.add(one)
+  }
+
+  /** Aborts what `stillHeld` does not name: it was withdrawn, maybe through another controller, or taken over. */
+  const abortLost = async (stillHeld: (ids: readonly string[]) => Promise<ReadonlySet<string>>): Promise<void> => {
+    const looked = [...running]
+    if (looked.length === 0) return
+    try {
+      const held = await stillHeld(looked.map(({ effect }) => effect.id))
+      for (const { effect, abort } of looked) if (!held.has(effect.id)) abort.abort(withdrawnReason)
+    } catch (error) {
+      log.warn({ err: error }, 'leases could not be looked at')
+    }
+  }
+
+  const lookForEffects = async (limit: number): Promise<LeasedEffect[]> => {
+    try {
+      return await leaseEffects(db, { owner, ttlMs: leaseTtlMs, limit })
+    } catch (error) {
+      log.error({ err: error }, 'effects could not be leased, looking again')
+      return []
+    }
+  }
+
+  const leasing = (async () => {
+    while (!stopping.signal.aborted) {
+      const limit = concurrencyMax - running.size
+      const leased = limit > 0 ? await lookForEffects(limit) : []
+      for (const effect of leased) start(effect)
+      // A full batch means that there is more; at the limit, the end of what runs is what wakes.
+      if (leased.length === 0 || leased.length < limit)
+        await waiter.wait({ timeoutMs: lookEveryMs, signal: stopping.signal })
+      await abortLost((ids) => heldEffects(db, { owner, ids }))
+    }
+    waiter.close()
+  })()
+
+  const heartbeat = setInterval(
+    () => void abortLost((ids) => renewLeases(db, { owner, ttlMs: leaseTtlMs, ids })),
+    leaseTtlMs / 3,
+  )
+
+  const perform = async (effect: LeasedEffect, signal: AbortSignal): Promise<void> => {
+    const startedAt = performance.now()
+    const { id } = parseStream(effect.stream)
+    const input = effect.input as { serial: string; jobId?: string }
+    const fields = {
+      effect: effect.id,
+      step: effect.key,
+      server_serial: input.serial,
+      job_id: input.jobId,
+      attempt: effect.epoch,
+    }
+    const finish = (result: FinishedEffect['result']) => {
+      const durationMs = Math.round(performance.now() - startedAt)
+      log.info({ ...fields, result, duration_ms: durationMs }, `${effect.key} ${result}`)
+      options.onFinished?.({ key: effect.key, result, durationMs, stolen: effect.epoch > 1 })
+    }
+    const cause: Cause = {
+      actor: `controller:${owner}`,
+      causationId: effect.id,
+      correlationId: input.jobId ?? null,
+      trace: null,
+    }
+    const appendFact = async (event: { type: string; data: unknown }, ends: boolean) => {
+      await runtime.commit({
+        reads: [effect.stream],
+        decide: () => [{ stream: effect.stream, events: [event] }],
+        cause,
+        condition: { kind: 'lease', effectId: effect.id, owner, epoch: effect.epoch, ends },
+      })
+    }
+    try {
+      const service = services[effect.src as keyof Services] as Service<keyof Services> | undefined
+      if (service === undefined)
+        throw new Error(`no service "${effect.src}": the machine asks for something this version cannot do`)
+      const work = () =>
+        service.perform(effect.input as never, {
+          attempt: effect.epoch,
+          signal,
+          record: (event) => appendFact(event, false),
+          recorded: () => readCausedBy(db, effect.stream, effect.id),
+        })
+      const output = service.writesBmc ? await perBmc.run(input.serial ?? id, signal, work) : await work()
+      await appendFact({ type: `${effect.key}.succeeded`, data: output }, true)
+      finish('succeeded')
+    } catch (error) {
+      finish(await settle(effect, error, { signal, appendFact, startedAt }))
+    }
+  }
+
+  /** What becomes of an effect whose service or whose outcome's append failed. */
+  const settle = async (
+    effect: LeasedEffect,
+    error: unknown,
+    {
+      signal,
+      appendFact,
+      startedAt,
+    }: {
+      signal: AbortSignal
+      startedAt: number
+      appendFact: (event: { type: string; data: unknown }, ends: boolean) => Promise<void>
+    },
+  ): Promise<FinishedEffect['result']> => {
+    if (error instanceof ConditionGone || error instanceof NotAccepted || signal.reason === withdrawnReason)
+      return 'withdrawn'
+    if (signal.aborted) return giveBack(effect, 0)
+    const known = failureData(error, options.redact)
+    if (known === null) {
+      log.error(
+        { err: error, effect: effect.id, step: effect.key, attempt: effect.epoch },
+        `${effect.key} met an unexpected error`,
+      )
+      if (effect.epoch < unexpectedErrorsMax)
+        return giveBack(effect, Math.min(250 * 2 ** effect.epoch, retryDelayMaxMs))
+    }
+    const data = {
+      ...(known ?? {
+        kind: 'internal',
+        message: 'an error inside the controller, see its log',
+        attempts: effect.epoch,
+      }),
+      elapsed_ms: Math.round(performance.now() - startedAt),
+    }
+    try {
+      await appendFact({ type: `${effect.key}.failed`, data }, true)
+      return 'failed'
+    } catch (refused) {
+      if (refused instanceof ConditionGone || refused instanceof NotAccepted) return 'withdrawn'
+      log.error({ err: refused, effect: effect.id }, `the failure of ${effect.key} could not be recorded`)
+      return giveBack(effect, retryDelayMaxMs)
+    }
+  }
+
+  const giveBack = async (effect: LeasedEffect, delayMs: number): Promise<'returned'> => {
+    try {
+      await returnEffect(db, effect, { delayMs })
+    } catch (error) {
+      log.warn({ err: error, effect: effect.id }, 'an effect could not be given back; its lease will expire')
+    }
+    return 'returned'
+  }
+
+  return {
+    underWay: () => running.size,
+    stop: async () => {
+      stopping.abort(stoppingReason)
+      await leasing
+      await Promise.all([...running].map(({ done }) => done))
+      clearInterval(heartbeat)
+    },
+  }
+}

@@ -1,0 +1,30 @@
+/** Before anything is done to a BMC: is there a way to it? Safe to repeat: it only reads. */
+import { UnsealError } from '../../eventstore/vault.ts'
+import { StepFailure } from '../failure.ts'
+import { UnknownServer } from '../refusals.ts'
+import type { ServerCommands } from '../servers.ts'
+import type { Service } from '../service.ts'
+
+export function admitJob({
+  access,
+  redfishMode,
+}: {
+  readonly access: ServerCommands['access']
+  readonly redfishMode: 'http' | 'noop'
+}): Service<'admitJob'> {
+  return {
+    writesBmc: false,
+    perform: async ({ serial }) => {
+      try {
+        await access(serial)
+      } catch (error) {
+        if (error instanceof UnknownServer)
+          throw new StepFailure({ kind: 'unknown-server', message: error.message }, { cause: error })
+        if (error instanceof UnsealError)
+          throw new StepFailure({ kind: 'credentials', message: error.message }, { cause: error })
+        throw error
+      }
+      return { redfish_mode: redfishMode }
+    },
+  }
+}

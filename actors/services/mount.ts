@@ -1,0 +1,111 @@
+/**
+ * Mounts the two media. Safe to repeat: the client ejects whatever the slot holds, inserts a URL that is new with every
+ * attempt, and reads back until the slot shows it. BMCs have been seen to report an old image as inserted.
+ */
+import type { Bmcs } from '../bmcs.ts'
+import { StepFailure } from '../failure.ts'
+import { redactMediaTokens } from '../media/redaction.ts'
+import { type MediaSigning, mediaUrl } from '../media/signing.ts'
+import type { ImageStore, TaskStore } from '../media/store.ts'
+import type { Service, ServiceContext } from '../service.ts'
+import type { IsoBuilder } from './build-iso.ts'
+
+export type MountOptions = {
+  readonly bmcs: Bmcs
+  readonly signing: MediaSigning
+  readonly publicUrl: string
+}
+
+export type MaintenanceOptions = MountOptions & {
+  readonly images: ImageStore
+  /** The configured maintenance ISO elsewhere; null: `maintenanceIsoName` of the image directory. */
+  readonly maintenanceIsoUrl: string | null
+}
+
+/** The maintenance ISO's name in the image directory. */
+export const maintenanceIsoName = 'maintenance.iso'
+
+export function mountMaintenance(options: MaintenanceOptions): Service<'mountMaintenance'> {
+  const { images, signing, publicUrl, maintenanceIsoUrl } = options
+  const urlFor = async (jobId: string, attempt: number): Promise<string> => {
+    if ((await images.open(maintenanceIsoName)) === null) {
+      const message = `there is no ${maintenanceIsoName} in the image directory and no MAINTENANCE_ISO_URL is set`
+      throw new StepFailure({ kind: 'no-maintenance-iso', message })
+    }
+    return mediaUrl({ publicUrl, path: signing.imagePath({ jobId, attempt, name: maintenanceIsoName }) })
+  }
+  return {
+    writesBmc: true,
+    perform: async ({ jobId, serial, slot, url }, context) => {
+      const image = url ?? maintenanceIsoUrl ?? (await urlFor(jobId, context.attempt))
+      return mount(options.bmcs, { serial, slot, image }, context)
+    },
+  }
+}
+
+export function mountTask({
+  bmcs,
+  signing,
+  publicUrl,
+  store,
+  build,
+}: MountOptions & { readonly store: TaskStore; readonly build: RebuildIso }): Service<'mountTask'> {
+  return {
+    writesBmc: true,
+    perform: async ({ jobId, serial, slot, sha256 }, context) => {
+      await build.ensure(store, { jobId, serial, sha256 })
+      const path = signing.taskPath({ jobId, sha256, attempt: context.attempt })
+      return mount(bmcs, { serial, slot, image: mediaUrl({ publicUrl, path }) }, context)
+    },
+  }
+}
+
+async function mount(
+  bmcs: Bmcs,
+  medium: { readonly serial: string; readonly slot: string; readonly image: string },
+  { signal }: ServiceContext,
+) {
+  const { serial, slot, image } = medium
+  const result = await bmcs.use(serial, (bmc) => bmc.insertMedia({ slot, image }, { signal }))
+  return {
+    attempts: result.attempts,
+    elapsed_ms: result.elapsedMs,
+    slot,
+    image: redactMediaTokens(image),
+    inserted: result.confirmed.inserted,
+    connected_via: result.confirmed.connectedVia,
+  }
+}
+
+/** Brings back a task ISO whose file was lost. */
+export type RebuildIso = {
+  readonly ensure: (
+    store: TaskStore,
+    job: { readonly jobId: string; readonly serial: string; readonly sha256: string },
+  ) => Promise<void>
+}
+
+/**
+ * Rebuilds a missing file and checks that it has the digest of the job's history.
+ * @throws StepFailure when it does not: then the host would be given something else than what was recorded.
+ */
+export function rebuildIso({
+  build,
+  recipeOf,
+}: {
+  readonly build: IsoBuilder
+  readonly recipeOf: (jobId: string) => Promise<{ recipeRef: string; createdAt: string }>
+}): RebuildIso {
+  return {
+    ensure: async (store, { jobId, serial, sha256 }) => {
+      const stored = await store.open(jobId)
+      if (stored?.sha256 === sha256) return
+      const { image } = await build({ jobId, serial, ...(await recipeOf(jobId)) })
+      const rebuilt = await store.put(jobId, image)
+      if (rebuilt.sha256 !== sha256) {
+        const message = `the task ISO was rebuilt with digest ${rebuilt.sha256}, but the job's history has ${sha256}`
+        throw new StepFailure({ kind: 'iso-digest', message })
+      }
+    },
+  }
+}

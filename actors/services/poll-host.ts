@@ -1,0 +1,34 @@
+/** Waits until the BMC answers again and the host is on; the job's deadline ends it. Safe to repeat: it only reads. */
+import { BmcError } from '../../redfish/failure.ts'
+import type { Bmcs } from '../bmcs.ts'
+import type { Service } from '../service.ts'
+import type { Timing } from '../timing.ts'
+import { powerData } from './facts.ts'
+
+const everyMinMs = 1000
+const everyMaxMs = 15_000
+
+export function pollHost({ bmcs, timing }: { readonly bmcs: Bmcs; readonly timing: Timing }): Service<'pollHost'> {
+  return {
+    writesBmc: false,
+    perform: async ({ serial }, { signal }) => {
+      const startedAt = timing.now()
+      for (let attempts = 1; ; attempts += 1) {
+        const power = await bmcs.use(serial, async (bmc) => {
+          try {
+            await bmc.ping({ signal })
+            return await bmc.power({ signal })
+          } catch (error) {
+            // A BMC that is away or busy right after a reset is what this step waits out.
+            if (error instanceof BmcError && error.failure.retry) return null
+            throw error
+          }
+        })
+        if (power?.powerState === 'On') {
+          return { attempts, elapsed_ms: Math.round(timing.now() - startedAt), power: powerData(power) }
+        }
+        await timing.delay(Math.min(everyMinMs * 1.5 ** (attempts - 1), everyMaxMs), signal)
+      }
+    },
+  }
+}

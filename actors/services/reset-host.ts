@@ -1,0 +1,104 @@
+/**
+ * Restarts the host into the maintenance OS. Not safe to repeat, so it never is, blindly: each reset is recorded before
+ * it is sent, and when an earlier performer left one without an outcome, this one looks first (spec/job.md "What makes a
+ * step safe to repeat"). Only a host that is seen not to have restarted is reset again.
+ */
+import type { StoredEvent } from '../../eventstore/event.ts'
+import type { JobContext } from '../../machines/job/context.ts'
+import type { JobEventData } from '../../machines/job/events.ts'
+import type { Bmc, ResetIntent } from '../../redfish/bmc.ts'
+import type { Bmcs } from '../bmcs.ts'
+import { StepFailure } from '../failure.ts'
+import type { Service, ServiceContext } from '../service.ts'
+import type { Timing } from '../timing.ts'
+import { intentData, powerData, powerObservation, resetData } from './facts.ts'
+
+export type ResetHostOptions = {
+  readonly bmcs: Bmcs
+  readonly timing: Timing
+  /** What our media server saw: a host that reads its boot medium has restarted. */
+  readonly mediaReadsOf: (jobId: string) => Promise<JobContext['mediaReads']>
+  /** How long proof of a restart is waited for: a reset that was accepted takes effect within moments. */
+  readonly resolveWithinMs?: number
+}
+
+type Verdict = Omit<JobEventData<'redfish.reset.resolved'>, 'after'> & {
+  readonly after: JobEventData<'redfish.reset.resolved'>['after']
+}
+
+const lookEveryMs = 1000
+
+export function resetHost({
+  bmcs,
+  timing,
+  mediaReadsOf,
+  resolveWithinMs = 20_000,
+}: ResetHostOptions): Service<'resetHost'> {
+  const look = async (bmc: Bmc, jobId: string, intent: StoredEvent, signal: AbortSignal): Promise<Verdict> => {
+    const reads = await mediaReadsOf(jobId)
+    const verdict = await bmc.resolveReset(resetIntent(intent), { signal })
+    const after = powerData(verdict.after)
+    const readSince = Object.values(reads).some((read) => read.last_read_at > intent.at)
+    if (verdict.happened !== 'yes' && readSince) return { happened: 'yes', evidence: 'media-read', after }
+    return { happened: verdict.happened, evidence: verdict.evidence, after }
+  }
+
+  /** Looks until there is proof of a restart, at most `resolveWithinMs`; the last look counts. */
+  const resolve = async (bmc: Bmc, jobId: string, intent: StoredEvent, signal: AbortSignal): Promise<Verdict> => {
+    const until = timing.now() + resolveWithinMs
+    for (;;) {
+      const verdict = await look(bmc, jobId, intent, signal)
+      if (verdict.happened === 'yes' || timing.now() >= until) return verdict
+      await timing.delay(lookEveryMs, signal)
+    }
+  }
+
+  const resume = async (
+    bmc: Bmc,
+    jobId: string,
+    intents: readonly StoredEvent[],
+    { signal, record }: ServiceContext,
+  ) => {
+    const last = intents.at(-1)
+    if (last === undefined) return null
+    const startedAt = timing.now()
+    const verdict = await resolve(bmc, jobId, last, signal)
+    await record({ type: 'redfish.reset.resolved', data: verdict })
+    if (verdict.happened === 'no') return null
+    if (verdict.happened === 'unknown') {
+      const message =
+        'the controller stopped while it reset the host, and the BMC does not tell whether that happened; not reset again, because the host may be writing its disk'
+      throw new StepFailure({ kind: 'not-confirmed', message })
+    }
+    return {
+      attempts: 1,
+      elapsed_ms: Math.round(timing.now() - startedAt),
+      sent: intents.map((intent) => resetIntent(intent).resetType),
+      evidence: verdict.evidence ?? 'accepted',
+      after: verdict.after,
+    }
+  }
+
+  return {
+    writesBmc: true,
+    perform: async ({ jobId, serial }, context) =>
+      bmcs.use(serial, async (bmc) => {
+        const intents = (await context.recorded()).filter(({ type }) => type === 'redfish.reset.requested')
+        const resumed = await resume(bmc, jobId, intents, context)
+        if (resumed !== null) return resumed
+        const onIntent = (intent: ResetIntent) =>
+          context.record({ type: 'redfish.reset.requested', data: intentData(intent) })
+        return resetData(await bmc.restart({ signal: context.signal, onIntent }))
+      }),
+  }
+}
+
+function resetIntent(event: StoredEvent): ResetIntent {
+  const data = event.data as JobEventData<'redfish.reset.requested'>
+  return {
+    resetType: data.reset_type as ResetIntent['resetType'],
+    reason: data.reason,
+    before: powerObservation(data.before),
+    overrideBefore: data.override_before,
+  }
+}

@@ -1,0 +1,49 @@
+/** Takes both media out. Safe to repeat: ejecting an empty slot succeeds. */
+import type { Bmc } from '../../redfish/bmc.ts'
+import type { Bmcs } from '../bmcs.ts'
+import type { Service } from '../service.ts'
+
+/** Ejects every slot, also after one has failed; then throws the first error. */
+async function ejectAll(bmc: Bmc, slots: readonly string[], signal: AbortSignal) {
+  const results = []
+  const errors: unknown[] = []
+  for (const slot of slots) {
+    try {
+      results.push(await bmc.ejectMedia({ slot }, { signal }))
+    } catch (error) {
+      signal.throwIfAborted()
+      errors.push(error)
+    }
+  }
+  if (errors.length > 0) throw errors[0]
+  return results
+}
+
+export function unmountMedia({ bmcs }: { readonly bmcs: Bmcs }): Service<'unmountMedia'> {
+  return {
+    writesBmc: true,
+    perform: async ({ serial, maintenance, task }, { signal }) => {
+      const results = await bmcs.use(serial, (bmc) => ejectAll(bmc, [task, maintenance], signal))
+      return {
+        attempts: results.reduce((sum, { attempts }) => sum + attempts, 0),
+        elapsed_ms: results.reduce((sum, { elapsedMs }) => sum + elapsedMs, 0),
+        slots: results.map(({ slot, alreadyEmpty }) => ({ slot, already_empty: alreadyEmpty })),
+      }
+    },
+  }
+}
+
+/** What a job's cleanup could not do: media out, no boot override, host on again; tried by the server itself. */
+export function cleanUpServer({ bmcs }: { readonly bmcs: Bmcs }): Service<'cleanUpServer'> {
+  return {
+    writesBmc: true,
+    perform: async ({ serial, maintenance, task, powerOn }, { signal }) => {
+      await bmcs.use(serial, async (bmc) => {
+        await ejectAll(bmc, [task, maintenance], signal)
+        await bmc.clearBootOverride({ signal })
+        if (powerOn) await bmc.powerOn({ signal })
+      })
+      return {}
+    },
+  }
+}

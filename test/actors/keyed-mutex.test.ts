@@ -1,0 +1,71 @@
+/** One at a time per key. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { createKeyedMutex } from '../../actors/keyed-mutex.ts'
+
+const never = new AbortController().signal
+
+test('work of one key is done one after the other, in the order of asking', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.record({ key: fc.constantFrom('a', 'b', 'c'), fails: fc.boolean() }), { maxLength: 12 }),
+      fc.scheduler(),
+      async (jobs, scheduler) => {
+        const { run } = createKeyedMutex()
+        const inside = new Map<string, number>()
+        const done = new Map<string, number[]>()
+        const all = jobs.map(({ key, fails }, index) =>
+          run(key, never, async () => {
+            expect(inside.get(key) ?? 0).toBe(0)
+            inside.set(key, 1)
+            await scheduler.schedule(Promise.resolve())
+            inside.set(key, 0)
+            done.set(key, [...(done.get(key) ?? []), index])
+            if (fails) throw new Error('the work failed')
+          }).catch((error: Error) => expect(error.message).toBe('the work failed')),
+        )
+        await scheduler.waitFor(Promise.all(all))
+        for (const order of done.values()) expect(order).toEqual(order.toSorted((one, other) => one - other))
+        expect([...done.values()].flat()).toHaveLength(jobs.length)
+      },
+    ),
+    { numRuns: 60 },
+  )
+})
+
+test('another key does not wait', async () => {
+  const { run } = createKeyedMutex()
+  const held = Promise.withResolvers<void>()
+  const first = run('a', never, () => held.promise)
+  expect(await run('b', never, async () => 'done')).toBe('done')
+  held.resolve()
+  await first
+})
+
+test('who gives up while waiting is never run, and those behind wait for those before', async () => {
+  const { run } = createKeyedMutex()
+  const held = Promise.withResolvers<void>()
+  const ran: string[] = []
+  const first = run('a', never, async () => {
+    await held.promise
+    ran.push('first')
+  })
+  const giveUp = new AbortController()
+  const second = run('a', giveUp.signal, async () => void ran.push('second'))
+  const third = run('a', never, async () => void ran.push('third'))
+  giveUp.abort(new Error('withdrawn'))
+  await expect(second).rejects.toThrow('withdrawn')
+  expect(ran).toEqual([])
+  held.resolve()
+  await Promise.all([first, third])
+  expect(ran).toEqual(['first', 'third'])
+})
+
+test('a signal that has aborted before is not waited with', async () => {
+  const { run } = createKeyedMutex()
+  const ran: string[] = []
+  const aborted = AbortSignal.abort(new Error('too late'))
+  await expect(run('a', aborted, async () => void ran.push('work'))).rejects.toThrow('too late')
+  expect(ran).toEqual([])
+  expect(await run('a', never, async () => 'free')).toBe('free')
+})
