@@ -1,0 +1,127 @@
+/** The HTTP application, given what the controller is made of. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type postgres from 'postgres'
+import type { JobCommands } from '../actors/jobs.ts'
+import type { Log } from '../actors/log.ts'
+import type { MediaSigning } from '../actors/media/signing.ts'
+import type { ImageStore, TaskMedium, TaskStore } from '../actors/media/store.ts'
+import type { ServerCommands } from '../actors/servers.ts'
+import { composeIso, createIsoBuilder, type IsoBuilderOptions } from '../actors/services/build-iso.ts'
+import { rebuildIso } from '../actors/services/mount.ts'
+import { createApp } from '../api/app.ts'
+import { databaseCheck, migrationsCheck, type ReadinessCheck } from '../api/health.ts'
+import { defaultLimits } from '../api/limits.ts'
+import type { Database } from '../eventstore/database.ts'
+import { eventStreamName } from '../eventstore/jetstream.ts'
+import type { Notifications } from '../eventstore/notifications.ts'
+import { loadActor } from '../eventstore/read.ts'
+import { mediaAreLive } from '../machines/job/view.ts'
+import { jobStream } from '../machines/kinds.ts'
+import { authOptions } from './basic-users.ts'
+import type { Broadcast } from './broadcast.ts'
+import { budgetsFor } from './budgets.ts'
+import type { Config } from './config.ts'
+import type { MediaWatch } from './media-watch.ts'
+import type { Metrics } from './metrics.ts'
+
+export type ApplicationOptions = {
+  readonly config: Config
+  readonly log: Log
+  readonly db: Database
+  readonly raw: postgres.Sql
+  readonly notifications: Notifications
+  readonly jobs: JobCommands
+  readonly servers: ServerCommands
+  readonly store: TaskStore
+  readonly images: ImageStore
+  readonly signing: MediaSigning
+  readonly iso: IsoBuilderOptions
+  readonly mediaWatch: MediaWatch
+  readonly metrics: Metrics
+  readonly broadcast: Broadcast
+  readonly nextId: () => string
+  /** Aborted when the controller begins to stop. */
+  readonly drain: AbortSignal
+}
+
+const { version }: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+
+/** Puts it together. @throws RangeError when the authentication is not usable as configured. */
+export async function createApplication(options: ApplicationOptions) {
+  const { config, log, db, raw, broadcast, mediaWatch, iso } = options
+  const secrets = [config.webhookSecret, config.webhookSecretPrevious].flatMap((secret) => secret?.reveal() ?? [])
+  const { app } = await createApp({
+    db,
+    notifications: options.notifications,
+    jobs: options.jobs,
+    servers: options.servers,
+    media: {
+      auth: config.mediaAuth,
+      signing: options.signing,
+      tasks: { open: openTask(options) },
+      images: options.images,
+      mediaLive: mediaWatch.mediaLive,
+      onRead: mediaWatch.onRead,
+      onRefused: ({ medium, reason }) => log.warn({ medium, reason }, 'a request for a medium was refused'),
+      now: () => new Date(),
+    },
+    auth: await authOptions(config.auth),
+    webhook: { secrets, reportTokenKey: iso.reportTokenKey },
+    limits: defaultLimits,
+    registry: options.metrics.registry,
+    readiness: [databaseCheck(db), migrationsCheck(raw), natsCheck(broadcast)],
+    drain: options.drain,
+    budgetsFor: (target) => budgetsFor(config, target),
+    isoDigest: async (preview) => {
+      const { image } = composeIso(iso, preview)
+      return { sha256: createHash('sha256').update(image).digest('hex'), bytes: image.length }
+    },
+    log,
+    now: () => performance.now(),
+    wallClock: () => new Date(),
+    nextId: options.nextId,
+    publicUrl: iso.publicUrl,
+    version,
+    streamName: eventStreamName,
+  })
+  return app
+}
+
+/** A task ISO; the lost one of a job that still needs it is built again, with the digest of the job's history. */
+function openTask({ db, store, iso }: ApplicationOptions): (jobId: string) => Promise<TaskMedium | null> {
+  const rebuild = rebuildIso({ build: createIsoBuilder(iso), recipeOf: async (jobId) => contextOf(db, jobId) })
+  return async (jobId) => {
+    const stored = await store.open(jobId)
+    if (stored !== null) return stored
+    const actor = await loadActor(db, 'job', jobStream(jobId))
+    if (actor === null || !mediaAreLive(actor.snapshot)) return null
+    const { serverSerial, taskIso } = actor.snapshot.context
+    if (taskIso === null) return null
+    await rebuild.ensure(store, { jobId, serial: serverSerial, sha256: taskIso.sha256 })
+    return store.open(jobId)
+  }
+}
+
+async function contextOf(db: Database, jobId: string) {
+  const actor = await loadActor(db, 'job', jobStream(jobId))
+  if (actor === null) throw new Error(`job ${jobId} has no history`)
+  return actor.snapshot.context
+}
+
+/** Told, never fatal: events wait in the log. */
+function natsCheck({ publisher, server }: Broadcast): ReadinessCheck {
+  return {
+    name: 'nats',
+    fatal: false,
+    check: async () => {
+      if (publisher === null)
+        return {
+          ok: false,
+          detail: server.url === null ? `broadcasting waits: ${server.reason}` : 'broadcasting waits',
+        }
+      const { state, problem, lag } = publisher.status()
+      return { ok: state !== 'disconnected', detail: problem ?? `${state}, ${lag.events} events behind` }
+    },
+  }
+}

@@ -1,0 +1,70 @@
+/** From a registered server to a client of its BMC: credentials, TLS policy, mode. */
+import type { BmcAccess } from '../actors/bmcs.ts'
+import { StepFailure } from '../actors/failure.ts'
+import type { Bmc, TlsPolicy } from '../redfish/bmc.ts'
+import { createHttpBmc } from '../redfish/http/client.ts'
+import type { Limits, RequestObservation } from '../redfish/http/options.ts'
+import { readCertificateFingerprint } from '../redfish/http/tls.ts'
+import { createNoopBmc } from '../redfish/noop.ts'
+import type { Config } from './config.ts'
+
+export type BmcAccessOptions = {
+  readonly config: Config
+  readonly access: (serial: string) => Promise<BmcAccess>
+  readonly onRequest: (observation: RequestObservation, vendor: string) => void
+  /** Waits that differ from the client's own: a simulated BMC is quicker than a real one. */
+  readonly limits?: Partial<Limits>
+}
+
+export type BmcAccessor = {
+  readonly access: (serial: string) => Promise<BmcAccess>
+  readonly open: (access: BmcAccess) => Bmc
+  /** Trust on first use: reads the certificate of a server that is to be pinned and is not yet; null otherwise. */
+  readonly firstFingerprint: (serial: string, signal: AbortSignal) => Promise<string | null>
+}
+
+export function createBmcAccess({ config, access, onRequest, limits = {} }: BmcAccessOptions): BmcAccessor {
+  /** Seen by a probe whose outcome is not in the server's history yet. */
+  const firstSeen = new Map<string, string>()
+
+  return {
+    access: async (serial) => {
+      const given = await access(serial)
+      const { tls } = given.registration
+      if (tls.mode !== 'pinned' || tls.fingerprint !== null) return given
+      const fingerprint = firstSeen.get(serial)
+      if (fingerprint === undefined) {
+        throw new StepFailure({
+          kind: 'tls',
+          message: `no certificate of ${serial}'s BMC is pinned yet: probe the server first`,
+        })
+      }
+      return { ...given, registration: { ...given.registration, tls: { mode: 'pinned', fingerprint } } }
+    },
+
+    open: ({ registration, credentials }) => {
+      const { serial, bmc_address: address, vendor } = registration
+      if (config.redfishMode === 'noop') return createNoopBmc({ serial })
+      return createHttpBmc({
+        address,
+        serial,
+        ...credentials,
+        ...(vendor === null ? {} : { vendorHint: vendor }),
+        tls: config.redfishInsecureTls ? { mode: 'insecure' } : (registration.tls as TlsPolicy),
+        limits: { connectTimeoutMs: config.redfishConnectTimeoutMs, readTimeoutMs: config.redfishTimeoutMs, ...limits },
+        retries: { attemptsMax: config.redfishRetries + 1 },
+        onRequest: (observation) => onRequest(observation, vendor ?? 'unknown'),
+      })
+    },
+
+    firstFingerprint: async (serial, signal) => {
+      const { registration } = await access(serial)
+      if (config.redfishMode === 'noop' || registration.tls.mode !== 'pinned' || registration.tls.fingerprint !== null)
+        return null
+      const target = { address: registration.bmc_address, connectTimeoutMs: config.redfishConnectTimeoutMs }
+      const fingerprint = await readCertificateFingerprint(target, { signal })
+      firstSeen.set(serial, fingerprint)
+      return fingerprint
+    },
+  }
+}

@@ -1,0 +1,71 @@
+/** `provisioner audit ...` and `provisioner db ...`: the commands that work on the database itself. */
+import type { Command } from 'commander'
+import { connect, type Database } from '../../eventstore/database.ts'
+import { migrate } from '../../eventstore/migrate.ts'
+import { rebuild } from '../../eventstore/rebuild.ts'
+import { verifyLog } from '../../eventstore/verify.ts'
+import { openDatabase } from '../database-url.ts'
+import { bad, good, output } from './output.ts'
+
+export function databaseCommands(program: Command, isJson: () => boolean): void {
+  program
+    .command('audit')
+    .description('prove what the log says')
+    .command('verify')
+    .description('recompute every hash and replay every stream; names the first bad event of each')
+    .action(async () => {
+      const result = await withDatabase(true, (db) => verifyLog(db, { signal: new AbortController().signal }))
+      if (isJson()) output.json(result)
+      else {
+        for (const { stream, version, reason } of result.faults)
+          output.line(bad(`${stream} event ${version}: ${reason}`))
+        const verdict =
+          result.faults.length === 0
+            ? good('the log is intact')
+            : bad(`${result.faults.length} stream(s) are not intact`)
+        output.line(`${result.events} events in ${result.streams} streams: ${verdict}`)
+      }
+      if (result.faults.length > 0) process.exitCode = 1
+    })
+
+  const db = program.command('db').description('the database')
+  db.command('migrate')
+    .description('bring the schema to this version')
+    .action(async () => {
+      await withUrl(async (url) => {
+        const { applicationRole } = await migrate(url)
+        output.line(good('the schema is current'))
+        if (!applicationRole)
+          output.line('this database user may not create roles: the log is protected by its trigger alone')
+      })
+    })
+  db.command('rebuild')
+    .description('drop every derived table and reproduce it from the log; stop the controllers first')
+    .action(async () => {
+      const result = await withDatabase(false, rebuild)
+      if (isJson()) output.json(result)
+      else output.line(good(`derived tables rebuilt from ${result.events} events in ${result.streams} streams`))
+    })
+}
+
+async function withUrl<Result>(work: (url: string) => Promise<Result>): Promise<Result> {
+  const { url, close } = await openDatabase(process.env)
+  try {
+    return await work(url)
+  } finally {
+    await close()
+  }
+}
+
+/** `asApplication`: with the rights of a controller; the rebuild needs those of the owner. */
+async function withDatabase<Result>(asApplication: boolean, work: (db: Database) => Promise<Result>): Promise<Result> {
+  return withUrl(async (url) => {
+    const { applicationRole } = await migrate(url)
+    const connections = connect({ url, asApplication: asApplication && applicationRole, statementTimeoutMs: 0 })
+    try {
+      return await work(connections.db)
+    } finally {
+      await connections.close()
+    }
+  })
+}

@@ -1,0 +1,155 @@
+/** `provisioner job ...`: submit, list, show, watch, cancel, retry. */
+import { readFile } from 'node:fs/promises'
+import { type Command, Option } from 'commander'
+import type { Client } from './client.ts'
+import { bad, bold, dim, good, heading, output, warn } from './output.ts'
+import { type JobAnswer, watchJob } from './watch.ts'
+
+type Created = {
+  readonly job_id: string
+  readonly warnings?: readonly { readonly path: string; readonly message: string }[]
+}
+
+export function jobCommands(program: Command, client: () => Client, isJson: () => boolean): void {
+  const job = program.command('job').description('submit jobs and follow them')
+
+  job
+    .command('submit')
+    .description('install what a recipe says on a server')
+    .argument('<serial>', 'the server')
+    .argument('<recipe>', 'the recipe: a JSON file, or - for standard input')
+    .option('--maintenance-iso-url <url>', 'another maintenance ISO than the configured one')
+    .option('--idempotency-key <key>', 'the same key again creates no second job')
+    .option('--dry-run', 'say what would be done and do nothing')
+    .option('--watch', 'follow the job to its end')
+    .action(async (serial: string, file: string, options: SubmitOptions) => {
+      const recipe = await readFile(file === '-' ? '/dev/stdin' : file, 'utf8')
+      const answer = await client().request<Created>(`/api/v1/jobs${options.dryRun ? '?dry_run=true' : ''}`, {
+        method: 'POST',
+        body: jobBody(serial, recipe, options.maintenanceIsoUrl),
+        headers: options.idempotencyKey ? { 'idempotency-key': options.idempotencyKey } : {},
+      })
+      if (options.dryRun || isJson()) return output.json(answer)
+      output.line(`job ${bold(answer.job_id)} created`)
+      for (const warning of answer.warnings ?? []) output.line(`${warn('!')} ${warning.path}: ${warning.message}`)
+      if (options.watch) await follow(client(), answer.job_id)
+    })
+
+  job
+    .command('list')
+    .description('jobs, newest first')
+    .addOption(
+      new Option('--status <status>', 'by status').choices([
+        'queued',
+        'provisioning',
+        'succeeded',
+        'failed',
+        'complete',
+      ]),
+    )
+    .addOption(new Option('--outcome <outcome>', 'by outcome').choices(['succeeded', 'failed', 'cancelled']))
+    .option('--server <serial>', 'of one server')
+    .option('--limit <n>', 'how many', '50')
+    .action(async (options: Record<string, string>) => {
+      const answer = await client().request<{ jobs: readonly JobAnswer[] }>(
+        `/api/v1/jobs?${new URLSearchParams(options)}`,
+      )
+      if (isJson()) return output.json(answer)
+      output.table([
+        heading('JOB', 'SERVER', 'STATUS', 'OUTCOME', 'FAILED STEP', 'CLEANUP', 'CREATED'),
+        ...answer.jobs.map((one) => [
+          one.job_id,
+          one.server_serial,
+          one.status,
+          outcomeText(one.outcome),
+          one.failed_step ?? '',
+          one.cleanup,
+          one.created_at,
+        ]),
+      ])
+    })
+
+  job
+    .command('show')
+    .description('one job and its events')
+    .argument('<job>')
+    .action(async (jobId: string) => {
+      const answer = await client().request<JobAnswer>(`/api/v1/jobs/${encodeURIComponent(jobId)}`)
+      if (isJson()) return output.json(answer)
+      showEnd(answer)
+      output.table([
+        heading('SEQ', 'TIME', 'WHAT HAPPENED'),
+        ...(answer.events ?? []).map((event) => [
+          String(event.seq),
+          event.time,
+          event.level === 'error' ? bad(event.message) : event.message,
+        ]),
+      ])
+    })
+
+  job
+    .command('watch')
+    .description('follow a job to its end')
+    .argument('<job>')
+    .action(async (jobId: string) => follow(client(), jobId))
+
+  job
+    .command('cancel')
+    .description('end a job before its outcome; it is cleaned up as any other')
+    .argument('<job>')
+    .option('--reason <text>', 'kept in the history')
+    .action(async (jobId: string, options: { reason?: string }) => {
+      const body = options.reason === undefined ? {} : { reason: options.reason }
+      await client().request(`/api/v1/jobs/${encodeURIComponent(jobId)}/cancel`, { method: 'POST', body })
+      output.line(`cancellation of ${jobId} requested`)
+    })
+
+  job
+    .command('retry')
+    .description("run an ended job's recipe again as a new job")
+    .argument('<job>')
+    .option('--watch', 'follow the new job to its end')
+    .action(async (jobId: string, options: { watch?: boolean }) => {
+      const path = `/api/v1/jobs/${encodeURIComponent(jobId)}/retry`
+      const answer = await client().request<Created>(path, { method: 'POST', body: {} })
+      output.line(`job ${bold(answer.job_id)} created`)
+      if (options.watch) await follow(client(), answer.job_id)
+    })
+}
+
+type SubmitOptions = {
+  readonly maintenanceIsoUrl?: string
+  readonly idempotencyKey?: string
+  readonly dryRun?: boolean
+  readonly watch?: boolean
+}
+
+/** The request's body with the recipe byte for byte as it stands in the file: that is what is kept for the audit. */
+export function jobBody(serial: string, recipe: string, maintenanceIsoUrl: string | undefined): string {
+  const url = maintenanceIsoUrl === undefined ? '' : `,"maintenance_iso_url":${JSON.stringify(maintenanceIsoUrl)}`
+  return `{"server_serial":${JSON.stringify(serial)}${url},"recipe":${recipe.trim()}}`
+}
+
+async function follow(client: Client, jobId: string): Promise<void> {
+  const interrupted = new AbortController()
+  process.once('SIGINT', () => interrupted.abort(new Error('interrupted; the job goes on')))
+  const ended = await watchJob(client, jobId, interrupted.signal)
+  showEnd(ended)
+  if (ended.outcome !== 'succeeded') process.exitCode = 1
+}
+
+/** How a job stands or ended, in a few lines. */
+export function showEnd(answer: JobAnswer): void {
+  output.line(
+    `${bold(answer.job_id)} on ${answer.server_serial}: ${answer.status}/${outcomeText(answer.outcome)} ${dim(answer.state)}`,
+  )
+  if (answer.failed_step !== null)
+    output.line(`  failed at ${bad(answer.failed_step)}: ${answer.failure?.message ?? ''}`)
+  if (answer.cleanup === 'dirty')
+    output.line(`  ${warn('cleanup is dirty')}: media may still be mounted; the server retries by itself`)
+}
+
+function outcomeText(outcome: string | null): string {
+  if (outcome === 'succeeded') return good(outcome)
+  return outcome === null ? dim('pending') : bad(outcome)
+}

@@ -1,0 +1,78 @@
+/** A job's steps, live: a line for each that ended, a spinner with the time for the one under way. */
+import yoctoSpinner from 'yocto-spinner'
+import type { StoredEvent } from '../../eventstore/event.ts'
+import { bad, dim, good, output, warn } from './output.ts'
+
+export type Progress = {
+  readonly show: (event: StoredEvent) => void
+  readonly stop: () => void
+}
+
+/** What of a state is shown while it lasts. */
+const doing = new Map([
+  ['queued', 'waiting to be admitted'],
+  ['provisioning.buildingIso', 'building the task ISO'],
+  ['provisioning.redfish.discovering', 'discovering the BMC'],
+  ['provisioning.redfish.mountingMaintenance', 'mounting the maintenance ISO'],
+  ['provisioning.redfish.mountingTask', 'mounting the task ISO'],
+  ['provisioning.redfish.settingBootOverride', 'setting boot once from CD'],
+  ['provisioning.redfish.resetting', 'restarting the host'],
+  ['provisioning.polling', 'waiting for the host to be on'],
+  ['provisioning.waitingForReport', 'waiting for the report of the maintenance OS'],
+  ['cleaningUp.poweringOff', 'switching the host off'],
+  ['cleaningUp.unmounting', 'taking the media out'],
+  ['cleaningUp.clearingBootOverride', 'clearing the boot override'],
+  ['cleaningUp.poweringOn', 'starting the installed system'],
+  ['releasing.asking', 'releasing the server'],
+])
+
+/** Writes to standard error where that is a terminal, plain lines to standard output otherwise. */
+export function createProgress(): Progress {
+  const spinner = process.stderr.isTTY ? yoctoSpinner() : null
+  let startedAt: number | null = null
+  let since = 0
+  let text = ''
+  const tick = () => {
+    if (spinner) spinner.text = `${text} ${dim(`${((Date.now() - since) / 1000).toFixed(0)} s`)}`
+  }
+  const timer = spinner ? setInterval(tick, 250) : null
+
+  return {
+    show: (event) => {
+      const at = Date.parse(event.at)
+      startedAt ??= at
+      const seconds = ((at - startedAt) / 1000).toFixed(2).padStart(7)
+      const wasSpinning = spinner?.isSpinning ?? false
+      if (wasSpinning) spinner?.stop()
+      output.line(`${symbolOf(event)} ${dim(`${seconds} s`)}  ${event.type}${detailOf(event)}`)
+      text = doing.get(event.state_to) ?? event.state_to
+      since = Date.now()
+      if (event.state_to !== 'complete') spinner?.start(text)
+    },
+    stop: () => {
+      if (timer) clearInterval(timer)
+      spinner?.stop()
+    },
+  }
+}
+
+function symbolOf({ type, data }: StoredEvent): string {
+  if (type.endsWith('.failed') || type.endsWith('.elapsed')) return bad('✗')
+  if (type === 'report.received') return (data as { status: string }).status === 'success' ? good('✓') : bad('✗')
+  if (type.endsWith('.succeeded')) return good('✓')
+  return type === 'cancel.requested' ? warn('!') : dim('·')
+}
+
+/** The one thing about an event that a person wants to see at once. */
+function detailOf({ type, data }: StoredEvent): string {
+  const facts = data as Record<string, unknown>
+  const detail =
+    type.endsWith('.failed') || type === 'report.received'
+      ? (facts['message'] ?? facts['failed_step'] ?? facts['status'])
+      : type === 'progress.reported'
+        ? `${facts['step']}${facts['percent'] === null ? '' : ` ${facts['percent']} %`}`
+        : type === 'iso.build.succeeded'
+          ? `${facts['bytes']} bytes, sha256 ${String(facts['sha256']).slice(0, 12)}…`
+          : (facts['image'] ?? facts['reset_type'] ?? facts['evidence'])
+  return detail === undefined || detail === null ? '' : `  ${dim(String(detail))}`
+}

@@ -1,0 +1,164 @@
+/** `provisioner server ...`: add, list, show, probe, power, rm. */
+import { readFile } from 'node:fs/promises'
+import { type Command, Option } from 'commander'
+import type { Client } from './client.ts'
+import { bad, bold, dim, good, heading, output, warn } from './output.ts'
+
+type ServerAnswer = {
+  readonly serial: string
+  readonly status: string
+  readonly bmc_address: string
+  readonly vendor: string | null
+  readonly description: { readonly vendor: string; readonly model: string | null } | null
+  readonly active_job: string | null
+}
+
+type ProbeAnswer = {
+  readonly description: {
+    readonly vendor: string
+    readonly model: string | null
+    readonly manager: { readonly firmware: string | null }
+    readonly layout: { readonly kind: string } | null
+    readonly slots: readonly { readonly id: string; readonly name: string; readonly media_types: readonly string[] }[]
+    readonly findings: readonly { readonly severity: string; readonly message: string; readonly advice: string }[]
+  }
+}
+
+type AddOptions = {
+  readonly address: string
+  readonly username: string
+  readonly passwordFile?: string
+  readonly vendor?: string
+  readonly tls: 'system' | 'ca' | 'pinned' | 'insecure'
+  readonly caFile?: string
+  readonly fingerprint?: string
+  readonly label: readonly string[]
+}
+
+const collect = (value: string, all: readonly string[]) => [...all, value]
+
+export function serverCommands(program: Command, client: () => Client, isJson: () => boolean): void {
+  const server = program.command('server').description('register servers and look at them')
+  const pathOf = (serial: string) => `/api/v1/servers/${encodeURIComponent(serial)}`
+
+  server
+    .command('add')
+    .description('register a server, or replace its registration')
+    .argument('<serial>')
+    .requiredOption('--address <url>', 'its BMC: https://host[:port]')
+    .requiredOption('--username <name>', 'account on the BMC')
+    .option(
+      '--password-file <file>',
+      'file with its password, - for standard input; default: BMC_PASSWORD of the environment',
+    )
+    .option('--vendor <name>', 'hint, where the BMC itself does not tell')
+    .addOption(
+      new Option('--tls <mode>', "how the BMC's certificate is judged")
+        .choices(['system', 'ca', 'pinned', 'insecure'])
+        .default('system'),
+    )
+    .option('--ca-file <file>', 'PEM file, with --tls ca')
+    .option('--fingerprint <sha256>', 'with --tls pinned; without it the first certificate seen is pinned')
+    .option('--label <key=value>', 'may be repeated', collect, [])
+    .action(async (serial: string, options: AddOptions) => {
+      const body = {
+        bmc_address: options.address,
+        bmc_username: options.username,
+        bmc_password: await passwordOf(options.passwordFile),
+        tls: await tlsOf(options),
+        labels: Object.fromEntries(options.label.map(splitLabel)),
+        ...(options.vendor === undefined ? {} : { vendor: options.vendor }),
+      }
+      const answer = await client().request<ServerAnswer>(pathOf(serial), { method: 'PUT', body })
+      if (isJson()) return output.json(answer)
+      output.line(`server ${bold(serial)} registered`)
+    })
+
+  server
+    .command('list')
+    .description('all servers')
+    .action(async () => {
+      const answer = await client().request<{ servers: readonly ServerAnswer[] }>('/api/v1/servers')
+      if (isJson()) return output.json(answer)
+      output.table([
+        heading('SERIAL', 'STATUS', 'BMC', 'MODEL', 'JOB'),
+        ...answer.servers.map((one) => [one.serial, one.status, one.bmc_address, modelOf(one), one.active_job ?? '']),
+      ])
+    })
+
+  server
+    .command('show')
+    .description('one server')
+    .argument('<serial>')
+    .action(async (serial: string) => output.json(await client().request(pathOf(serial))))
+
+  server
+    .command('probe')
+    .description('read the BMC and say what it can do')
+    .argument('<serial>')
+    .action(async (serial: string) => {
+      const answer = await client().request<ProbeAnswer>(`${pathOf(serial)}/probe`, {
+        method: 'POST',
+        body: {},
+        timeoutMs: 180_000,
+      })
+      if (isJson()) return output.json(answer)
+      const { description } = answer
+      output.line(
+        `${bold(description.vendor)} ${description.model ?? ''} ${dim(`firmware ${description.manager.firmware ?? 'unknown'}`)}`,
+      )
+      output.line(`media layout: ${description.layout === null ? bad('none') : good(description.layout.kind)}`)
+      for (const slot of description.slots)
+        output.line(`  ${slot.id} ${dim(`${slot.name}: ${slot.media_types.join(', ')}`)}`)
+      for (const finding of description.findings)
+        output.line(`${warn(finding.severity)}: ${finding.message} ${dim(finding.advice)}`)
+    })
+
+  server
+    .command('power')
+    .description('switch the host; refused while a job has it')
+    .argument('<serial>')
+    .argument('<action>', 'on, off or restart')
+    .action(async (serial: string, action: string) => {
+      output.json(
+        await client().request(`${pathOf(serial)}/power`, { method: 'POST', body: { action }, timeoutMs: 180_000 }),
+      )
+    })
+
+  server
+    .command('rm')
+    .description('forget a server; its history stays')
+    .argument('<serial>')
+    .action(async (serial: string) => {
+      await client().request(pathOf(serial), { method: 'DELETE' })
+      output.line(`server ${serial} removed`)
+    })
+}
+
+/** Never an argument: those are seen by every user of the machine. */
+async function passwordOf(file: string | undefined): Promise<string> {
+  if (file !== undefined) return (await readFile(file === '-' ? '/dev/stdin' : file, 'utf8')).replace(/\r?\n$/, '')
+  const password = process.env['BMC_PASSWORD']
+  if (password === undefined)
+    throw new Error('the password of the BMC is missing: give --password-file, or BMC_PASSWORD in the environment')
+  return password
+}
+
+async function tlsOf({ tls, caFile, fingerprint }: AddOptions) {
+  if (tls === 'ca') {
+    if (caFile === undefined) throw new Error('--tls ca needs --ca-file')
+    return { mode: tls, ca: await readFile(caFile, 'utf8') }
+  }
+  return tls === 'pinned' ? { mode: tls, fingerprint: fingerprint ?? null } : { mode: tls }
+}
+
+function splitLabel(label: string): [string, string] {
+  const equals = label.indexOf('=')
+  if (equals < 1) throw new Error(`--label ${label}: write key=value`)
+  return [label.slice(0, equals), label.slice(equals + 1)]
+}
+
+/** What the last probe found, else what the registration says. */
+function modelOf({ description, vendor }: ServerAnswer): string {
+  return description === null ? (vendor ?? '') : `${description.vendor} ${description.model ?? ''}`.trim()
+}

@@ -1,0 +1,71 @@
+/** `provisioner simulate`: BMCs with hosts behind them, to try everything without hardware. */
+import { once } from 'node:events'
+import type { Command } from 'commander'
+import { startSimulator } from '../../redfish/simulator/server.ts'
+import { heading, output } from './output.ts'
+
+type SimulateOptions = {
+  readonly count: string
+  readonly host: string
+  readonly port: string
+  readonly tls?: boolean
+  readonly username: string
+  readonly speed: string
+  readonly failAt?: string
+  readonly silent?: boolean
+  readonly control?: boolean
+}
+
+/** The password of simulated BMCs is no secret: it protects nothing. */
+const simulatedPassword = 'simulated'
+const countMax = 1000
+
+export function simulateCommand(program: Command, isJson: () => boolean): void {
+  program
+    .command('simulate')
+    .description('run simulated BMCs, each with a host that boots from its virtual media')
+    .option('--count <n>', 'how many', '1')
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--port <port>', 'of the first; the others follow', '8443')
+    .option('--tls', 'HTTPS with self-signed certificates')
+    .option('--username <name>', `account on every BMC; its password is "${simulatedPassword}"`, 'admin')
+    .option('--speed <factor>', 'how many times faster than real hardware', '10')
+    .option('--fail-at <unit>', 'every installation fails in this unit, e.g. image-linux.service')
+    .option('--silent', 'no host ever reports')
+    .option('--control', 'offer /simulator/faults and /simulator/state to everybody who can reach the port')
+    .action(async (options: SimulateOptions) => {
+      const count = Number(options.count)
+      if (!Number.isInteger(count) || count < 1 || count > countMax)
+        throw new Error(`--count ${options.count}: write a number from 1 to ${countMax}`)
+      const host = {
+        ...(options.failAt === undefined ? {} : { failAt: options.failAt }),
+        ...(options.silent === undefined ? {} : { silent: options.silent }),
+      }
+      const simulator = await startSimulator({
+        host: options.host,
+        port: Number(options.port),
+        tls: options.tls ?? false,
+        control: options.control ?? false,
+        speed: Number(options.speed),
+        bmcs: Array.from({ length: count }, (_, index) => ({
+          serial: `SIM-${String(index + 1).padStart(4, '0')}`,
+          username: options.username,
+          password: simulatedPassword,
+          host,
+        })),
+      })
+      if (isJson()) output.json(simulator.bmcs.map(({ serial, url, username }) => ({ serial, url, username })))
+      else
+        output.table([
+          heading('SERIAL', 'BMC', 'USER'),
+          ...simulator.bmcs.map(({ serial, url, username }) => [serial, url, username]),
+        ])
+      const ended = new AbortController()
+      await Promise.race([
+        once(process, 'SIGINT', { signal: ended.signal }),
+        once(process, 'SIGTERM', { signal: ended.signal }),
+      ])
+      ended.abort()
+      await simulator.close()
+    })
+}

@@ -1,0 +1,43 @@
+/** Following a job to its end. */
+import type { StoredEvent } from '../../eventstore/event.ts'
+import type { Client } from './client.ts'
+import { createProgress } from './progress.ts'
+
+export type JobAnswer = {
+  readonly job_id: string
+  readonly server_serial: string
+  readonly status: string
+  readonly outcome: string | null
+  readonly cleanup: string
+  readonly state: string
+  readonly failed_step: string | null
+  readonly failure: { readonly message: string } | null
+  readonly created_at: string
+  readonly last_update: string
+  readonly events?: readonly {
+    readonly time: string
+    readonly level: string
+    readonly message: string
+    readonly seq: number
+  }[]
+}
+
+/** Shows a job's events until it is complete and answers how it ended. A lost connection is taken up where it broke. */
+export async function watchJob(client: Client, jobId: string, signal: AbortSignal): Promise<JobAnswer> {
+  const progress = createProgress()
+  let seen = 0
+  try {
+    for (let complete = false; !complete; ) {
+      for await (const event of client.stream<StoredEvent>(`/api/v1/jobs/${jobId}/events?after_seq=${seen}`, signal)) {
+        progress.show(event)
+        seen = event.version
+        complete = event.state_to === 'complete'
+        if (complete) break
+      }
+      signal.throwIfAborted()
+    }
+  } finally {
+    progress.stop()
+  }
+  return client.request<JobAnswer>(`/api/v1/jobs/${jobId}`)
+}

@@ -1,0 +1,218 @@
+/**
+ * The controller: everything wired together, from settings to a listening server. Start reading the product here.
+ *
+ * The start: socket (503), storage and keys, database and migrations, broadcasting, actors, then HTTP in earnest. The
+ * stop goes the other way: what is under way is handed over first, the database goes last.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Logger } from 'pino'
+import { v7 as uuidv7 } from 'uuid'
+import { createBmcs } from '../actors/bmcs.ts'
+import { startDeadlines } from '../actors/deadlines.ts'
+import { createJobCommands } from '../actors/jobs.ts'
+import { redactMediaTokens } from '../actors/media/redaction.ts'
+import { mediaSigning } from '../actors/media/signing.ts'
+import { imageStore, taskStore } from '../actors/media/store.ts'
+import { startPerformer } from '../actors/performer.ts'
+import { createRuntime } from '../actors/runtime.ts'
+import { createServerCommands } from '../actors/servers.ts'
+import { createServiceTable } from '../actors/services/table.ts'
+import { realTiming } from '../actors/timing.ts'
+import { connect } from '../eventstore/database.ts'
+import { migrate } from '../eventstore/migrate.ts'
+import { startNotifications } from '../eventstore/notifications.ts'
+import { countJobsByStatus } from '../eventstore/queries/jobs.ts'
+import { createVault } from '../eventstore/vault.ts'
+import type { Limits } from '../redfish/http/options.ts'
+import { createApplication } from './application.ts'
+import { createBmcAccess } from './bmc-access.ts'
+import { startBroadcast } from './broadcast.ts'
+import { budgetsFor } from './budgets.ts'
+import type { Config } from './config.ts'
+import { listen } from './http.ts'
+import { watchMedia } from './media-watch.ts'
+import { createMetrics } from './metrics.ts'
+import { startPostgres } from './postgres.ts'
+import { startRetention } from './retention.ts'
+import { deriveKey, readSecretsKey } from './secrets-key.ts'
+
+export type ControllerOptions = {
+  readonly config: Config
+  readonly log: Logger
+  /** Unique to this process; it owns leases. */
+  readonly controllerId: string
+  /** Ends a start that takes too long. */
+  readonly signal: AbortSignal
+  /** Waits of the Redfish client that differ from its own: simulated BMCs are quicker than real ones. */
+  readonly redfishLimits?: Partial<Limits>
+  /** Hears of what takes long at the first start, for a person who waits. */
+  readonly onProgress?: (message: string) => void
+}
+
+export type Controller = {
+  readonly url: string
+  readonly publicUrl: string
+  readonly databaseUrl: string
+  /** Null where broadcasting waits; `reason` says for what. */
+  readonly nats: { readonly url: string } | { readonly url: null; readonly reason: string }
+  /** Hands over what is under way and ends. Resolves when nothing is left running. */
+  readonly stop: () => Promise<void>
+}
+
+const httpGraceMs = 5000
+const readEvidenceEveryMs = 5000
+
+/** Starts a controller. @throws when a part of it cannot be started; what was started before is stopped again. */
+export async function startController(options: ControllerOptions): Promise<Controller> {
+  const started: (() => Promise<void>)[] = []
+  const stop = async () => {
+    for (const end of started.splice(0).reverse()) await end()
+  }
+  try {
+    return await start(options, (end) => void started.push(end), stop)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function start(
+  { config, log, controllerId, signal, redfishLimits, onProgress }: ControllerOptions,
+  onStop: (end: () => Promise<void>) => void,
+  stop: () => Promise<void>,
+): Promise<Controller> {
+  const listener = await listen(config)
+  const publicUrl = config.publicUrl ?? listener.url
+  const storageRoot = resolve(config.storageRoot)
+  await Promise.all([config.taskIsoDir, config.imageDir].map((folder) => mkdir(folder, { recursive: true })))
+  const secretsKey = await readSecretsKey({ storageRoot, given: config.secretsKey })
+  const reportTokenKey = deriveKey({ key: secretsKey, purpose: 'report token' })
+  const metrics = createMetrics()
+
+  const embedded =
+    config.databaseUrl === undefined ? await startPostgres({ dataDir: join(storageRoot, 'postgres'), signal }) : null
+  if (embedded) onStop(() => embedded.stop())
+  const databaseUrl = embedded?.url ?? config.databaseUrl?.reveal() ?? ''
+  const migrated = await migrate(databaseUrl)
+  if (!migrated.applicationRole) {
+    log.warn({}, 'the database user may not create roles: the log is protected by its trigger alone')
+  }
+  const connections = connect({ url: databaseUrl, asApplication: migrated.applicationRole })
+  onStop(connections.close)
+  const { db } = connections
+  const notifications = await startNotifications(connections.raw, (error) =>
+    log.warn({ err: error }, 'other controllers could not be notified; they look by themselves'),
+  )
+  onStop(notifications.close)
+
+  const nextId = () => uuidv7()
+  const runtime = createRuntime({ db, nextId })
+  runtime.onAppended((appended) => {
+    notifications.announce()
+    metrics.appended(appended)
+    for (const { event } of appended) {
+      const { id, stream, version, type, state_to, correlation_id } = event
+      log.info({ event_id: id, stream, seq: version, job_id: correlation_id, state: state_to }, type)
+    }
+  })
+  const broadcast = await startBroadcast({
+    config,
+    connections,
+    notifications,
+    log,
+    signal,
+    ...(onProgress === undefined ? {} : { onProgress }),
+  })
+  onStop(broadcast.stop)
+
+  const vault = createVault(db, deriveKey({ key: secretsKey, purpose: 'vault' }))
+  const servers = createServerCommands({ db, runtime, vault, notifications, nextId })
+  const jobs = createJobCommands({ db, runtime, vault, nextId, budgetsFor: (target) => budgetsFor(config, target) })
+  const bmcAccess = createBmcAccess({
+    config,
+    access: servers.access,
+    onRequest: metrics.redfishRequest,
+    ...(redfishLimits === undefined ? {} : { limits: redfishLimits }),
+  })
+  const bmcs = createBmcs({ ...bmcAccess, log })
+  onStop(bmcs.close)
+  const store = taskStore(config.taskIsoDir)
+  const images = imageStore(config.imageDir)
+  const signing = mediaSigning({
+    current:
+      config.mediaSigningSecret?.reveal() ??
+      Buffer.from(deriveKey({ key: secretsKey, purpose: 'media signing' })).toString('hex'),
+    previous: config.mediaSigningSecretPrevious?.reveal(),
+  })
+  const mediaWatch = watchMedia({ db, jobs, runtime, log, flushEveryMs: readEvidenceEveryMs })
+  onStop(mediaWatch.stop)
+
+  const iso = { vault, publicUrl, reportTokenKey, paddingSectors: config.taskIsoPaddingSectors }
+
+  const services = createServiceTable({
+    db,
+    runtime,
+    bmcs,
+    access: bmcAccess.access,
+    firstFingerprint: bmcAccess.firstFingerprint,
+    store,
+    images,
+    signing,
+    iso,
+    timing: realTiming,
+    owner: controllerId,
+    redfishMode: config.redfishMode,
+    maintenanceIsoUrl: config.maintenanceIsoUrl ?? null,
+  })
+  const performer = startPerformer({
+    db,
+    runtime,
+    notifications,
+    services,
+    log,
+    owner: controllerId,
+    concurrencyMax: config.workerConcurrency,
+    leaseTtlMs: config.jobLeaseTtlMs,
+    redact: redactMediaTokens,
+    onFinished: metrics.effectFinished,
+  })
+  onStop(performer.stop)
+  const deadlines = startDeadlines({ db, runtime, notifications, log })
+  onStop(deadlines.stop)
+  const retention = startRetention({ db, store, days: config.jobRetentionDays, log })
+  onStop(retention.stop)
+
+  metrics.watch({
+    performer,
+    jobsByStatus: () => countJobsByStatus(db),
+    publishLagSeconds: () => broadcast.publisher?.status().lag.seconds ?? 0,
+  })
+  const draining = new AbortController()
+  const application = await createApplication({
+    config,
+    log,
+    db,
+    raw: connections.raw,
+    notifications,
+    jobs,
+    servers,
+    store,
+    images,
+    signing,
+    iso,
+    mediaWatch,
+    metrics,
+    broadcast,
+    nextId,
+    drain: draining.signal,
+  })
+  listener.open(application.fetch)
+  // Stopped first: no new requests, and streams that are open end.
+  onStop(async () => {
+    draining.abort()
+    await listener.close(httpGraceMs)
+  })
+  log.info({ url: listener.url, public_url: publicUrl, redfish: config.redfishMode }, 'the controller is ready')
+  return { url: listener.url, publicUrl, databaseUrl, nats: broadcast.server, stop }
+}

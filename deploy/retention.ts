@@ -1,0 +1,62 @@
+/** Task ISOs of jobs that ended long ago are removed (spec/media.md "Retention"); an active job's never. */
+import { and, eq, inArray, sql } from 'drizzle-orm'
+import type { Log } from '../actors/log.ts'
+import type { TaskStore } from '../actors/media/store.ts'
+import type { Database } from '../eventstore/database.ts'
+import { jobs } from '../eventstore/schema.ts'
+
+const sweepEveryMs = 3_600_000
+const batchMax = 500
+
+export type RetentionOptions = {
+  readonly db: Database
+  readonly store: TaskStore
+  readonly days: number
+  readonly log: Log
+}
+
+/** Removes the stored ISOs of jobs that have been complete for `days`. Answers how many. */
+export async function removeExpired({ db, store, days }: Omit<RetentionOptions, 'log'>): Promise<number> {
+  const stored = await store.list()
+  let removed = 0
+  for (let from = 0; from < stored.length; from += batchMax) {
+    const expired = await db
+      .select({ id: jobs.id })
+      .from(jobs)
+      .where(
+        and(
+          inArray(jobs.id, stored.slice(from, from + batchMax)),
+          eq(jobs.status, 'complete'),
+          sql`${jobs.updated_at} < clock_timestamp() - make_interval(days => ${days})`,
+        ),
+      )
+    for (const { id } of expired) await store.remove(id)
+    removed += expired.length
+  }
+  return removed
+}
+
+/** Sweeps now and every hour. */
+export function startRetention(options: RetentionOptions): { readonly stop: () => Promise<void> } {
+  const { log, days } = options
+  let sweeping: Promise<void> = Promise.resolve()
+  const sweep = async () => {
+    try {
+      const removed = await removeExpired(options)
+      if (removed > 0) log.info({ removed, days }, 'task ISOs of ended jobs were removed')
+    } catch (error) {
+      log.warn({ err: error }, 'task ISOs could not be swept, trying again in an hour')
+    }
+  }
+  const start = () => {
+    sweeping = sweep()
+  }
+  start()
+  const timer = setInterval(start, sweepEveryMs)
+  return {
+    stop: async () => {
+      clearInterval(timer)
+      await sweeping
+    },
+  }
+}
