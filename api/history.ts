@@ -1,4 +1,4 @@
-/** Histories and past states, alike for jobs and servers: `GET .../events` and `GET .../state`. */
+/** Histories and past states, alike for jobs and servers: `GET .../events`, `.../state` and `.../state/changes`. */
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Log } from '../actors/log.ts'
@@ -7,11 +7,14 @@ import type { StoredEvent } from '../eventstore/event.ts'
 import { followStream } from '../eventstore/follow.ts'
 import type { Notifications } from '../eventstore/notifications.ts'
 import { loadActor, readStream, stateAt, versionAt } from '../eventstore/read.ts'
-import type { KindName, SnapshotOf, StreamId } from '../machines/kinds.ts'
+import { changesBetween } from '../machines/changes.ts'
+import type { Evolve } from '../machines/evolve.ts'
+import { type KindName, kinds, type SnapshotOf, type StreamId } from '../machines/kinds.ts'
+import { stepThrough } from '../machines/step-through.ts'
 import type { ApiEnv } from './env.ts'
 import { InvalidRequest, NoSuchState, TooManyStreams } from './errors.ts'
 import { describeError } from './request-log.ts'
-import { instant, seq, storedEvent } from './schemas.ts'
+import { instant, jsonAnswer, seq, storedEvent } from './schemas.ts'
 import { sseResponse } from './sse.ts'
 
 export type HistoryPorts = {
@@ -46,6 +49,30 @@ export const stateQuery = z
     at: instant.optional().openapi({ description: 'at this instant' }),
   })
   .refine((query) => query.seq === undefined || query.at === undefined, { message: 'give either seq or at' })
+
+export const changesQuery = z.object({
+  from: seq.min(1).openapi({ description: 'after this event' }),
+  to: seq
+    .min(1)
+    .optional()
+    .openapi({ description: 'until after this event; default: the last one. May be before `from`' }),
+})
+
+const stateChanges = z
+  .object({
+    from: z.int(),
+    to: z.int(),
+    changes: z.array(
+      z.object({
+        path: z.string().openapi({ description: 'JSON Pointer into the state', example: '/media/task_iso' }),
+        before: z.unknown().optional().openapi({ description: 'left out where there was nothing' }),
+        after: z.unknown().optional().openapi({ description: 'left out where there is nothing' }),
+      }),
+    ),
+  })
+  .openapi('StateChanges', { description: 'every place in which two states differ, seq and at aside' })
+
+export const changesAnswers = { 200: jsonAnswer('What changed', stateChanges) }
 
 export type History = ReturnType<typeof createHistory>
 
@@ -104,6 +131,22 @@ export function createHistory({ db, notifications, drain, limits, log }: History
         )
       }
       return { snapshot, event }
+    },
+
+    /** What changed between two events in the state as `show` shows it. @throws NoSuchState. */
+    changes: async <Name extends KindName>(
+      kind: Name,
+      stream: StreamId,
+      { query, show }: { query: z.infer<typeof changesQuery>; show: (snapshot: SnapshotOf[Name]) => unknown },
+    ): Promise<z.infer<typeof stateChanges>> => {
+      const { from, to = await versionOf(kind, stream, undefined) } = query
+      const events = await readStream(db, stream, { upToVersion: Math.max(from, to) })
+      const evolve: Evolve<SnapshotOf[Name]> = kinds[kind].evolve
+      const shown = new Map<number, unknown>()
+      for (const step of stepThrough(evolve, events))
+        if (step.seq === from || step.seq === to) shown.set(step.seq, show(step.snapshot))
+      for (const version of [from, to]) if (!shown.has(version)) throw new NoSuchState(`there is no event ${version}`)
+      return { from, to, changes: [...changesBetween(shown.get(from), shown.get(to))] }
     },
   }
 }

@@ -1,7 +1,7 @@
 /** The routes of jobs as the OpenAPI document has them; jobs.ts handles them. */
 import { createRoute, z } from '@hono/zod-openapi'
 import { jobStatuses } from '../machines/job/view.ts'
-import { eventsAnswers, eventsQuery, stateQuery } from './history.ts'
+import { changesAnswers, changesQuery, eventsAnswers, eventsQuery, stateQuery } from './history.ts'
 import { jobDetail, jobItem, jobState, outcomes, recipeSummary } from './job-answers.ts'
 import {
   cursor,
@@ -161,4 +161,14 @@ export const state = createRoute({
   summary: 'A job as it was, by replay',
   request: { params, query: stateQuery },
   responses: { 200: jsonAnswer('The state', jobState), ...refusals(400, 401, 403, 404, 429) },
+})
+
+export const stateChanges = createRoute({
+  method: 'get',
+  path: '/api/v1/jobs/{job_id}/state/changes',
+  operationId: 'jobStateChanges',
+  tags,
+  summary: 'What changed of a job between two of its events',
+  request: { params, query: changesQuery },
+  responses: { ...changesAnswers, ...refusals(400, 401, 403, 404, 429) },
 })

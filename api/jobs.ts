@@ -7,9 +7,10 @@ import type { Database } from '../eventstore/database.ts'
 import { deadlinesOf } from '../eventstore/deadlines.ts'
 import { countAttempts, getJob, type JobRow, listJobs } from '../eventstore/queries/jobs.ts'
 import { readStream } from '../eventstore/read.ts'
+import type { JobSnapshot } from '../machines/job/machine.ts'
 import { narrate, narrateWaits } from '../machines/job/narrate.ts'
 import { viewJob } from '../machines/job/view.ts'
-import { jobStream } from '../machines/kinds.ts'
+import { jobStream, kinds } from '../machines/kinds.ts'
 import { type DryRunPorts, dryRun } from './dry-run.ts'
 import { type ApiEnv, requesterOf } from './env.ts'
 import { Draining, InvalidRequest, UnsupportedMediaType } from './errors.ts'
@@ -69,7 +70,11 @@ export function jobRoutes(ports: JobPorts, history: History) {
         deadlinesOf(db, stream),
         countAttempts(db, job_id),
       ])
-      const narrated = events.map((event) => ({ time: event.at, seq: event.version, ...narrate(event) }))
+      const narrated = events.map((event) => ({
+        time: event.at,
+        seq: event.version,
+        ...narrate(kinds.job.upcast(event)),
+      }))
       return context.json({ ...jobItemOf(row), attempts, waiting_for: narrateWaits(deadlines), events: narrated }, 200)
     })
     .openapi(routes.cancel, async (context) => {
@@ -96,6 +101,13 @@ export function jobRoutes(ports: JobPorts, history: History) {
       await requireJob(job_id)
       const { snapshot, event } = await history.state('job', jobStream(job_id), context.req.valid('query'))
       return context.json({ ...jobStateOf(viewJob(snapshot)), seq: event.version, at: event.at }, 200)
+    })
+    .openapi(routes.stateChanges, async (context) => {
+      const { job_id } = context.req.valid('param')
+      await requireJob(job_id)
+      const query = context.req.valid('query')
+      const show = (snapshot: JobSnapshot) => jobStateOf(viewJob(snapshot))
+      return context.json(await history.changes('job', jobStream(job_id), { query, show }), 200)
     })
 }
 

@@ -2,7 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { powerActions } from '../machines/server/events.ts'
 import { serverStatuses } from '../machines/server/view.ts'
-import { eventsAnswers, eventsQuery, stateQuery } from './history.ts'
+import { changesAnswers, changesQuery, eventsAnswers, eventsQuery, stateQuery } from './history.ts'
 import { cursor, jsonAnswer, limit, nextCursor, plainText, refusals, serial } from './schemas.ts'
 import { probeResult, serverItem, serverState, tlsPolicy } from './server-answers.ts'
 
@@ -153,6 +153,16 @@ export const state = createRoute({
   summary: 'A server as it was, by replay',
   request: { params, query: stateQuery },
   responses: { 200: jsonAnswer('The state', serverState), ...refusals(...refusedAlways, 404) },
+})
+
+export const stateChanges = createRoute({
+  method: 'get',
+  path: '/api/v1/servers/{serial}/state/changes',
+  operationId: 'serverStateChanges',
+  tags,
+  summary: 'What changed of a server between two of its events',
+  request: { params, query: changesQuery },
+  responses: { ...changesAnswers, ...refusals(...refusedAlways, 404) },
 })
 
 function isOrigin(text: string): boolean {

@@ -8,6 +8,7 @@ import { getServer, listServers, type ServerRow } from '../eventstore/queries/se
 import type { FailureData } from '../machines/event.ts'
 import { serverStream } from '../machines/kinds.ts'
 import type { PowerAction, ServerEventData } from '../machines/server/events.ts'
+import type { ServerSnapshot } from '../machines/server/machine.ts'
 import { viewServer } from '../machines/server/view.ts'
 import { type ApiEnv, requesterOf } from './env.ts'
 import { BmcFailed } from './errors.ts'
@@ -97,6 +98,13 @@ export function serverRoutes({ db, servers, drain, limits }: ServerPorts, histor
       await requireHistory(serial)
       const { snapshot, event } = await history.state('server', serverStream(serial), context.req.valid('query'))
       return context.json({ ...serverStateOf(viewServer(snapshot)), seq: event.version, at: event.at }, 200)
+    })
+    .openapi(routes.stateChanges, async (context) => {
+      const { serial } = context.req.valid('param')
+      await requireHistory(serial)
+      const query = context.req.valid('query')
+      const show = (snapshot: ServerSnapshot) => serverStateOf(viewServer(snapshot))
+      return context.json(await history.changes('server', serverStream(serial), { query, show }), 200)
     })
 }
 

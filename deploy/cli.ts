@@ -8,6 +8,7 @@ import { jobCommands } from './cli/job.ts'
 import { replayCommand } from './cli/replay.ts'
 import { serverCommands } from './cli/server.ts'
 import { simulateCommand } from './cli/simulate.ts'
+import { whatIfCommand } from './cli/what-if.ts'
 import { demo } from './demo.ts'
 import { serve } from './serve.ts'
 import { settings } from './settings.ts'
@@ -62,6 +63,7 @@ serverCommands(program, client, isJson)
 jobCommands(program, client, isJson)
 eventCommands(program, isJson)
 replayCommand(program, client, isJson)
+whatIfCommand(program, client, isJson)
 databaseCommands(program, isJson)
 
 /** The environment without the names that are this program's own, which are no settings of a controller. */

@@ -9,6 +9,11 @@ export type EventOf<Catalogue extends EventCatalogue> = {
   [Type in keyof Catalogue & string]: { readonly type: Type; readonly data: z.infer<Catalogue[Type]['data']> }
 }[keyof Catalogue & string]
 
+/** An event whose data does not have the shape that its type promises. Names the fields, never their values. */
+export class InvalidEventError extends Error {
+  override readonly name = 'InvalidEventError'
+}
+
 /** Why a step failed, as recorded. Free of secrets: payloads, passwords and media tokens are cut out before. */
 export const failureData = z.strictObject({
   /** What kind of failure, in the words of who failed: a BmcFailure kind, `budget`, `report`, `internal`, ... */
@@ -23,6 +28,32 @@ export const failureData = z.strictObject({
   elapsed_ms: z.number().optional(),
 })
 export type FailureData = z.infer<typeof failureData>
+
+export const stallReasons = [
+  /** The state waits for an effect or a deadline that is not in the shared lists. */
+  'effect.missing',
+  'deadline.missing',
+  /** One is in the lists that the state does not wait for. */
+  'effect.surplus',
+  'deadline.surplus',
+  /** It is in the lists, and nobody does anything about it. */
+  'lease.abandoned',
+  'deadline.overdue',
+  /** A job under way does not hold its server; a server is held by a job that has ended or that has no history. */
+  'reservation.missing',
+  'reservation.orphaned',
+] as const
+export type StallReason = (typeof stallReasons)[number]
+
+/** What an invariant check found against an actor: by itself it would not have gone on as its state promises. */
+export const stallData = z.strictObject({
+  reason: z.enum(stallReasons),
+  /** The effect's id, the deadline's name, the server's serial or the job's id. */
+  subject: z.string().max(512),
+  /** Whether what was wrong was put right together with this event. */
+  repaired: z.boolean(),
+})
+export type StallData = z.infer<typeof stallData>
 
 /** Events without data carry an empty object, so that a field can be added in a later version. */
 export const noData = z.strictObject({})

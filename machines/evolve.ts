@@ -9,9 +9,10 @@
  *   `<invoke id>.failed`    ⇄ `xstate.error.actor.<invoke id>`
  */
 import { type AnyMachineSnapshot, type AnyStateMachine, type AnyStateNode, createActor, type StateValue } from 'xstate'
+import type { Upcast } from './upcast.ts'
 
-/** An event as machines see it: its stored type and data. */
-export type DomainEvent = { readonly type: string; readonly data: unknown }
+/** An event as machines see it: its stored type and data. Without the version of its data's shape it is of the newest. */
+export type DomainEvent = { readonly type: string; readonly data: unknown; readonly schema_version?: number }
 
 /** A side effect that a state asked for. `key` is the step key (the invoke's id), `src` names the service. */
 export type EffectRequest = { readonly key: string; readonly src: string; readonly input: unknown }
@@ -52,9 +53,14 @@ export type Evolve<Snapshot> = {
  * The scope that XState's `machine.transition` wants is made once and reused: its exported `transition()` builds an
  * actor for every call, which costs half of the time (`npm run bench:transition` prints both).
  *
+ * Machines know the newest version of every event, so all that they are given goes through `upcast`.
+ *
  * @throws Error when a delay is unnamed or its name is used in two states: its event would be ambiguous.
  */
-export function createEvolve<Snapshot extends AnyMachineSnapshot>(machine: AnyStateMachine): Evolve<Snapshot> {
+export function createEvolve<Snapshot extends AnyMachineSnapshot>(
+  machine: AnyStateMachine,
+  upcast: Upcast = (event) => event,
+): Evolve<Snapshot> {
   const self = createActor(machine)
   const scope = {
     self,
@@ -69,7 +75,8 @@ export function createEvolve<Snapshot extends AnyMachineSnapshot>(machine: AnySt
   const { invokes, deadlines } = namesOf(machine)
   const deadlineOfEvent = new Map([...deadlines].map(([name, event]) => [event, name]))
 
-  const translate = (event: DomainEvent): { type: string } => {
+  const translate = (recorded: DomainEvent): { type: string } => {
+    const event = upcast(recorded)
     const [subject, tense] = splitTense(event.type)
     if (tense === 'succeeded' && invokes.has(subject))
       return { type: `xstate.done.actor.${subject}`, ...{ output: event.data } }
@@ -114,7 +121,7 @@ export function createEvolve<Snapshot extends AnyMachineSnapshot>(machine: AnySt
 
   return {
     start: (event) =>
-      run(undefined, (actionScope) => machine.getInitialSnapshot(actionScope as never, event.data as never)),
+      run(undefined, (actionScope) => machine.getInitialSnapshot(actionScope as never, upcast(event).data as never)),
     next: (snapshot, event) =>
       run(snapshot, (actionScope) => machine.transition(snapshot, translate(event), actionScope as never)),
     accepts: (snapshot, event) => snapshot.can(translate(event)),

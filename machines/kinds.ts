@@ -1,11 +1,12 @@
 /** The two kinds of actor: their stream names, machines and event catalogues. What runs machines goes through here. */
 import type { z } from 'zod'
-import type { EventCatalogue } from './event.ts'
-import { createEvolve, type Evolve } from './evolve.ts'
+import { type EventCatalogue, InvalidEventError } from './event.ts'
+import { createEvolve, type DomainEvent, type Evolve } from './evolve.ts'
 import { jobEvents } from './job/events.ts'
 import { type JobSnapshot, jobMachine, jobMachineVersion } from './job/machine.ts'
 import { serverEvents } from './server/events.ts'
 import { type ServerSnapshot, serverMachine, serverMachineVersion } from './server/machine.ts'
+import { createUpcast, type Upcast, type Upcasts } from './upcast.ts'
 
 export type KindName = 'job' | 'server'
 export type SnapshotOf = { readonly job: JobSnapshot; readonly server: ServerSnapshot }
@@ -19,23 +20,39 @@ export type Kind<Name extends KindName = KindName> = {
   readonly events: EventCatalogue
   /** The type of a stream's first event: its data are the machine's input. */
   readonly createdBy: string
+  /** An event in its newest version, for all that reads its data. */
+  readonly upcast: Upcast
+  /** Takes events of every version. */
   readonly evolve: Evolve<SnapshotOf[Name]>
 }
 
-export const kinds: { readonly [Name in KindName]: Kind<Name> } = {
+/** What of a kind it takes to read its events. */
+type Catalogued = Pick<Kind, 'name' | 'events' | 'upcast'>
+
+export type Kinds = { readonly [Name in KindName]: Kind<Name> }
+
+/** The ways from older versions of events to their newest: none, as long as every shape is in its first version. */
+const upcasts: { readonly [Name in KindName]: Upcasts } = { job: {}, server: {} }
+
+const upcastJob = createUpcast(jobEvents, upcasts.job)
+const upcastServer = createUpcast(serverEvents, upcasts.server)
+
+export const kinds: Kinds = {
   job: {
     name: 'job',
     machineVersion: jobMachineVersion,
     events: jobEvents,
     createdBy: 'job.requested',
-    evolve: createEvolve<JobSnapshot>(jobMachine),
+    upcast: upcastJob,
+    evolve: createEvolve<JobSnapshot>(jobMachine, upcastJob),
   },
   server: {
     name: 'server',
     machineVersion: serverMachineVersion,
     events: serverEvents,
     createdBy: 'server.registered',
-    evolve: createEvolve<ServerSnapshot>(serverMachine),
+    upcast: upcastServer,
+    evolve: createEvolve<ServerSnapshot>(serverMachine, upcastServer),
   },
 }
 
@@ -51,21 +68,30 @@ export function parseStream(stream: string): { readonly kind: KindName; readonly
   return { kind, id: stream.slice(dash + 1) }
 }
 
-/** An event whose data does not have the shape that its type promises. Names the fields, never their values. */
-export class InvalidEventError extends Error {
-  override readonly name = 'InvalidEventError'
-}
-
 /**
- * Checks an event against its kind's catalogue and answers its data's version.
+ * Checks an event of the newest version against its kind's catalogue and answers that version.
  * @throws InvalidEventError for an unknown type or data of another shape.
  */
 export function checkEvent(
   kind: KindName,
   event: { readonly type: string; readonly data: unknown },
 ): { readonly version: number } {
-  const definition: { readonly version: number; readonly data: z.ZodType } | undefined = kinds[kind].events[event.type]
-  if (definition === undefined) throw new InvalidEventError(`"${event.type}" is not an event of a ${kind}`)
+  return checkShape(kinds[kind], event)
+}
+
+/**
+ * A recorded event, of whatever version, as its kind's machine is given it.
+ * @throws InvalidEventError when this program cannot read it: a type or version that it does not know, another shape.
+ */
+export function readRecorded(kind: Catalogued, event: DomainEvent): DomainEvent {
+  const current = kind.upcast(event)
+  checkShape(kind, current)
+  return current
+}
+
+function checkShape(kind: Catalogued, event: { readonly type: string; readonly data: unknown }) {
+  const definition: { readonly version: number; readonly data: z.ZodType } | undefined = kind.events[event.type]
+  if (definition === undefined) throw new InvalidEventError(`"${event.type}" is not an event of a ${kind.name}`)
   const result = definition.data.safeParse(event.data)
   if (!result.success) {
     const faults = result.error.issues.map((issue) => `${issue.path.join('.') || '(data)'}: ${issue.code}`).join(', ')

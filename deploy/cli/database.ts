@@ -12,7 +12,7 @@ export function databaseCommands(program: Command, isJson: () => boolean): void 
     .command('audit')
     .description('prove what the log says')
     .command('verify')
-    .description('recompute every hash and replay every stream; names the first bad event of each')
+    .description('recompute every hash, replay every stream, compare its snapshot; names the first bad event of each')
     .action(async () => {
       const result = await withDatabase(true, (db) => verifyLog(db, { signal: new AbortController().signal }))
       if (isJson()) output.json(result)
@@ -22,8 +22,10 @@ export function databaseCommands(program: Command, isJson: () => boolean): void 
         const verdict =
           result.faults.length === 0
             ? good('the log is intact')
-            : bad(`${result.faults.length} stream(s) are not intact`)
-        output.line(`${result.events} events in ${result.streams} streams: ${verdict}`)
+            : bad(`${new Set(result.faults.map(({ stream }) => stream)).size} stream(s) are not intact`)
+        output.line(
+          `${result.events} events in ${result.streams} streams, ${result.snapshots} snapshots compared: ${verdict}`,
+        )
       }
       if (result.faults.length > 0) process.exitCode = 1
     })

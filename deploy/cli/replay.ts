@@ -1,60 +1,130 @@
 /** `provisioner replay JOB`: a job's history, stepped through this version's machine and checked against what was recorded. */
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import type { StoredEvent } from '../../eventstore/event.ts'
 import { Chain } from '../../eventstore/verify.ts'
-import { viewJob } from '../../machines/job/view.ts'
+import { type Change, changesBetween } from '../../machines/changes.ts'
+import { duration } from '../../machines/job/narrate.ts'
+import { type JobView, viewJob } from '../../machines/job/view.ts'
 import { jobStream, kinds, type SnapshotOf } from '../../machines/kinds.ts'
+import { type Step, stepThrough } from '../../machines/step-through.ts'
 import type { Client } from './client.ts'
-import { bad, dim, good, heading, output } from './output.ts'
+import { fetchHistory } from './history.ts'
+import { bad, bold, dim, good, output } from './output.ts'
+
+type JobStep = Step<SnapshotOf['job']>
 
 export type Replayed = {
   readonly events: readonly StoredEvent[]
+  /** Up to the last event that can be believed. */
+  readonly steps: readonly JobStep[]
   readonly snapshot: SnapshotOf['job']
   /** The first thing wrong with the history; null when nothing is. */
   readonly fault: string | null
 }
 
-/** Fetches a job's history and folds it, verifying every version, hash and recorded state on the way. */
+/**
+ * Fetches a job's history and folds it, verifying every version, hash and recorded state on the way.
+ * @throws Error where there is nothing to fold: no event up to `upTo`, or a first one that is bad.
+ */
 export async function replayJob(client: Client, jobId: string, upTo = Number.POSITIVE_INFINITY): Promise<Replayed> {
-  const answer = await client.request<{ events: readonly StoredEvent[] }>(
-    `/api/v1/jobs/${encodeURIComponent(jobId)}/events`,
-  )
-  const events = answer.events.filter(({ version }) => version <= upTo)
-  const [first, ...later] = events
-  if (first === undefined) throw new Error(`job ${jobId} has no events up to ${upTo}`)
+  const events = (await fetchHistory(client, 'job', jobId)).filter(({ version }) => version <= upTo)
+  if (events.length === 0) throw new Error(`job ${jobId} has no events up to ${upTo}`)
   const chain = new Chain(jobStream(jobId))
-  const { evolve } = kinds.job
-  let snapshot = evolve.start(first).snapshot
-  let fault = chain.check(first)
-  for (const event of later) {
-    fault ??= chain.check(event)
-    snapshot = evolve.next(snapshot, event).snapshot
-  }
-  return { events, snapshot, fault }
+  const faults = events.map((event) => chain.check(event))
+  const bads = faults.findIndex((fault) => fault !== null)
+  const steps = [...stepThrough(kinds.job.evolve, bads < 0 ? events : events.slice(0, bads))]
+  const last = steps.at(-1)
+  const fault = bads < 0 ? null : `event ${events[bads]?.version}: ${faults[bads]}`
+  if (last === undefined) throw new Error(`job ${jobId} cannot be replayed: ${fault}`)
+  return { events, steps, snapshot: last.snapshot, fault }
 }
+
+type ReplayOptions = { readonly at?: number; readonly diff?: readonly [from: number, to: number] }
 
 export function replayCommand(program: Command, client: () => Client, isJson: () => boolean): void {
   program
     .command('replay')
-    .description("fold a job's history through this version's machine, and check it")
+    .description("step through a job's history with this version's machine, and check it")
     .argument('<job>')
-    .option('--at <seq>', 'only up to this event', Number)
-    .action(async (jobId: string, options: { at?: number }) => {
-      const { events, snapshot, fault } = await replayJob(client(), jobId, options.at)
-      if (isJson()) output.json({ state: viewJob(snapshot), fault })
-      else {
-        output.table([
-          heading('SEQ', 'AT', 'EVENT', 'STATE', 'BY'),
-          ...events.map((event) => [String(event.version), event.at, event.type, event.state_to, dim(event.actor)]),
-        ])
-        output.line()
-        output.json(viewJob(snapshot))
-        output.line(
-          fault === null
-            ? good(`${events.length} events replay to the states that were recorded; hashes hold`)
-            : bad(fault),
-        )
-      }
-      if (fault !== null) process.exitCode = 1
+    .option('--at <seq>', 'only up to this event', readSeq)
+    .option('--diff <seq:seq>', 'what changed in the state from after one event until after the other', readSeqs)
+    .action(async (jobId: string, { at, diff }: ReplayOptions) => {
+      const replayed = await replayJob(client(), jobId, at ?? (diff && Math.max(...diff)))
+      if (diff === undefined) showSteps(replayed, isJson())
+      else showChanges(replayed, diff, isJson())
+      if (replayed.fault !== null) process.exitCode = 1
     })
+}
+
+function showSteps({ events, steps, snapshot, fault }: Replayed, json: boolean): void {
+  if (json) {
+    const shown = steps.map(({ snapshot: _state, ...step }) => step)
+    output.json({ steps: shown, state: viewJob(snapshot), fault })
+    return
+  }
+  for (const step of steps) {
+    for (const line of stepLines(step)) output.line(line)
+    output.line()
+  }
+  output.json(viewJob(snapshot))
+  output.line(
+    fault === null ? good(`${events.length} events replay to the states that were recorded; hashes hold`) : bad(fault),
+  )
+}
+
+function showChanges({ steps, fault }: Replayed, [from, to]: readonly [number, number], json: boolean): void {
+  const viewAfter = (seq: number): JobView => {
+    const step = steps.find((one) => one.seq === seq)
+    if (step === undefined) throw new Error(fault ?? `the job has no event ${seq}`)
+    return viewJob(step.snapshot)
+  }
+  const changes = changesBetween(viewAfter(from), viewAfter(to))
+  if (json) {
+    output.json({ from, to, changes, fault })
+    return
+  }
+  for (const line of changes.flatMap(changeLines)) output.line(line)
+  if (changes.length === 0) output.line(`nothing that is shown of a job changed from event ${from} to event ${to}`)
+  if (fault !== null) output.line(bad(fault))
+}
+
+/** One step for people: what happened, between which states, why, and what follows from it. */
+function stepLines(step: JobStep): string[] {
+  const way =
+    step.before === null
+      ? `begins ${step.after}`
+      : step.before === step.after
+        ? `stays ${step.after}`
+        : `${step.before} → ${step.after}`
+  const spent = step.spentMs === null ? '' : dim(` after ${duration(step.spentMs)} there`)
+  const facts: readonly (readonly [label: string, values: readonly string[]])[] = [
+    ['asks for', step.asked.map(({ key, src }) => `${key} (${src})`)],
+    ['withdraws', step.withdrawn],
+    ['arms', step.armed.map(({ name, delayMs, dueAt }) => `${name} for ${duration(delayMs)}, until ${dueAt}`)],
+    ['disarms', step.disarmed],
+  ]
+  return [
+    `${bold(`#${step.seq}`)} ${step.type} ${dim(step.at)}`,
+    `   ${way}${spent}`,
+    `   ${dim(`by ${step.by}${step.cause === null ? '' : `, caused by ${step.cause}`}`)}`,
+    ...facts.flatMap(([label, values]) => (values.length === 0 ? [] : [`   ${label} ${values.join('; ')}`])),
+  ]
+}
+
+function changeLines(change: Change): string[] {
+  const lines = [bold(change.path || '(whole)')]
+  if ('before' in change) lines.push(bad(`  - ${JSON.stringify(change.before)}`))
+  if ('after' in change) lines.push(good(`  + ${JSON.stringify(change.after)}`))
+  return lines
+}
+
+function readSeq(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('an event is a number from 1 on')
+  return Number(text)
+}
+
+function readSeqs(text: string): readonly [number, number] {
+  const [from = '', to = '', ...more] = text.split(':')
+  if (more.length > 0) throw new InvalidArgumentError('two events are given as SEQ:SEQ')
+  return [readSeq(from), readSeq(to)]
 }

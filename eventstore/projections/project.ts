@@ -1,8 +1,9 @@
 /** Read models as pure functions of a state: the same rows come out of an append and of a rebuild. */
 
+import type { DomainEvent } from '../../machines/evolve.ts'
 import type { JobRequested } from '../../machines/job/events.ts'
 import { viewJob } from '../../machines/job/view.ts'
-import type { KindName, SnapshotOf } from '../../machines/kinds.ts'
+import { type KindName, kinds, type SnapshotOf } from '../../machines/kinds.ts'
 import { viewServer } from '../../machines/server/view.ts'
 import { plainJson } from '../event.ts'
 import type { jobs, servers } from '../schema.ts'
@@ -13,7 +14,7 @@ export type ProjectedRow =
 
 /** What of a stream the rows need besides the state after its last event. */
 export type ProjectedStream = {
-  readonly firstEvent: { readonly at: string; readonly data: unknown }
+  readonly firstEvent: DomainEvent & { readonly at: string }
   readonly lastEvent: { readonly at: string; readonly version: number }
 }
 
@@ -30,7 +31,7 @@ export function project<Name extends KindName>(
 
 function projectJob(snapshot: SnapshotOf['job'], { firstEvent, lastEvent }: ProjectedStream): ProjectedRow {
   const view = viewJob(snapshot)
-  const requested = firstEvent.data as JobRequested
+  const requested = kinds.job.upcast(firstEvent).data as JobRequested
   return {
     table: 'jobs',
     row: {

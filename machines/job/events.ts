@@ -12,6 +12,7 @@ import {
   noData,
   operationFacts,
   powerData,
+  stallData,
 } from '../event.ts'
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
@@ -200,6 +201,8 @@ export const jobEvents = {
   'server.release.succeeded': { version: 1, data: noData },
   'server.release.failed': { version: 1, data: failureData },
   'server.release.retry.elapsed': { version: 1, data: noData },
+  /** Found by the sweep: changes nothing by itself. */
+  'actor.stall.observed': { version: 1, data: stallData },
 } as const satisfies EventCatalogue
 
 export type JobEvent = EventOf<typeof jobEvents>

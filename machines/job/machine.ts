@@ -167,6 +167,7 @@ export const jobMachine = jobSetup.createMachine({
     'report.duplicated': {
       actions: assign({ deliveryIds: ({ context, event }) => remember(context.deliveryIds, event.data.delivery_id) }),
     },
+    'actor.stall.observed': { actions: assign({}) },
   },
   states: {
     queued: {
@@ -375,10 +376,7 @@ export const jobMachine = jobSetup.createMachine({
             src: 'releaseServer',
             input: ({ context }) => ({
               ...bySerial({ context }),
-              outcome: context.outcome ?? 'failed',
-              cleanup: context.cleanup,
-              slots: context.layout === null ? null : slotsOf(context),
-              powerOn: context.hostOff,
+              ...releaseOf(context),
             }),
             onDone: '#job.complete',
             onError: 'waiting',
@@ -394,6 +392,16 @@ export const jobMachine = jobSetup.createMachine({
 })
 
 export type JobSnapshot = SnapshotFrom<ActorRefFrom<typeof jobMachine>>
+
+/** What a job that has been cleaned up tells its server when it lets it go. */
+export function releaseOf(context: JobContext): Omit<JobServices['releaseServer']['input'], keyof BySerial> {
+  return {
+    outcome: context.outcome ?? 'failed',
+    cleanup: context.cleanup,
+    slots: context.layout === null ? null : slotsOf(context),
+    powerOn: context.hostOff,
+  }
+}
 
 /** The failure key of a step: what admission checks is called by its own name (spec/job.md). */
 function keyOf(step: StepKey): string {

@@ -3,7 +3,7 @@
  * shows what it was asked to do, on what, with how many attempts and how long it took. Pure; holds no secret, because
  * events hold none.
  */
-import type { FailureData } from '../event.ts'
+import type { FailureData, StallReason } from '../event.ts'
 import { type JobEventData, jobEvents } from './events.ts'
 import { type StepKey, stepKeys } from './steps.ts'
 
@@ -86,6 +86,21 @@ const sentences: Sentences = {
   'server.release.succeeded': () => 'the server is free again; the job is complete',
   'server.release.failed': cleanupFault('the server was not released yet'),
   'server.release.retry.elapsed': () => 'releasing the server again',
+  'actor.stall.observed': ({ reason, subject, repaired }) => {
+    const found = `the job would not have gone on by itself: ${stalls[reason]} (${subject})`
+    return repaired ? warning(`${found}; this is put right`) : error(found)
+  },
+}
+
+const stalls: { readonly [Reason in StallReason]: string } = {
+  'effect.missing': 'what it waits for was on nobody’s list',
+  'effect.surplus': 'something was to be done that it does not wait for',
+  'deadline.missing': 'a deadline was not armed',
+  'deadline.surplus': 'a deadline was armed that it does not have',
+  'deadline.overdue': 'a deadline has passed and does not fire',
+  'lease.abandoned': 'whoever did its work is gone, and nobody takes over',
+  'reservation.missing': 'its server is not reserved for it',
+  'reservation.orphaned': 'it has ended and still holds its server',
 }
 
 /** What an event says to people. An event of a type that this version does not know is told by its type. */
@@ -176,7 +191,7 @@ function count(number: number, noun: string): string {
 }
 
 /** `340 ms`, `12.4 s`, `7 min 5 s`. */
-function duration(ms: number): string {
+export function duration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
   const seconds = Math.round(ms / 1000)

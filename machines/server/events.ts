@@ -8,6 +8,7 @@ import {
   noData,
   operationFacts,
   powerData,
+  stallData,
 } from '../event.ts'
 
 const tlsPolicy = z.discriminatedUnion('mode', [
@@ -99,6 +100,8 @@ export const serverEvents = {
   'server.cleanup.retry.elapsed': { version: 1, data: noData },
   'server.cleanup.succeeded': { version: 1, data: noData },
   'server.cleanup.failed': { version: 1, data: failureData },
+  /** Found by the sweep: changes nothing by itself. */
+  'actor.stall.observed': { version: 1, data: stallData },
 } as const satisfies EventCatalogue
 
 export type ServerEvent = EventOf<typeof serverEvents>

@@ -91,6 +91,7 @@ export const serverMachine = serverSetup.createMachine({
     cleanupTries: 0,
   }),
   initial: 'active',
+  on: { 'actor.stall.observed': { actions: assign({}) } },
   states: {
     active: {
       type: 'parallel',

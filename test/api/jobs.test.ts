@@ -143,6 +143,7 @@ test('a job that does not exist is 404 wherever it is asked for, a malformed id 
     ['GET', ''],
     ['GET', '/events'],
     ['GET', '/state'],
+    ['GET', '/state/changes?from=1'],
     ['POST', '/cancel'],
     ['POST', '/retry'],
   ] as const) {
@@ -216,4 +217,30 @@ test('a past state is that after an event or at an instant', async () => {
   expect((await ask('GET', `${jobs}/${jobId}/state?seq=999`)).status).toBe(404)
   expect((await ask('GET', `${jobs}/${jobId}/state?seq=1&at=2026-01-01T00:00:00Z`)).status).toBe(400)
   expect((await ask('GET', `${jobs}/${jobId}/state?seq=x`)).status).toBe(400)
+})
+
+test('what changed between two events is told place by place, in either direction', async () => {
+  const { jobId } = await jobAfter(3)
+  const path = `${jobs}/${jobId}/state/changes`
+  const iso = { path: '/media/task_iso', before: null, after: { sha256: expect.any(String), bytes: 2048 } }
+  const state = { path: '/state', before: 'provisioning.buildingIso', after: 'provisioning.redfish.discovering' }
+  const step = { path: '/step', before: 'iso.build', after: 'redfish.discover' }
+  const built = await ask('GET', `${path}?from=2&to=3`)
+  expect([built.status, built.body]).toEqual([200, { from: 2, to: 3, changes: [iso, state, step] }])
+  const back = await ask('GET', `${path}?from=3&to=2`)
+  expect(back.body['changes']?.['2' as never]).toEqual({ path: '/step', before: step.after, after: step.before })
+  const now = await ask('GET', `${path}?from=4`)
+  expect(now.body).toEqual({ from: 4, to: 4, changes: [] })
+  const layout = await ask('GET', `${path}?from=3`)
+  expect(layout.body).toMatchObject({ to: 4, changes: [{ path: '/media/layout', before: null }, {}, {}] })
+})
+
+test('what changed is not known for events that do not exist', async () => {
+  const { jobId } = await jobAfter()
+  const path = `${jobs}/${jobId}/state/changes`
+  for (const query of ['from=1&to=9', 'from=9', 'from=9&to=1']) {
+    const answer = await ask('GET', `${path}?${query}`)
+    expect([query, answer.status, answer.body['error']]).toEqual([query, 404, 'no_such_state'])
+  }
+  for (const query of ['', '?to=1', '?from=0', '?from=x']) expect((await ask('GET', path + query)).status).toBe(400)
 })

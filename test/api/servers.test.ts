@@ -49,6 +49,12 @@ test('a server is created, read, replaced and removed, and its history stays', a
   const events = (await ask('GET', `${path}/events`)).body['events'] as unknown as { type: string }[]
   expect(events.map(({ type }) => type)).toEqual(['server.registered', 'server.changed', 'server.removed'])
   expect((await ask('GET', `${path}/state?seq=1`)).body).toMatchObject({ tls: { mode: 'system' }, seq: 1 })
+  const changes = [
+    { path: '/labels/rack', before: 'r1' },
+    { path: '/tls/mode', before: 'system', after: 'insecure' },
+    { path: '/vendor', before: 'dell', after: null },
+  ]
+  expect((await ask('GET', `${path}/state/changes?from=1&to=2`)).body).toEqual({ from: 1, to: 2, changes })
 })
 
 test('a server with an active job is not removed', async () => {

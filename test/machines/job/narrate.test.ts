@@ -64,6 +64,17 @@ test.each(Object.keys(jobEvents).filter((type) => /\.(?:elapsed|failed)$/.test(t
   },
 )
 
+test('a job that stood still is a warning when it was helped, and an error when somebody has to', () => {
+  const data = { reason: 'deadline.missing', subject: 'redfish', repaired: true }
+  expect(narrate({ type: 'actor.stall.observed', data })).toEqual({
+    level: 'warning',
+    step: null,
+    message: 'the job would not have gone on by itself: a deadline was not armed (redfish); this is put right',
+  })
+  const standing = { reason: 'reservation.missing', subject: 'SN-0001', repaired: false }
+  expect(narrate({ type: 'actor.stall.observed', data: standing }).level).toBe('error')
+})
+
 test('an event of a later version is told by its type', () => {
   expect(narrate({ type: 'redfish.reset.imagined', data: {} })).toEqual({
     level: 'info',

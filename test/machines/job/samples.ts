@@ -134,6 +134,7 @@ const samples: Samples = {
   'server.release.succeeded': {},
   'server.release.failed': { kind: 'internal', message: 'an error inside the controller, see its log' },
   'server.release.retry.elapsed': {},
+  'actor.stall.observed': { reason: 'effect.missing', subject: '0199e1d2/iso.build', repaired: true },
 }
 
 export const jobEventTypes = Object.keys(samples) as JobEventType[]

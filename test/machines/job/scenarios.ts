@@ -101,6 +101,10 @@ export const scenarios: readonly Scenario[] = [
     ),
   },
   {
+    name: 'succeeded-after-a-repair',
+    events: toTheEnd(at('provisioning.polling', happened('actor.stall.observed'), happened('report.received'))),
+  },
+  {
     name: 'complete-late-facts',
     events: [
       ...wayTo('complete'),

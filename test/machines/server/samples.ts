@@ -55,6 +55,7 @@ const samples: Samples = {
   'server.cleanup.retry.elapsed': {},
   'server.cleanup.succeeded': {},
   'server.cleanup.failed': failure,
+  'actor.stall.observed': { reason: 'reservation.orphaned', subject: firstJob, repaired: true },
 }
 
 export const serverEventTypes = Object.keys(samples) as ServerEventType[]

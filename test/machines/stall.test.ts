@@ -1,0 +1,38 @@
+/** That an actor was found to stand still is a fact of its history, whatever it is doing, and no more. */
+import { expect, test } from 'vitest'
+import type { DomainEvent } from '../../machines/evolve.ts'
+import { evolveOf, fold } from './given.ts'
+import * as ofJob from './job/samples.ts'
+import * as ofServer from './server/samples.ts'
+
+const nothing = { asked: [], withdrawn: [], armed: [], disarmed: [] }
+
+test.each(ofJob.wayStates)('a job that is %s takes it and stays as it is', (state) => {
+  const { next, accepts, dehydrate } = evolveOf('job')
+  const snapshot = fold('job', ofJob.wayTo(state))
+  const event = ofJob.happened('actor.stall.observed')
+  expect(accepts(snapshot, event)).toBe(true)
+  const { snapshot: after, ...asks } = next(snapshot, event)
+  expect(asks).toEqual(nothing)
+  expect(dehydrate(after)).toEqual(dehydrate(snapshot))
+})
+
+const registered = ofServer.happened('server.registered')
+const histories: Readonly<Record<string, readonly DomainEvent[]>> = {
+  probing: [registered],
+  reserved: ofServer.reserved,
+  dirty: ofServer.leftDirty,
+  cleaning: [...ofServer.leftDirty, ofServer.happened('server.cleanup.retry.elapsed')],
+  switching: [...ofServer.reachable, ofServer.happened('server.power.requested')],
+  removed: [...ofServer.reachable, ofServer.happened('server.removed')],
+}
+
+test.each(Object.keys(histories))('a server that is %s takes it and stays as it is', (name) => {
+  const { next, accepts, dehydrate } = evolveOf('server')
+  const snapshot = fold('server', histories[name] ?? [])
+  const event = ofServer.happened('actor.stall.observed')
+  expect(accepts(snapshot, event)).toBe(true)
+  const { snapshot: after, ...asks } = next(snapshot, event)
+  expect(asks).toEqual(nothing)
+  expect(dehydrate(after)).toEqual(dehydrate(snapshot))
+})
