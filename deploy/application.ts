@@ -9,6 +9,7 @@ import type { ImageStore, TaskMedium, TaskStore } from '../actors/media/store.ts
 import type { ServerCommands } from '../actors/servers.ts'
 import { composeIso, createIsoBuilder, type IsoBuilderOptions } from '../actors/services/build-iso.ts'
 import { rebuildIso } from '../actors/services/mount.ts'
+import type { SweepStatus } from '../actors/sweep.ts'
 import { createApp } from '../api/app.ts'
 import { databaseCheck, migrationsCheck, type ReadinessCheck } from '../api/health.ts'
 import { defaultLimits } from '../api/limits.ts'
@@ -40,6 +41,7 @@ export type ApplicationOptions = {
   readonly mediaWatch: MediaWatch
   readonly metrics: Metrics
   readonly broadcast: Broadcast
+  readonly sweep: { readonly status: () => SweepStatus }
   readonly nextId: () => string
   /** Aborted when the controller begins to stop. */
   readonly drain: AbortSignal
@@ -70,7 +72,7 @@ export async function createApplication(options: ApplicationOptions) {
     webhook: { secrets, reportTokenKey: iso.reportTokenKey },
     limits: defaultLimits,
     registry: options.metrics.registry,
-    readiness: [databaseCheck(db), migrationsCheck(raw), natsCheck(broadcast)],
+    readiness: [databaseCheck(db), migrationsCheck(raw), natsCheck(broadcast), sweepCheck(options.sweep)],
     drain: options.drain,
     budgetsFor: (target) => budgetsFor(config, target),
     isoDigest: async (preview) => {
@@ -120,8 +122,36 @@ function natsCheck({ publisher, server }: Broadcast): ReadinessCheck {
           ok: false,
           detail: server.url === null ? `broadcasting waits: ${server.reason}` : 'broadcasting waits',
         }
-      const { state, problem, lag } = publisher.status()
-      return { ok: state !== 'disconnected', detail: problem ?? `${state}, ${lag.events} events behind` }
+      const { state, problem, lag, statesProblem } = publisher.status()
+      const states = statesProblem === null ? '' : `; latest states are not written: ${statesProblem}`
+      const ok = state !== 'disconnected' && statesProblem === null
+      return { ok, detail: (problem ?? `${state}, ${lag.events} events behind`) + states }
     },
   }
+}
+
+/** Told, never fatal: what stands still is the actor's, and this controller can work for the others. */
+export function sweepCheck(sweep: ApplicationOptions['sweep']): ReadinessCheck {
+  return {
+    name: 'sweep',
+    fatal: false,
+    check: async () => {
+      const { last, failed } = sweep.status()
+      if (failed) return { ok: false, detail: 'the latest sweep could not be done; see the log' }
+      if (last === null) return { ok: true, detail: 'the first sweep is under way' }
+      const { at, repaired, standing, whole } = last
+      const found = [
+        standing.length === 0 ? 'every actor has what it waits for' : `${told(standing)} to be looked into`,
+        ...(repaired === 0 ? [] : [`${repaired} put right`]),
+        ...(whole ? [] : ['not all actors looked at in one go']),
+      ]
+      return { ok: standing.length === 0, detail: `${found.join(', ')} (${at})` }
+    },
+  }
+}
+
+/** `reservation.missing 2, lease.abandoned 1`. */
+function told(standing: readonly { readonly reason: string }[]): string {
+  const counts = Map.groupBy(standing, ({ reason }) => reason)
+  return [...counts].map(([reason, ones]) => `${reason} ${ones.length}`).join(', ')
 }

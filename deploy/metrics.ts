@@ -2,6 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { FinishedEffect, Performer } from '../actors/performer.ts'
 import type { Appended } from '../actors/runtime.ts'
+import type { StallData } from '../machines/event.ts'
 import type { JobEventData } from '../machines/job/events.ts'
 import { parseStream } from '../machines/kinds.ts'
 import type { RequestObservation } from '../redfish/http/options.ts'
@@ -19,6 +20,8 @@ export type Sources = {
   readonly performer: Performer
   readonly jobsByStatus: () => Promise<ReadonlyMap<string, number>>
   readonly publishLagSeconds: () => number
+  /** When this controller's last sweep began; null before the first has ended. */
+  readonly sweptAt: () => string | null
 }
 
 /** Custom maintenance images may bring any target; those share one label. */
@@ -76,6 +79,12 @@ export function createMetrics(): Metrics {
     help: 'Effects taken up after another performer',
     registers,
   })
+  const violations = new Counter({
+    name: 'sweep_violations_total',
+    help: 'Actors without what they wait for, found and recorded by this controller',
+    labelNames: ['reason'],
+    registers,
+  })
   const requests = new Counter({
     name: 'redfish_requests_total',
     help: 'Requests to BMCs',
@@ -98,6 +107,7 @@ export function createMetrics(): Metrics {
 
   const countEvent = ({ event, projected }: Appended): void => {
     eventsAppended.inc({ machine: event.machine })
+    if (event.type === 'actor.stall.observed') violations.inc({ reason: (event.data as StallData).reason })
     if (parseStream(event.stream).kind !== 'job') return
     if (event.state_from !== null && event.state_from !== event.state_to) {
       transitions.inc({ from: event.state_from, to: event.state_to })
@@ -129,7 +139,7 @@ export function createMetrics(): Metrics {
       requestSeconds.observe({ op: operation, vendor }, elapsedMs / 1000)
       if (attempt > 1) retries.inc({ op: operation, vendor })
     },
-    watch: ({ performer, jobsByStatus, publishLagSeconds }) => {
+    watch: ({ performer, jobsByStatus, publishLagSeconds, sweptAt }) => {
       new Gauge({
         name: 'effects_leased',
         help: 'Effects that this controller performs',
@@ -153,6 +163,15 @@ export function createMetrics(): Metrics {
         registers,
         collect() {
           this.set(publishLagSeconds())
+        },
+      })
+      new Gauge({
+        name: 'sweep_last_run_timestamp_seconds',
+        help: 'When the last sweep of this controller began; 0 before the first has ended',
+        registers,
+        collect() {
+          const at = sweptAt()
+          this.set(at === null ? 0 : Date.parse(at) / 1000)
         },
       })
     },

@@ -10,6 +10,7 @@ import type { DeadlineRequest, EffectRequest } from '../machines/evolve.ts'
 import type { StreamId } from '../machines/kinds.ts'
 import type { Database, Queryable } from './database.ts'
 import type { HashedEvent } from './event.ts'
+import { deadlineRow, effectRow, type Repair, repairPending } from './pending.ts'
 import type { ProjectedRow } from './projections/project.ts'
 import { writeProjection } from './projections/write.ts'
 import { deadlines, effects, events, snapshots } from './schema.ts'
@@ -33,7 +34,7 @@ export type StreamAppend = {
   readonly snapshot: { readonly version: number; readonly machineVersion: string; readonly state: unknown } | null
 }
 
-/** What must still hold at commit: the lease of the effect that reports, or the deadline that fires. */
+/** What must still hold at commit: the lease of the effect that reports, the deadline that fires, what a repair mends. */
 export type Condition =
   /** `ends`: the outcome, which also removes the effect; otherwise a fact recorded while it goes on. */
   | {
@@ -44,6 +45,7 @@ export type Condition =
       readonly ends: boolean
     }
   | { readonly kind: 'deadline'; readonly stream: StreamId; readonly name: string }
+  | { readonly kind: 'repair'; readonly repair: Repair }
 
 /** Somebody else was first, usually with another event of this version of the stream. Read again and decide again. */
 export class VersionConflict extends Error {
@@ -95,6 +97,10 @@ export async function append(db: Database, appends: readonly StreamAppend[], con
 }
 
 async function requireCondition(tx: Queryable, condition: Condition): Promise<void> {
+  if (condition.kind === 'repair') {
+    if (await repairPending(tx, condition.repair)) return
+    throw new ConditionGone(`what was wrong with ${condition.repair.stream} is not wrong any more`)
+  }
   if (condition.kind === 'deadline') {
     const fired = await tx
       .delete(deadlines)
@@ -135,30 +141,13 @@ export async function keepConsequences(
     await tx.delete(effects).where(and(eq(effects.stream, event.stream), inArray(effects.key, [...withdrawn])))
   }
   if (asked.length > 0) {
-    await tx.insert(effects).values(
-      asked.map((effect) => ({
-        id: `${event.id}/${effect.key}`,
-        stream: event.stream,
-        version: event.version,
-        key: effect.key,
-        src: effect.src,
-        input: effect.input,
-        asked_at: event.at,
-        available_at: event.at,
-      })),
-    )
+    await tx.insert(effects).values(asked.map((effect) => effectRow(event, effect)))
   }
   if (disarmed.length > 0) {
     await tx.delete(deadlines).where(and(eq(deadlines.stream, event.stream), inArray(deadlines.name, [...disarmed])))
   }
   if (armed.length > 0) {
-    await tx.insert(deadlines).values(
-      armed.map(({ name, delayMs }) => ({
-        stream: event.stream,
-        name,
-        due_at: new Date(Date.parse(event.at) + delayMs).toISOString(),
-      })),
-    )
+    await tx.insert(deadlines).values(armed.map((deadline) => deadlineRow(event, deadline)))
   }
 }
 

@@ -4,9 +4,9 @@ import { kinds, parseStream, type SnapshotOf, type StreamId } from '../machines/
 import { keepConsequences, keepSnapshot } from './append.ts'
 import type { Database, Queryable } from './database.ts'
 import type { StoredEvent } from './event.ts'
+import { replay } from './pending.ts'
 import { project } from './projections/project.ts'
 import { writeProjection } from './projections/write.ts'
-import { readStream } from './read.ts'
 import { events } from './schema.ts'
 import { snapshotDue } from './snapshots.ts'
 
@@ -16,7 +16,6 @@ export type Rebuilt = { readonly streams: number; readonly events: number }
 const derivedTables = ['effects', 'deadlines', 'snapshots', 'jobs', 'servers'] as const
 
 const streamPage = 500
-const eventPage = 1000
 
 /**
  * Empties the derived tables and fills them again from the log, in one transaction: readers see the old content or the
@@ -57,8 +56,7 @@ async function rebuildStream(tx: Queryable, stream: StreamId): Promise<number> {
   let snapshot: SnapshotOf[typeof kind] | undefined
   let first: StoredEvent | undefined
   let last: StoredEvent | undefined
-  for await (const event of eventsOf(tx, stream)) {
-    const evolved = snapshot === undefined ? evolve.start(event) : evolve.next(snapshot as never, event)
+  for await (const { event, evolved } of replay(tx, stream)) {
     snapshot = evolved.snapshot
     first ??= event
     last = event
@@ -71,14 +69,4 @@ async function rebuildStream(tx: Queryable, stream: StreamId): Promise<number> {
   if (first === undefined || last === undefined) return 0
   await writeProjection(tx, project(kind, snapshot as never, { firstEvent: first, lastEvent: last }))
   return last.version
-}
-
-async function* eventsOf(tx: Queryable, stream: StreamId): AsyncGenerator<StoredEvent, void, undefined> {
-  for (let afterVersion = 0; ; ) {
-    const page = await readStream(tx, stream, { afterVersion, limit: eventPage })
-    yield* page
-    const last = page.at(-1)
-    if (last === undefined) return
-    afterVersion = last.version
-  }
 }
