@@ -6,6 +6,7 @@ import type { Connections } from '../eventstore/database.ts'
 import type { NatsAccess } from '../eventstore/jetstream.ts'
 import type { Notifications } from '../eventstore/notifications.ts'
 import { type Publisher, startPublisher } from '../eventstore/publisher.ts'
+import type { OnSeam } from '../eventstore/seams.ts'
 import type { Config } from './config.ts'
 import { startNatsServer } from './nats-server.ts'
 
@@ -16,6 +17,7 @@ export type BroadcastOptions = {
   readonly log: Log
   readonly signal: AbortSignal
   readonly onProgress?: (message: string) => void
+  readonly onSeam?: OnSeam
 }
 
 export type Broadcast = {
@@ -34,9 +36,10 @@ const packagesDir = resolve(import.meta.dirname, '..', '.cache', 'debian')
  */
 export async function startBroadcast(options: BroadcastOptions): Promise<Broadcast> {
   const { config, connections, notifications, log, signal, onProgress } = options
+  const publishing = { ...connections, notifications, log, ...(options.onSeam && { onSeam: options.onSeam }) }
   if (config.natsUrl !== undefined) {
     const access = await accessOf(config, config.natsUrl.reveal().join(','))
-    const publisher = startPublisher({ ...connections, notifications, log, ...access })
+    const publisher = startPublisher({ ...publishing, ...access })
     return { server: { url: withoutCredentials(access.natsUrl) }, publisher, stop: publisher.stop }
   }
   const local = await startNatsServer({
@@ -49,7 +52,7 @@ export async function startBroadcast(options: BroadcastOptions): Promise<Broadca
     log.warn({ reason: local.reason }, 'broadcasting waits: set NATS_URL, or install nats-server')
     return { server: { url: null, reason: local.reason }, publisher: null, stop: async () => {} }
   }
-  const publisher = startPublisher({ ...connections, notifications, log, natsUrl: local.url })
+  const publisher = startPublisher({ ...publishing, natsUrl: local.url })
   return {
     server: { url: local.url },
     publisher,

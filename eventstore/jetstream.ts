@@ -69,7 +69,8 @@ export type EventStream = {
 }
 
 const connectTimeoutMs = 5000
-const requestTimeoutMs = 5000
+/** For one request to JetStream. */
+export const requestTimeoutMs = 5000
 /** A server that is gone without a word is noticed after twice this. */
 const pingEveryMs = 10_000
 const headerBytesMax = 1024
@@ -79,17 +80,26 @@ const retentionMs = 30 * 24 * 3_600_000
 const errorCodes = { streamNotFound: 10_059, messageNotFound: 10_037, nameInUse: 10_058 }
 const wrongPlace: ReadonlySet<number | undefined> = new Set([10_070, 10_071])
 
+/** A connection that says when it is gone. */
+export type Connected = { readonly connection: NatsConnection; readonly disconnected: AbortSignal }
+
 /** Connects once. @throws NatsError; reconnecting is the caller's, since everything has to be looked at again then. */
-export async function openEventStream(access: NatsAccess, streamName: string): Promise<EventStream> {
-  const connection = await connect({ ...connectionOptions(access), name: 'provisioner publisher' })
+export async function connectOnce(access: NatsAccess, name: string): Promise<Connected> {
+  const connection = await connect({ ...connectionOptions(access), name })
   const disconnected = new AbortController()
   void connection.closed().then((error) => disconnected.abort(error ?? new Error('the connection to NATS was closed')))
+  return { connection, disconnected: disconnected.signal }
+}
+
+/** Connects once. @throws NatsError. */
+export async function openEventStream(access: NatsAccess, streamName: string): Promise<EventStream> {
+  const { connection, disconnected } = await connectOnce(access, 'provisioner publisher')
   const manager = await connection.jetstreamManager({ timeout: requestTimeoutMs, checkAPI: false })
   const jetStream = connection.jetstream({ timeout: requestTimeoutMs })
   let messageBytesMax = connection.info?.max_payload ?? 1_048_576
 
   return {
-    disconnected: disconnected.signal,
+    disconnected,
     payloadBytesMax: () => messageBytesMax - headerBytesMax,
     end: async () => {
       const { info, created } = await findOrCreate(manager, streamName)
@@ -196,10 +206,12 @@ function failureOf(error: unknown): Error {
   return said === undefined ? error : new Error(`JetStream: ${said}`, { cause: error })
 }
 
-function apiErrorCode(error: unknown): number | undefined {
+/** JetStream's own number for what went wrong; undefined where it was not JetStream that refused. */
+export function apiErrorCode(error: unknown): number | undefined {
   return error instanceof NatsError ? error.api_error?.err_code : undefined
 }
 
-async function closeConnection(connection: NatsConnection): Promise<void> {
+/** Closes it, if it is not closed already. */
+export async function closeConnection(connection: NatsConnection): Promise<void> {
   if (!connection.isClosed()) await connection.close()
 }

@@ -20,9 +20,13 @@ import {
   openEventStream,
   StreamMoved,
 } from './jetstream.ts'
+import { problemOf } from './nats-problem.ts'
 import type { Notifications } from './notifications.ts'
 import { events } from './schema.ts'
+import type { OnSeam } from './seams.ts'
 import { createSessionLock } from './session-lock.ts'
+import { statesBucketName } from './states.ts'
+import { startStatesWriter } from './states-writer.ts'
 import {
   beginning,
   type Checkpoint,
@@ -45,8 +49,11 @@ export type PublisherOptions = NatsAccess & {
   readonly notifications: Notifications
   readonly log: PublisherLog
   readonly streamName?: string
+  /** The key-value bucket of latest states. */
+  readonly statesBucket?: string
   /** Hears of events that JetStream has acknowledged, in the order of the log. */
   readonly onPublished?: (events: readonly StoredEvent[]) => void
+  readonly onSeam?: OnSeam
 }
 
 export type PublisherStatus = {
@@ -55,6 +62,8 @@ export type PublisherStatus = {
   readonly problem: string | null
   /** What is not published yet, as of the last look: a second ago, a few while disconnected. */
   readonly lag: { readonly events: number; readonly seconds: number }
+  /** Why latest states are not written to their bucket; events are published all the same. */
+  readonly statesProblem: string | null
 }
 
 export type Publisher = {
@@ -75,12 +84,18 @@ const retryMaxMs = 5000
 const movesMax = 5
 
 export function startPublisher(options: PublisherOptions): Publisher {
-  const { db, raw, notifications, log, onPublished, streamName = eventStreamName } = options
+  const { db, raw, notifications, log, onPublished, onSeam, streamName = eventStreamName } = options
+  const { statesBucket = statesBucketName } = options
   const checkpointName = `nats/${streamName}`
   const stopping = new AbortController()
   const waiter = notifications.waiter()
   const lock = createSessionLock(raw, checkpointName)
-  let status: PublisherStatus = { state: 'disconnected', problem: 'starting', lag: { events: 0, seconds: 0 } }
+  let status: PublisherStatus = {
+    state: 'disconnected',
+    problem: 'starting',
+    lag: { events: 0, seconds: 0 },
+    statesProblem: null,
+  }
   let failures = 0
   let measuredAt = Number.NEGATIVE_INFINITY
 
@@ -90,9 +105,19 @@ export function startPublisher(options: PublisherOptions): Publisher {
   }
 
   const measureLag = async (at: Checkpoint) => {
-    status = { ...status, lag: await readLag(db, at) }
+    const lag = await readLag(db, at)
+    status = { ...status, lag }
     measuredAt = performance.now()
   }
+
+  const sayOfStates = (statesProblem: string | null) => {
+    const fields = { bucket: statesBucket, problem: statesProblem }
+    if (statesProblem === null) log.info(fields, 'latest states are written to NATS again')
+    else log.warn(fields, 'latest states are not written to NATS now; events are')
+    status = { ...status, statesProblem }
+  }
+
+  const states = startStatesWriter({ db, access: options, bucketName: statesBucket, onProblem: sayOfStates })
 
   const run = async () => {
     while (!stopping.signal.aborted) {
@@ -111,7 +136,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
 
   /** Any failure has the same answer: say it once, wait, and start over from the connection. */
   const recover = async (error: unknown) => {
-    const problem = error instanceof Error ? error.message : String(error)
+    const problem = problemOf(error, { what: 'stream', name: streamName })
     const fields = { stream: streamName, problem, failures: failures + 1 }
     if (status.state === 'disconnected' && status.problem === problem)
       log.debug(fields, 'publishing to NATS still waits')
@@ -131,6 +156,8 @@ export function startPublisher(options: PublisherOptions): Publisher {
       const lost = await lock.acquire()
       if (lost === null) {
         enter('standby')
+        states.published(null)
+        status = { ...status, statesProblem: null }
         failures = 0
         await measureLag(await readCheckpoint(db, checkpointName))
         await pause(lookEveryMs, signal)
@@ -147,6 +174,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
   const follow = async (stream: EventStream, signal: AbortSignal) => {
     let { at, sequence } = await resume(stream, null)
     let moves = 0
+    states.published(at)
     while (!stopping.signal.aborted) {
       signal.throwIfAborted()
       const page = await readTail(db, at, windowMessagesMax)
@@ -158,6 +186,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
         continue
       }
       const window = windowOf(page, stream.payloadBytesMax())
+      for (const { event } of page.slice(0, window.length)) onSeam?.(`publish.before:${event.type}`)
       const published = await stream.publish(
         window.map(({ message }) => message),
         { after: sequence },
@@ -170,7 +199,10 @@ export function startPublisher(options: PublisherOptions): Publisher {
         at = last.checkpoint
         failures = 0
         moves = 0
+        for (const { event } of stored) onSeam?.(`publish.after:${event.type}`)
         await saveCheckpoint(db, checkpointName, at)
+        states.published(at)
+        for (const { event } of stored) onSeam?.(`publish.saved:${event.type}`)
         onPublished?.(stored.map(({ event }) => event))
       }
       if (performance.now() - measuredAt > lookEveryMs) await measureLag(at)
@@ -179,6 +211,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
       const movable = published.failure instanceof StreamMoved || published.failure instanceof NoStream
       if (!movable || moves > movesMax) throw published.failure
       ;({ at, sequence } = await resume(stream, at))
+      states.published(at)
     }
   }
 
@@ -200,7 +233,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
     status: () => status,
     stop: async () => {
       stopping.abort()
-      await running
+      await Promise.all([running, states.stop()])
       waiter.close()
       await lock.close()
     },
