@@ -8,9 +8,10 @@ import type { Database } from '../eventstore/database.ts'
 import { heldEffects, type LeasedEffect, leaseEffects, renewLeases, returnEffect } from '../eventstore/effects.ts'
 import type { Notifications } from '../eventstore/notifications.ts'
 import { readCausedBy } from '../eventstore/read.ts'
+import type { OnSeam } from '../eventstore/seams.ts'
 import { parseStream } from '../machines/kinds.ts'
+import { createBmcWriters, WriterLost } from './bmc-writers.ts'
 import { failureData } from './failure.ts'
-import { createKeyedMutex } from './keyed-mutex.ts'
 import type { Log } from './log.ts'
 import { type Cause, NotAccepted, type Runtime } from './runtime.ts'
 import type { Service, Services, ServiceTable } from './service.ts'
@@ -28,6 +29,7 @@ export type PerformerOptions = {
   /** Cuts secrets out of failure messages. */
   readonly redact: (text: string) => string
   readonly onFinished?: (finished: FinishedEffect) => void
+  readonly onSeam?: OnSeam
 }
 
 export type FinishedEffect = {
@@ -58,7 +60,7 @@ export function startPerformer(options: PerformerOptions): Performer {
   const { db, runtime, notifications, services, log, owner, concurrencyMax, leaseTtlMs } = options
   const stopping = new AbortController()
   const running = new Set<Running>()
-  const perBmc = createKeyedMutex()
+  const writers = createBmcWriters({ db, owner, ttlMs: leaseTtlMs, log })
   const waiter = notifications.waiter()
 
   runtime.onAppended((appended) => {
@@ -158,14 +160,18 @@ export function startPerformer(options: PerformerOptions): Performer {
       const service = services[effect.src as keyof Services] as Service<keyof Services> | undefined
       if (service === undefined)
         throw new Error(`no service "${effect.src}": the machine asks for something this version cannot do`)
-      const work = () =>
-        service.perform(effect.input as never, {
+      const work = async (working: AbortSignal) => {
+        options.onSeam?.(`effect.before:${effect.key}`)
+        const output = await service.perform(effect.input as never, {
           attempt: effect.epoch,
-          signal,
+          signal: working,
           record: (event) => appendFact(event, false),
           recorded: () => readCausedBy(db, effect.stream, effect.id),
         })
-      const output = service.writesBmc ? await perBmc.run(input.serial ?? id, signal, work) : await work()
+        options.onSeam?.(`effect.after:${effect.key}`)
+        return output
+      }
+      const output = service.writesBmc ? await writers.run(input.serial ?? id, signal, work) : await work(signal)
       await appendFact({ type: `${effect.key}.succeeded`, data: output }, true)
       finish('succeeded')
     } catch (error) {
@@ -189,7 +195,7 @@ export function startPerformer(options: PerformerOptions): Performer {
   ): Promise<FinishedEffect['result']> => {
     if (error instanceof ConditionGone || error instanceof NotAccepted || signal.reason === withdrawnReason)
       return 'withdrawn'
-    if (signal.aborted) return giveBack(effect, 0)
+    if (signal.aborted || error instanceof WriterLost) return giveBack(effect, 0)
     const known = failureData(error, options.redact)
     if (known === null) {
       log.error(

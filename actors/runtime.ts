@@ -15,6 +15,7 @@ import type { Database } from '../eventstore/database.ts'
 import { hashEvent, plainJson } from '../eventstore/event.ts'
 import { type ProjectedRow, project } from '../eventstore/projections/project.ts'
 import { databaseNow, type LoadedActor, loadActor } from '../eventstore/read.ts'
+import type { OnSeam } from '../eventstore/seams.ts'
 import { snapshotDue } from '../eventstore/snapshots.ts'
 import { checkEvent, type KindName, kinds, parseStream, type SnapshotOf, type StreamId } from '../machines/kinds.ts'
 import { pathOf } from '../machines/state-path.ts'
@@ -84,7 +85,13 @@ export type Runtime = {
 /** Lost races in a row before giving up; each means that somebody else made progress. */
 const conflictsMax = 20
 
-export function createRuntime({ db, nextId }: { readonly db: Database; readonly nextId: () => string }): Runtime {
+export type RuntimeOptions = {
+  readonly db: Database
+  readonly nextId: () => string
+  readonly onSeam?: OnSeam
+}
+
+export function createRuntime({ db, nextId, onSeam }: RuntimeOptions): Runtime {
   const listeners: ((appended: readonly Appended[]) => void)[] = []
 
   const attempt = async ({ reads, decide, cause, condition }: Commit): Promise<readonly Appended[]> => {
@@ -104,7 +111,10 @@ export function createRuntime({ db, nextId }: { readonly db: Database; readonly 
       if (actor === undefined) throw new Error(`a decision appends to ${proposal.stream}, which it did not read`)
       return evolveStream(proposal, actor, { now, cause, nextId })
     })
+    const types = () => appends.flatMap((one) => one.events.map(({ event }) => event.type)).join('+')
+    onSeam?.(`append.before:${types()}`)
     await append(db, appends, condition)
+    onSeam?.(`append.after:${types()}`)
     return appends.flatMap((one) =>
       one.events.map(({ event, consequences }) => ({
         event,

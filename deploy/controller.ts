@@ -18,11 +18,13 @@ import { startPerformer } from '../actors/performer.ts'
 import { createRuntime } from '../actors/runtime.ts'
 import { createServerCommands } from '../actors/servers.ts'
 import { createServiceTable } from '../actors/services/table.ts'
-import { realTiming } from '../actors/timing.ts'
+import { startSweep } from '../actors/sweep.ts'
+import { realTiming, type Timing } from '../actors/timing.ts'
 import { connect } from '../eventstore/database.ts'
 import { migrate } from '../eventstore/migrate.ts'
 import { startNotifications } from '../eventstore/notifications.ts'
 import { countJobsByStatus } from '../eventstore/queries/jobs.ts'
+import type { OnSeam } from '../eventstore/seams.ts'
 import { createVault } from '../eventstore/vault.ts'
 import type { Limits } from '../redfish/http/options.ts'
 import { createApplication } from './application.ts'
@@ -48,6 +50,10 @@ export type ControllerOptions = {
   readonly redfishLimits?: Partial<Limits>
   /** Hears of what takes long at the first start, for a person who waits. */
   readonly onProgress?: (message: string) => void
+  /** Hears of every seam of this controller's work. */
+  readonly onSeam?: OnSeam
+  /** Time as services see it; the machine's own by default. */
+  readonly timing?: Timing
 }
 
 export type Controller = {
@@ -78,7 +84,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
 }
 
 async function start(
-  { config, log, controllerId, signal, redfishLimits, onProgress }: ControllerOptions,
+  { config, log, controllerId, signal, redfishLimits, onProgress, onSeam, timing = realTiming }: ControllerOptions,
   onStop: (end: () => Promise<void>) => void,
   stop: () => Promise<void>,
 ): Promise<Controller> {
@@ -107,7 +113,8 @@ async function start(
   onStop(notifications.close)
 
   const nextId = () => uuidv7()
-  const runtime = createRuntime({ db, nextId })
+  const seams = onSeam === undefined ? {} : { onSeam }
+  const runtime = createRuntime({ db, nextId, ...seams })
   runtime.onAppended((appended) => {
     notifications.announce()
     metrics.appended(appended)
@@ -123,6 +130,7 @@ async function start(
     log,
     signal,
     ...(onProgress === undefined ? {} : { onProgress }),
+    ...seams,
   })
   onStop(broadcast.stop)
 
@@ -160,7 +168,7 @@ async function start(
     images,
     signing,
     iso,
-    timing: realTiming,
+    timing,
     owner: controllerId,
     redfishMode: config.redfishMode,
     maintenanceIsoUrl: config.maintenanceIsoUrl ?? null,
@@ -176,16 +184,20 @@ async function start(
     leaseTtlMs: config.jobLeaseTtlMs,
     redact: redactMediaTokens,
     onFinished: metrics.effectFinished,
+    ...seams,
   })
   onStop(performer.stop)
   const deadlines = startDeadlines({ db, runtime, notifications, log })
   onStop(deadlines.stop)
+  const sweep = startSweep({ db, runtime, log, leaseTtlMs: config.jobLeaseTtlMs })
+  onStop(sweep.stop)
   const retention = startRetention({ db, store, days: config.jobRetentionDays, log })
   onStop(retention.stop)
 
   metrics.watch({
     performer,
     jobsByStatus: () => countJobsByStatus(db),
+    sweptAt: () => sweep.status().last?.at ?? null,
     publishLagSeconds: () => broadcast.publisher?.status().lag.seconds ?? 0,
   })
   const draining = new AbortController()
@@ -204,6 +216,7 @@ async function start(
     mediaWatch,
     metrics,
     broadcast,
+    sweep,
     nextId,
     drain: draining.signal,
   })

@@ -35,6 +35,12 @@ export async function serve({
     log.info({ signal }, 'stopping; what is under way is handed over')
     stopping.abort(new Error(`stopped by ${signal}`))
   }
+  // A controller may die at any moment and loses nothing by it, so it never goes on in a state that nobody knows. postgres.js
+  // for one throws past every handler when a connection goes at the wrong moment (porsager/postgres issue 1154).
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'an error that nothing caught; ending, to be started again by whoever supervises this')
+    process.exit(1)
+  })
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
   try {

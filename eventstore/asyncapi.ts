@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { failureData, noData } from '../machines/event.ts'
 import { type KindName, kinds } from '../machines/kinds.ts'
 import { cloudEventAttributes, dataSchemaOf } from './cloud-event.ts'
+import { latestStates, statesBucketName } from './states.ts'
 import { subjectOf } from './subjects.ts'
 
 const schemaFormat = 'application/schema+json;version=draft-07'
@@ -24,7 +25,7 @@ const channels = {
   server: {
     name: 'servers',
     parameter: 'serial',
-    description: "The serial; every byte but letters, digits and -_!~'() is written %XX.",
+    description: "The serial; every byte but letters, digits and -_!~'() is written %XX, and in a key =XX, !~'() too.",
   },
 } as const satisfies Record<KindName, { name: string; parameter: string; description: string }>
 
@@ -48,18 +49,24 @@ export function asyncApiDocument({
         'server in the order of `streamversion`. Messages are CloudEvents 1.0 in structured JSON; `Nats-Msg-Id` is the',
         'event’s id. A durable consumer goes on where it was. Data that does not fit into a message is replaced by',
         '`dataref`, a path of the HTTP API whose first event is the one meant.',
+        `The key-value bucket \`${statesBucketName}\` has the latest state of each under \`jobs.<job_id>\` and`,
+        '`servers.<serial>`, written after the event that made it so; a removed server has none.',
       ].join('\n'),
     },
     defaultContentType: 'application/cloudevents+json',
-    channels: Object.fromEntries(kindNames.map((kind) => [channels[kind].name, channelOf(kind)])),
-    operations: Object.fromEntries(
-      kindNames.map((kind) => [
-        `publish-${channels[kind].name}`,
-        { action: 'send', channel: { $ref: `#/channels/${channels[kind].name}` } },
+    channels: Object.fromEntries(
+      kindNames.flatMap((kind) => [
+        [channels[kind].name, channelOf(kind)],
+        [`${kind}-states`, stateChannelOf(kind)],
       ]),
     ),
+    operations: Object.fromEntries(
+      kindNames
+        .flatMap((kind) => [channels[kind].name, `${kind}-states`])
+        .map((name) => [`publish-${name}`, { action: 'send', channel: { $ref: `#/channels/${name}` } }]),
+    ),
     components: {
-      messages: Object.assign({}, ...kindNames.map(messagesOf)),
+      messages: Object.assign({}, ...kindNames.map(messagesOf), ...kindNames.map(stateMessageOf)),
       schemas: Object.fromEntries(
         shared.map(({ name, schema }) => [name, { schemaFormat, schema: jsonSchema(schema) }]),
       ),
@@ -80,6 +87,22 @@ function channelOf(kind: KindName): Json {
     },
     messages: Object.fromEntries(types.map((type) => [type, { $ref: `#/components/messages/${kind}.${type}` }])),
   }
+}
+
+/** The bucket as what it is underneath: subjects of a stream (NATS ADR-8). */
+function stateChannelOf(kind: KindName): Json {
+  const { name, parameter, description } = channels[kind]
+  return {
+    address: `$KV.${statesBucketName}.${name}.{${parameter}}`,
+    title: `Latest state of a ${kind}`,
+    parameters: { [parameter]: { description } },
+    messages: { state: { $ref: `#/components/messages/${kind}-state` } },
+  }
+}
+
+function stateMessageOf(kind: KindName): Json {
+  const payload = { schemaFormat, schema: jsonSchema(latestStates[kind]) }
+  return { [`${kind}-state`]: { name: `${kind}-state`, contentType: 'application/json', payload } }
 }
 
 function messagesOf(kind: KindName): Json {

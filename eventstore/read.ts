@@ -82,14 +82,18 @@ export async function versionAt(db: Queryable, stream: StreamId, at: string): Pr
   return row?.version ?? 0
 }
 
-/** Events that one effect or request caused, in order: what an earlier performer of an effect left behind. */
+/**
+ * Events that one effect or request caused, in order: what an earlier performer of an effect left behind. Their data are
+ * in the newest version of their shape, as who reads them knows it.
+ */
 export async function readCausedBy(db: Queryable, stream: StreamId, causationId: string): Promise<StoredEvent[]> {
   const rows = await db
     .select()
     .from(events)
     .where(and(eq(events.stream, stream), eq(events.causation_id, causationId)))
     .orderBy(asc(events.version))
-  return rows.map(toStoredEvent)
+  const { upcast } = kinds[parseStream(stream).kind]
+  return rows.map(toStoredEvent).map((event) => ({ ...event, ...upcast(event) }))
 }
 
 /** The database's clock, which decides every instant in the log. */

@@ -137,6 +137,13 @@ export const servers = pgTable('servers', {
   view: jsonb().$type<unknown>().notNull(),
 })
 
+/** Which controller may write to which BMC, while it does. Nothing but a lease: empty when nobody writes. */
+export const bmcWriters = pgTable('bmc_writers', {
+  serial: text().primaryKey(),
+  owner: text().notNull(),
+  expires_at: instant().notNull(),
+})
+
 /** How far readers of the whole log have got. */
 export const checkpoints = pgTable('checkpoints', {
   name: text().primaryKey(),

@@ -2,18 +2,17 @@
  * A controller killed with SIGKILL in the middle of a job and started again: the job goes on at the very step, no host is
  * restarted twice, nothing starts over. And a subscriber that was away meanwhile misses nothing.
  */
-import { type ChildProcess, fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { connect, consumerOpts } from 'nats'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Client, createClient } from '../../deploy/cli/client.ts'
 import { type Simulator, startSimulator } from '../../redfish/simulator/server.ts'
 import { freshNats } from '../nats.ts'
 import { freshDatabase } from '../postgres.ts'
-import { bmcConfigs, completed, expectSoundEnd, follow, register, storageFolder, submit } from './site.ts'
+import { type ControllerProcess, freePort, startProcess } from './processes.ts'
+import { bmcConfigs, completed, expectSoundEnd, follow, register, submit } from './site.ts'
+import { storageFolder } from './storage.ts'
 
 /** Where the controller is killed: right after this event is in the log, while what it asks for is being done. */
 const kills = [
@@ -33,23 +32,7 @@ let nats: Awaited<ReturnType<typeof freshNats>>
 let folder: string
 let environment: NodeJS.ProcessEnv
 let client: Client
-let controller: ChildProcess
-
-const start = async (): Promise<void> => {
-  controller = fork(new URL('controller-process.ts', import.meta.url), {
-    env: environment,
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    execArgv: [],
-  })
-  const [ready] = await once(controller, 'message', { signal: AbortSignal.timeout(30_000) })
-  expect(ready).toMatchObject({ url: environment['PUBLIC_URL'] })
-}
-
-const kill = async (): Promise<void> => {
-  const gone = once(controller, 'exit')
-  controller.kill('SIGKILL')
-  await gone
-}
+let controller: ControllerProcess
 
 beforeAll(async () => {
   const port = await freePort()
@@ -61,7 +44,6 @@ beforeAll(async () => {
     bmcs: bmcConfigs(kills.map(() => ({ host: { stepDurationMs: 2000 } }))),
   })
   environment = {
-    PATH: process.env['PATH'],
     STORAGE_ROOT: folder,
     HTTP_ADDR: `127.0.0.1:${port}`,
     PUBLIC_URL: `http://127.0.0.1:${port}`,
@@ -72,15 +54,12 @@ beforeAll(async () => {
     JOB_LEASE_TTL: '2s',
   }
   client = createClient({ url: `http://127.0.0.1:${port}` })
-  await start()
+  controller = await startProcess(environment)
   for (const bmc of simulator.bmcs) await register(client, bmc)
 })
 
 afterAll(async () => {
-  const gone = once(controller, 'exit')
-  controller.kill('SIGTERM')
-  await gone
-  // A clean stop leaves no session behind on any BMC, also none of the killed ones' successors.
+  await controller.stop()
   await simulator.close()
   await nats.stop()
   await database.drop()
@@ -94,8 +73,8 @@ test.each(kills.map((type, index) => ({ type, serial: `S${index + 1}` })))(
     const subscriber = await subscribeDurably(nats.url)
     const jobId = await submit(client, serial)
     await follow(client, jobId, (event) => event.type === type)
-    await Promise.all([kill(), subscriber.disconnect()])
-    await start()
+    await Promise.all([controller.kill(), subscriber.disconnect()])
+    controller = await startProcess(environment)
 
     expect(await completed(client, jobId)).toMatchObject({ outcome: 'succeeded', cleanup: 'clean' })
     const events = await expectSoundEnd(client, jobId, bmc)
@@ -151,15 +130,4 @@ async function subscribeDurably(url: string) {
       return own()
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

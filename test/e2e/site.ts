@@ -2,13 +2,9 @@
  * A whole site for end-to-end tests: a controller on a database and a NATS server of its own, simulated servers, and
  * clients of the API. Only the hardware is simulated; waits for it are shortened.
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFile, rm } from 'node:fs/promises'
 import { Writable } from 'node:stream'
 import { expect } from 'vitest'
-import { buildIso } from '../../actors/media/task-iso.ts'
-import { maintenanceIsoName } from '../../actors/services/mount.ts'
 import { type Client, createClient } from '../../deploy/cli/client.ts'
 import { jobBody } from '../../deploy/cli/job.ts'
 import { replayJob } from '../../deploy/cli/replay.ts'
@@ -18,10 +14,13 @@ import { type Controller, startController } from '../../deploy/controller.ts'
 import { createLog } from '../../deploy/log.ts'
 import type { StoredEvent } from '../../eventstore/event.ts'
 import { viewJob } from '../../machines/job/view.ts'
+import { kinds } from '../../machines/kinds.ts'
+import { firstDivergence } from '../../machines/what-if.ts'
 import { type BmcConfig, type SimulatedBmc, type Simulator, startSimulator } from '../../redfish/simulator/server.ts'
 import { freshNats } from '../nats.ts'
 import { freshDatabase } from '../postgres.ts'
 import { quickRedfish } from './quick-redfish.ts'
+import { storageFolder } from './storage.ts'
 
 export const simulatorSpeed = 50
 export const linuxRecipe = await readFile(new URL('../fixtures/recipes/linux.json', import.meta.url), 'utf8')
@@ -43,16 +42,6 @@ export type SiteOptions = {
   readonly auth?: { readonly basic: string }
   readonly tls?: boolean
   readonly speed?: number
-}
-
-/** Folder with the images that a controller serves. */
-export async function storageFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'provisioner-e2e-'))
-  await mkdir(join(folder, 'images'), { recursive: true })
-  const files = [{ path: '/readme.txt', bytes: Buffer.from('stands in for the maintenance ISO\n') }]
-  const image = buildIso({ volumeId: 'MAINTENANCE', timestamp: new Date(0), files })
-  await writeFile(join(folder, 'images', maintenanceIsoName), image)
-  return folder
 }
 
 /** BMCs with serials `S1`, `S2`, ... and accounts of their own. */
@@ -174,6 +163,7 @@ export async function expectSoundEnd(
 ): Promise<readonly StoredEvent[]> {
   const { events, snapshot, fault } = await replayJob(client, jobId)
   expect(fault).toBeNull()
+  expect(firstDivergence(kinds.job, events)).toBeNull()
   expect(events.map(({ version }) => version)).toEqual(events.map((_, index) => index + 1))
   const live = await client.request<JobAnswer>(`/api/v1/jobs/${jobId}`)
   const replayed = viewJob(snapshot)

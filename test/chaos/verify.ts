@@ -1,0 +1,82 @@
+/** What must hold at the end of a chaos run. Answers what does not. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Client } from '../../deploy/cli/client.ts'
+import { replayJob } from '../../deploy/cli/replay.ts'
+import type { JobAnswer } from '../../deploy/cli/watch.ts'
+import { connect } from '../../eventstore/database.ts'
+import { verifyLog } from '../../eventstore/verify.ts'
+import type { Simulator } from '../../redfish/simulator/server.ts'
+import type { Received, Subscriber } from './subscriber.ts'
+
+export type Verified = {
+  readonly client: Client
+  readonly jobs: readonly { readonly jobId: string; readonly serial: string; readonly outcome: string }[]
+  readonly simulator: Simulator
+  readonly databaseUrl: string
+  readonly subscriber: Subscriber
+  readonly signal: AbortSignal
+}
+
+const deliveryTimeoutMs = 120_000
+
+export async function verify({
+  client,
+  jobs,
+  simulator,
+  databaseUrl,
+  subscriber,
+  signal,
+}: Verified): Promise<string[]> {
+  const faults: string[] = []
+  const lengths = new Map<string, number>()
+  for (const { jobId, serial, outcome } of jobs) {
+    const job = await client.request<JobAnswer>(`/api/v1/jobs/${jobId}`)
+    const about = `job ${jobId} of ${serial}`
+    if (job.outcome !== outcome)
+      faults.push(
+        `${about} ended ${job.outcome} at ${job.failed_step}, its host's script implies ${outcome}: ${job.failure?.message ?? ''}`,
+      )
+    if (job.cleanup !== 'clean') faults.push(`${about} left a ${job.cleanup} cleanup`)
+    const { events, fault } = await replayJob(client, jobId)
+    if (fault !== null) faults.push(`${about}: ${fault}`)
+    lengths.set(`job-${jobId}`, events.length)
+
+    const bmc = simulator.bmc(serial)
+    const announced = events.filter(({ type }) => type === 'redfish.reset.requested').length
+    const fromCd = bmc.hostBoots.filter(({ from }) => from === 'cd').length
+    if (fromCd > announced)
+      faults.push(`${about}: the host booted from CD ${fromCd} times, ${announced} resets were announced`)
+    if (fromCd > 1) faults.push(`${about}: the host booted from CD ${fromCd} times`)
+    const mounted = Object.entries(bmc.state.slots).filter(([, { inserted }]) => inserted)
+    for (const [slot] of mounted) faults.push(`${about}: ${slot} still holds a medium`)
+  }
+  const connections = connect({ url: databaseUrl, statementTimeoutMs: 0 })
+  try {
+    const audit = await verifyLog(connections.db, { signal })
+    for (const { stream, version, reason } of audit.faults) faults.push(`${stream} event ${version}: ${reason}`)
+  } finally {
+    await connections.close()
+  }
+  return [...faults, ...(await deliveries(subscriber, lengths, signal))]
+}
+
+/** Every event of every job once and in order, to a subscriber that was away in between. */
+async function deliveries(
+  subscriber: Subscriber,
+  lengths: ReadonlyMap<string, number>,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const expected = [...lengths.values()].reduce((sum, length) => sum + length, 0)
+  const heard = () => subscriber.received.filter(({ stream }) => lengths.has(stream)).length
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(deliveryTimeoutMs)])
+  while (heard() < expected && !limit.aborted) await delay(200)
+  return [...lengths].flatMap(([stream, length]) => orderFault(stream, length, subscriber.received))
+}
+
+function orderFault(stream: string, length: number, received: readonly Received[]): string[] {
+  const versions = received.filter((event) => event.stream === stream).map(({ version }) => version)
+  const wanted = Array.from({ length }, (_, index) => index + 1)
+  return versions.join() === wanted.join()
+    ? []
+    : [`the subscriber got ${stream} as ${versions.join()}, stored are 1 to ${length}`]
+}

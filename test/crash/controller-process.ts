@@ -1,0 +1,39 @@
+/**
+ * A controller in a process of its own that tells its parent of every seam it passes, and kills itself at one of them:
+ * SIGKILL, so that nothing is tidied up. Time as services see it runs ten times as fast; everything else is `serve`.
+ */
+import { setTimeout as timer } from 'node:timers/promises'
+import type { Timing } from '../../actors/timing.ts'
+import { readConfig } from '../../deploy/config.ts'
+import { startController } from '../../deploy/controller.ts'
+import { createLog } from '../../deploy/log.ts'
+import { quickRedfish } from '../e2e/quick-redfish.ts'
+import type { Orders } from './controller.ts'
+
+const { controllerId, killAt } = JSON.parse(process.argv[2] ?? '{}') as Orders
+const speed = 10
+const timing: Timing = {
+  now: () => performance.now() * speed,
+  delay: (delayMs, signal) => timer(delayMs / speed, undefined, { signal }),
+}
+
+const reading = readConfig({ env: process.env, flags: {}, readFile: () => '' })
+if (!reading.ok) throw new Error(reading.faults.join('\n'))
+const controller = await startController({
+  config: reading.config,
+  log: createLog({ level: 'warn', controller: controllerId }),
+  controllerId,
+  signal: AbortSignal.timeout(60_000),
+  redfishLimits: quickRedfish,
+  timing,
+  onSeam: (seam) => {
+    // Ends this very line: SIGKILL to oneself is delivered before kill(2) returns.
+    if (seam === killAt) process.kill(process.pid, 'SIGKILL')
+    process.send?.({ seam })
+  },
+})
+process.send?.({ url: controller.url })
+process.once('SIGTERM', async () => {
+  await controller.stop()
+  process.disconnect?.()
+})

@@ -1,0 +1,56 @@
+/** Controllers in processes of their own, to be killed, paused and stopped; several may share one database. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+
+export type ControllerProcess = {
+  readonly pid: number
+  /** SIGKILL. */
+  readonly kill: () => Promise<void>
+  /** SIGSTOP, and SIGCONT. */
+  readonly pause: () => void
+  readonly resume: () => void
+  /** SIGTERM, to its end. */
+  readonly stop: () => Promise<void>
+  /** Resolves when it has ended, however. */
+  readonly ended: Promise<void>
+}
+
+const startTimeoutMs = 30_000
+
+/** Starts a controller with these settings and resolves once it is ready. */
+export async function startProcess(env: NodeJS.ProcessEnv): Promise<ControllerProcess> {
+  const child: ChildProcess = fork(new URL('controller-process.ts', import.meta.url), {
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    execArgv: [],
+  })
+  const ended = once(child, 'exit').then(() => {})
+  const ready = once(child, 'message', { signal: AbortSignal.timeout(startTimeoutMs) })
+  await Promise.race([ready, ended.then(() => Promise.reject(new Error('the controller ended before it was ready')))])
+  const end = async (signal: NodeJS.Signals) => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill(signal)
+    await ended
+  }
+  return {
+    pid: child.pid ?? 0,
+    kill: () => end('SIGKILL'),
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    stop: () => end('SIGTERM'),
+    ended,
+  }
+}
+
+/** A port that was free a moment ago, for a controller that has to come back on the same one. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
