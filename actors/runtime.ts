@@ -4,7 +4,6 @@
  * `servers.ts` (commands), `services/` (one file per kind of side effect).
  */
 import {
-  append,
   type Condition,
   type Consequences,
   type NewEvent,
@@ -13,12 +12,14 @@ import {
 } from '../eventstore/append.ts'
 import type { Database } from '../eventstore/database.ts'
 import { hashEvent, plainJson } from '../eventstore/event.ts'
+import { createGroupCommit } from '../eventstore/group-commit.ts'
 import { type ProjectedRow, project } from '../eventstore/projections/project.ts'
-import { databaseNow, type LoadedActor, loadActor } from '../eventstore/read.ts'
+import { databaseNow, loadActor } from '../eventstore/read.ts'
 import type { OnSeam } from '../eventstore/seams.ts'
 import { snapshotDue } from '../eventstore/snapshots.ts'
 import { checkEvent, type KindName, kinds, parseStream, type SnapshotOf, type StreamId } from '../machines/kinds.ts'
 import { pathOf } from '../machines/state-path.ts'
+import { type Actor, createRecentActors } from './recent-actors.ts'
 
 /** Where and why an event came from; goes onto every event of a commit. */
 export type Cause = {
@@ -36,8 +37,8 @@ export type Proposal = {
 
 /** An actor as a decision sees it; null where its stream has no event yet. */
 export type Actors = {
-  readonly job: (jobId: string) => LoadedActor<'job'> | null
-  readonly server: (serial: string) => LoadedActor<'server'> | null
+  readonly job: (jobId: string) => Actor<'job'> | null
+  readonly server: (serial: string) => Actor<'server'> | null
   /** The database's clock when the actors were read: the `at` of the events. */
   readonly now: string
 }
@@ -91,29 +92,53 @@ export type RuntimeOptions = {
   readonly onSeam?: OnSeam
 }
 
+/** A few kilobytes each; enough for the jobs and servers that a busy controller has under way. */
+const recentActorsMax = 4096
+
+/**
+ * An actor that this process stored last is not read again. It may be out of date, and then one of two things happens: an
+ * append is refused by the version, or by the event it was to follow; a refusal, an empty answer, or a decision that
+ * appends to less than it has read counts for nothing, and all is decided again on what is stored.
+ */
 export function createRuntime({ db, nextId, onSeam }: RuntimeOptions): Runtime {
   const listeners: ((appended: readonly Appended[]) => void)[] = []
+  const groups = createGroupCommit(db)
+  const recent = createRecentActors({ actorsMax: recentActorsMax })
+  const now = sharedClock(db)
 
-  const attempt = async ({ reads, decide, cause, condition }: Commit): Promise<readonly Appended[]> => {
-    const loaded = new Map<StreamId, LoadedActor<KindName> | null>()
-    const [now] = await Promise.all([
-      databaseNow(db),
-      ...reads.map(async (stream) => loaded.set(stream, await loadActor(db, parseStream(stream).kind, stream))),
+  const load = async (reads: readonly StreamId[], fresh: boolean): Promise<Loaded> => {
+    const known = new Map(reads.map((stream) => [stream, fresh ? undefined : recent.get(stream)]))
+    const [at, ...actors] = await Promise.all([
+      now(),
+      ...reads.map(async (stream) => known.get(stream) ?? (await loadActor(db, parseStream(stream).kind, stream))),
     ])
-    const proposals = decide({
-      job: (jobId) => (loaded.get(`job-${jobId}`) ?? null) as LoadedActor<'job'> | null,
-      server: (serial) => (loaded.get(`server-${serial}`) ?? null) as LoadedActor<'server'> | null,
-      now,
-    }).filter(({ events }) => events.length > 0)
-    if (proposals.length === 0) return []
-    const appends = proposals.map((proposal) => {
-      const actor = loaded.get(proposal.stream)
-      if (actor === undefined) throw new Error(`a decision appends to ${proposal.stream}, which it did not read`)
-      return evolveStream(proposal, actor, { now, cause, nextId })
-    })
+    return {
+      actors: new Map(reads.map((stream, index) => [stream, actors[index] ?? null])),
+      now: at,
+      maybeOutOfDate: [...known.values()].some((actor) => actor !== undefined),
+    }
+  }
+
+  /** Null where what this process remembers is not good enough to decide on. */
+  const attempt = async (commit: Commit, fresh: boolean): Promise<readonly Appended[] | null> => {
+    const { reads, condition } = commit
+    const loaded = await load(reads, fresh)
+    let evolved: readonly EvolvedStream[]
+    try {
+      evolved = evolveStreams(commit, loaded, nextId)
+    } catch (error) {
+      if (loaded.maybeOutOfDate) return null
+      throw error
+    }
+    if (loaded.maybeOutOfDate && evolved.length < new Set(reads).size) return null
+    if (evolved.length === 0) return []
+    const appends = evolved.map(({ append }) => append)
     const types = () => appends.flatMap((one) => one.events.map(({ event }) => event.type)).join('+')
     onSeam?.(`append.before:${types()}`)
-    await append(db, appends, condition)
+    // What the answer is, or whether there is one: until it is known, what is stored is not.
+    for (const { append } of evolved) recent.delete(append.stream)
+    await groups.append(appends, condition)
+    for (const { append, actor } of evolved) recent.set(append.stream, actor)
     onSeam?.(`append.after:${types()}`)
     return appends.flatMap((one) =>
       one.events.map(({ event, consequences }) => ({
@@ -126,26 +151,71 @@ export function createRuntime({ db, nextId, onSeam }: RuntimeOptions): Runtime {
 
   return {
     commit: async (commit) => {
-      for (let conflicts = 0; ; conflicts += 1) {
+      let fresh = false
+      for (let conflicts = 0; ; ) {
         try {
-          const appended = await attempt(commit)
-          if (appended.length > 0) for (const listener of listeners) listener(appended)
-          return appended.map(({ event }) => event)
+          const appended = await attempt(commit, fresh)
+          if (appended !== null) {
+            if (appended.length > 0) for (const listener of listeners) listener(appended)
+            return appended.map(({ event }) => event)
+          }
         } catch (error) {
           if (!(error instanceof VersionConflict) || conflicts >= conflictsMax) throw error
+          conflicts += 1
         }
+        fresh = true
       }
     },
     onAppended: (listener) => void listeners.push(listener),
   }
 }
 
+/** The database's clock: one question for all who ask before it is sent. */
+function sharedClock(db: Database): () => Promise<string> {
+  let waiting: Promise<string> | undefined
+  let sent: Promise<unknown> = Promise.resolve()
+  return () => {
+    waiting ??= sent.then(() => {
+      waiting = undefined
+      const answer = databaseNow(db)
+      sent = Promise.allSettled([answer])
+      return answer
+    })
+    return waiting
+  }
+}
+
+type Loaded = {
+  readonly actors: ReadonlyMap<StreamId, Actor<KindName> | null>
+  readonly now: string
+  /** Whether some of the actors were remembered instead of read. */
+  readonly maybeOutOfDate: boolean
+}
+
+type EvolvedStream = { readonly append: StreamAppend; readonly actor: Actor<KindName> }
+
+/** Decides, and runs the machines over what was decided. @throws what `decide` throws; NotAccepted; InvalidEventError. */
+function evolveStreams({ decide, cause }: Commit, { actors, now }: Loaded, nextId: () => string): EvolvedStream[] {
+  const proposals = decide({
+    job: (jobId) => (actors.get(`job-${jobId}`) ?? null) as Actor<'job'> | null,
+    server: (serial) => (actors.get(`server-${serial}`) ?? null) as Actor<'server'> | null,
+    now,
+  })
+  return proposals
+    .filter(({ events }) => events.length > 0)
+    .map((proposal) => {
+      const actor = actors.get(proposal.stream)
+      if (actor === undefined) throw new Error(`a decision appends to ${proposal.stream}, which it did not read`)
+      return evolveStream(proposal, actor, { now, cause, nextId })
+    })
+}
+
 /** Runs one stream's machine over the proposed events and gathers what has to be stored. Pure but for the ids. */
 function evolveStream(
   { stream, events }: Proposal,
-  actor: LoadedActor<KindName> | null,
+  actor: Actor<KindName> | null,
   { now, cause, nextId }: { readonly now: string; readonly cause: Cause; readonly nextId: () => string },
-): StreamAppend {
+): EvolvedStream {
   const { kind } = parseStream(stream)
   const { evolve, machineVersion, createdBy } = kinds[kind]
   let snapshot: SnapshotOf[typeof kind] | undefined = actor?.snapshot
@@ -197,9 +267,12 @@ function evolveStream(
   if (snapshot === undefined || first === undefined || last === undefined)
     throw new Error(`nothing was proposed for ${stream}`)
   return {
-    stream,
-    events: stored,
-    projected: project(kind, snapshot as never, { firstEvent: first, lastEvent: last }),
-    snapshot: kept,
+    append: {
+      stream,
+      events: stored,
+      projected: project(kind, snapshot as never, { firstEvent: first, lastEvent: last }),
+      snapshot: kept,
+    },
+    actor: { snapshot, version, hash: last.hash, firstEvent: first, lastEvent: last },
   }
 }

@@ -5,9 +5,10 @@
  * Everything that was read to decide was read before the transaction. That keeps the log's tail in order: a later
  * version of a stream is always written by a later transaction (see tail.ts).
  */
-import { and, eq, inArray, sql } from 'drizzle-orm'
+import { and, eq, inArray } from 'drizzle-orm'
 import type { DeadlineRequest, EffectRequest } from '../machines/evolve.ts'
 import type { StreamId } from '../machines/kinds.ts'
+import { appendParameters, appendStatement, type CommitAppend } from './append-statement.ts'
 import type { Database, Queryable } from './database.ts'
 import type { HashedEvent } from './event.ts'
 import { deadlineRow, effectRow, type Repair, repairPending } from './pending.ts'
@@ -45,6 +46,7 @@ export type Condition =
       readonly ends: boolean
     }
   | { readonly kind: 'deadline'; readonly stream: StreamId; readonly name: string }
+  /** Rows of the state before the commit are missing or in the way: they are put right by it. */
   | { readonly kind: 'repair'; readonly repair: Repair }
 
 /** Somebody else was first, usually with another event of this version of the stream. Read again and decide again. */
@@ -69,68 +71,66 @@ export class ValueTaken extends Error {
  * @throws ValueTaken when an idempotency key was used in the meantime.
  */
 export async function append(db: Database, appends: readonly StreamAppend[], condition?: Condition): Promise<void> {
-  const ordered = appends.toSorted((one, other) => (one.stream < other.stream ? -1 : 1))
+  if (condition?.kind === 'repair') return appendRepairing(db, appends, condition.repair)
+  await appendTogether(db, [{ appends, ...(condition === undefined ? {} : { condition }) }])
+}
+
+/**
+ * Appends all commits or none, in one statement. No two of them may append to the same stream.
+ * @throws what `append` throws when it is so for any of the commits.
+ */
+export async function appendTogether(db: Database, commits: readonly CommitAppend[]): Promise<void> {
+  try {
+    const parameters = appendParameters(commits)
+    const [row] = await db.appends.unsafe<{ appended: number }[]>(appendStatement, parameters, { prepare: true })
+    if (row === undefined || row.appended === 0)
+      throw new VersionConflict('a stream does not end with the event that was to be followed')
+  } catch (error) {
+    throw translated(error)
+  }
+}
+
+/** The rare append that first puts the rows of the state before it right: statement by statement. */
+async function appendRepairing(db: Database, appends: readonly StreamAppend[], repair: Repair): Promise<void> {
   try {
     await db.transaction(async (tx) => {
-      // Everybody takes the streams' next versions first and in one order: whoever waits, waits there and loses, and
-      // nobody waits in a circle. An outcome that deleted its effect first would meet a cancellation that does so last.
-      await tx.insert(events).values(ordered.flatMap((one) => one.events.map(({ event }) => ({ ...event }))))
-      if (condition) await requireCondition(tx, condition)
-      for (const one of ordered) {
+      await tx.insert(events).values(appends.flatMap((one) => one.events.map(({ event }) => ({ ...event }))))
+      if (!(await repairPending(tx, repair)))
+        throw new ConditionGone(`what was wrong with ${repair.stream} is not wrong any more`)
+      for (const one of appends) {
         for (const { event, consequences } of one.events) await keepConsequences(tx, event, consequences)
         await writeProjection(tx, one.projected)
         if (one.snapshot) await keepSnapshot(tx, one.stream, one.snapshot)
       }
     })
   } catch (error) {
-    const state = sqlState(error)
+    throw translated(error)
+  }
+}
+
+function translated(error: unknown): unknown {
+  switch (sqlState(error)) {
     // Rows of effects are also locked by those who lease them, several at a time and in any order.
-    if (state === '40P01')
-      throw new VersionConflict('Postgres ended this append to resolve a deadlock', { cause: error })
-    if (state !== '23505') throw error
-    const constraint = violatedConstraint(error)
-    if (constraint === 'events_stream_version')
-      throw new VersionConflict('another event was appended first', { cause: error })
-    if (constraint === 'jobs_idempotency_key') throw new ValueTaken('the idempotency key is taken', { cause: error })
-    throw error
-  }
-}
-
-async function requireCondition(tx: Queryable, condition: Condition): Promise<void> {
-  if (condition.kind === 'repair') {
-    if (await repairPending(tx, condition.repair)) return
-    throw new ConditionGone(`what was wrong with ${condition.repair.stream} is not wrong any more`)
-  }
-  if (condition.kind === 'deadline') {
-    const fired = await tx
-      .delete(deadlines)
-      .where(
-        and(
-          eq(deadlines.stream, condition.stream),
-          eq(deadlines.name, condition.name),
-          sql`${deadlines.due_at} <= clock_timestamp()`,
-        ),
+    case '40P01':
+      return new VersionConflict('Postgres ended this append to resolve a deadlock', { cause: error })
+    case '22012':
+      return new ConditionGone(
+        'the effect is not leased in this epoch any more, or the deadline is not armed or not due',
       )
-      .returning({ name: deadlines.name })
-    if (fired.length === 0)
-      throw new ConditionGone(`deadline ${condition.name} of ${condition.stream} is not armed or not due`)
-    return
+    case '23505': {
+      const constraint = violatedConstraint(error)
+      // The second: the very same append was sent before.
+      if (constraint === 'events_stream_version' || constraint === 'events_id_key')
+        return new VersionConflict('another event was appended first', { cause: error })
+      if (constraint === 'jobs_idempotency_key') return new ValueTaken('the idempotency key is taken', { cause: error })
+      return error
+    }
+    default:
+      return error
   }
-  const held = and(
-    eq(effects.id, condition.effectId),
-    eq(effects.owner, condition.owner),
-    eq(effects.epoch, condition.epoch),
-  )
-  const rows = condition.ends
-    ? await tx.delete(effects).where(held).returning({ id: effects.id })
-    : await tx.update(effects).set({ epoch: condition.epoch }).where(held).returning({ id: effects.id })
-  if (rows.length === 0)
-    throw new ConditionGone(
-      `effect ${condition.effectId} is not leased to ${condition.owner} in epoch ${condition.epoch} any more`,
-    )
 }
 
-/** Brings effects and deadlines to what one event made of them. Also what the rebuild runs, event by event. */
+/** Brings effects and deadlines to what one event made of them. The rebuild runs it, event by event. */
 export async function keepConsequences(
   tx: Queryable,
   event: Pick<NewEvent, 'id' | 'stream' | 'version' | 'at'>,

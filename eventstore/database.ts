@@ -6,7 +6,10 @@ import * as schema from './schema.ts'
 /** The role that the controller works as. It can insert into the log and read it, and nothing else (spec/security.md). */
 export const applicationRole = 'provisioner_app'
 
-export type Database = PostgresJsDatabase<typeof schema>
+export type Database = PostgresJsDatabase<typeof schema> & {
+  /** For the statement that appends. The driver sends statements in line on busy connections: no read is to stand behind an append that waits for a lock. */
+  readonly appends: postgres.Sql
+}
 /** A transaction of `Database`, or the database itself where one statement is enough. */
 export type Queryable = Pick<Database, 'select' | 'insert' | 'update' | 'delete' | 'execute'>
 
@@ -19,13 +22,16 @@ export type Connections = {
 
 export type ConnectOptions = {
   readonly url: string
-  /** Connections of the pool; two more are for LISTEN and locks. */
+  /** Connections of the pool; up to five more are for appends, LISTEN and locks. */
   readonly poolMax?: number
   /** Work as the restricted application role; off for the rebuild and where the role could not be created. */
   readonly asApplication?: boolean
   /** How long one statement may take; 0 for no limit: an audit reads the whole log. */
   readonly statementTimeoutMs?: number
 }
+
+/** Groups of appends that are under way at once. */
+export const appendingMax = 2
 
 /** Opens the pools. Nothing is sent until the first query. */
 export function connect({
@@ -44,12 +50,13 @@ export function connect({
     },
   }
   const client = postgres(url, { ...options, max: poolMax })
+  const appends = postgres(url, { ...options, max: appendingMax })
   const raw = postgres(url, { ...options, max: 3 })
   return {
-    db: drizzle(client, { schema }),
+    db: Object.assign(drizzle(client, { schema }), { appends }),
     raw,
     close: async () => {
-      await Promise.all([client.end({ timeout: 5 }), raw.end({ timeout: 5 })])
+      await Promise.all([client, appends, raw].map((one) => one.end({ timeout: 5 })))
     },
   }
 }

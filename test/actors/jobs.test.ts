@@ -12,6 +12,7 @@ import {
   UnknownServer,
 } from '../../actors/refusals.ts'
 import { releaseServer } from '../../actors/services/release-server.ts'
+import { appendingMax } from '../../eventstore/database.ts'
 import { jobs, sealed } from '../../eventstore/schema.ts'
 import type { JobRequested } from '../../machines/job/events.ts'
 import { jobStream, serverStream } from '../../machines/kinds.ts'
@@ -94,7 +95,7 @@ describe('a request', () => {
   test('of ten at once one gets the server, and the others are told', async () => {
     const { url, parts } = await setUp()
     const results = await appendAtOnce(url, {
-      waiting: 4,
+      waiting: appendingMax,
       start: () => Promise.allSettled(Array.from({ length: 10 }, () => parts.requestJob('SN-0001'))),
     })
     const winners = results.filter(({ status }) => status === 'fulfilled')
@@ -146,7 +147,7 @@ describe('an idempotency key', () => {
   test('of ten requests at once makes one job, which all of them are told', async () => {
     const { url, parts } = await setUp()
     const results = await appendAtOnce(url, {
-      waiting: 4,
+      waiting: appendingMax,
       start: () => Promise.all(Array.from({ length: 10 }, () => parts.jobs.request(keyed, requester))),
     })
     expect(new Set(results.map(({ jobId }) => jobId)).size).toBe(1)
@@ -207,7 +208,7 @@ describe('cancelling', () => {
     const { url, parts } = await setUp()
     const id = await parts.requestJob('SN-0001')
     const results = await appendAtOnce(url, {
-      waiting: 4,
+      waiting: appendingMax,
       start: () => Promise.allSettled(Array.from({ length: 10 }, () => parts.jobs.cancel(id, null, requester))),
     })
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)

@@ -4,6 +4,7 @@ import { NoJobWaiting } from '../../actors/refusals.ts'
 import { isReportToken, reportToken } from '../../actors/report-token.ts'
 import type { Report, ReportAuthentication } from '../../actors/reports.ts'
 import { releaseServer } from '../../actors/services/release-server.ts'
+import { appendingMax } from '../../eventstore/database.ts'
 import { jobStream } from '../../machines/kinds.ts'
 import { happened, type JobEventType } from '../machines/job/samples.ts'
 import { controllerParts, databaseOfTest, type Parts, perform, requester } from './controller.ts'
@@ -75,7 +76,7 @@ describe('the same report again', () => {
   test('ten times at once counts once', async () => {
     const { url, parts, jobId } = await setUp()
     const results = await appendAtOnce(url, {
-      waiting: 4,
+      waiting: appendingMax,
       start: () => Promise.all(Array.from({ length: 10 }, () => receive(parts))),
     })
     expect(results.filter((result) => result === 'accepted')).toHaveLength(1)

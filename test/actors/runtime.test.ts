@@ -72,7 +72,7 @@ test('ten appends at once all find their place, without gaps', async () => {
   const parts = await setUp()
   await propose(parts, job, [happened('job.requested')])
   await appendAtOnce(parts.url, {
-    waiting: 4,
+    waiting: 2,
     start: () =>
       Promise.all(
         Array.from({ length: 10 }, (_, read) =>

@@ -175,7 +175,7 @@ describe('a commit', () => {
       await tx`set local deadlock_timeout = '60s'`
       await tx`update effects set expires_at = clock_timestamp() where stream = ${stream}`
       const outcome = commit({ runtime }, stream, [{ type: 'cancel.requested', data: { reason: null } }])
-      await appendsWait({ count: 1, statement: 'delete from "effects"%' })
+      await appendsWait(1)
       await tx`lock table events in share row exclusive mode`
       return { outcome }
     })
@@ -185,23 +185,25 @@ describe('a commit', () => {
 
   test('of the same two streams in either order: no circle either', async () => {
     const [one, other] = [await jobAfter(world, 9), await jobAfter(world, 9)]
-    const both = (streams: readonly StreamId[]) =>
-      world.runtime.commit({
+    const controllers = Array.from({ length: 7 }, () => connect({ url: world.url, poolMax: 2 }))
+    const [firstRuntime, ...runtimes] = controllers.map(({ db }) => createRuntime({ db, nextId: uuidv7 }))
+    const both = (streams: readonly StreamId[], runtime = firstRuntime) =>
+      runtime?.commit({
         reads: streams,
         cause,
         decide: () => streams.map((stream) => ({ stream, events: [progress(1)] })),
       })
     // Somebody holds up whoever has come to the second stream, until all have come to a stream.
-    const held = Promise.withResolvers<readonly Promise<unknown>[]>()
+    const held = Promise.withResolvers<readonly unknown[]>()
     const holding = world.owner.raw.begin(async (tx) => {
       await tx`
         insert into events (id, stream, version, type, schema_version, data, state_to, machine, machine_version, at, actor, hash)
         select gen_random_uuid(), stream, version + 1, type, 1, data, state_to, machine, machine_version, at, actor, hash
         from events where stream = ${other} order by version desc limit 1`
       const first = both([one, other])
-      await appendsWait({ count: 1, statement: 'insert into "events"%' })
-      const rest = Array.from({ length: 6 }, () => both([other, one]))
-      await appendsWait({ count: 7, statement: 'insert into "events"%' })
+      await appendsWait(1)
+      const rest = runtimes.map((runtime) => both([other, one], runtime))
+      await appendsWait(7)
       held.resolve([first, ...rest])
       throw new Error('never mind')
     })
@@ -210,6 +212,7 @@ describe('a commit', () => {
     await Promise.all(await held.promise)
     expect(performance.now() - startedAt).toBeLessThan(deadlockMs)
     expect((await readStream(world.db, one)).length).toBe(10 + 7)
+    await Promise.all(controllers.map(({ close }) => close()))
   })
 })
 
@@ -242,11 +245,11 @@ async function deadlocksEndAfter(timeoutMs: number): Promise<void> {
 }
 
 /** Resolves when this many appends have come to a lock that somebody else holds. */
-async function appendsWait({ count, statement }: { count: number; statement: string }): Promise<void> {
+async function appendsWait(count: number): Promise<void> {
   for (;;) {
     const waiting = await world.owner.raw`
       select from pg_stat_activity
-      where datname = current_database() and wait_event_type = 'Lock' and query like ${statement}`
+      where datname = current_database() and wait_event_type = 'Lock' and query like '%insert into events%'`
     if (waiting.length >= count) return
   }
 }
