@@ -1,4 +1,5 @@
 // A database that ends its connections, as after a restart: queries fail, and the process and its pool go on.
+import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { connect } from '../../eventstore/database.ts'
@@ -29,17 +30,20 @@ test('a transaction whose session was ended is rejected, also when it goes on to
 
 test('the pool answers again after its sessions were ended, however often', async () => {
   const { db, endSessions } = await pool()
-  const answer = () =>
-    db.execute<{ n: number }>(sql`select 1::int as n`).then(
+  // The driver may leave a query unanswered that it had in hand at that moment; who asks again is answered.
+  const answer = () => {
+    const asked = db.execute<{ n: number }>(sql`select 1::int as n`).then(
       ([row]) => row?.n,
       () => 'lost',
     )
+    return Promise.race([asked, delay(500, 'unanswered')])
+  }
   for (let round = 0; round < 5; round += 1) {
     const begun = Array.from({ length: 4 }, answer)
     await endSessions()
     await Promise.all(begun)
     await expect
-      .poll(async () => Promise.all(Array.from({ length: 4 }, answer)), { timeout: 10_000 })
+      .poll(async () => Promise.all(Array.from({ length: 4 }, answer)), { timeout: 20_000 })
       .toEqual([1, 1, 1, 1])
   }
 })
