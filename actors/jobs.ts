@@ -76,7 +76,7 @@ export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: Jo
     if (row.request_sha256 !== requestSha256) {
       throw new IdempotencyKeyReused('this Idempotency-Key was used with another body; use a new key for a new request')
     }
-    const { warnings } = row.view as { warnings: readonly Warning[] }
+    const warnings = (row.request?.warnings ?? []) as readonly Warning[]
     return { jobId: row.id, serverSerial: row.server_serial, createdAt: row.created_at, warnings, created: false }
   }
 

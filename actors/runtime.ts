@@ -10,11 +10,12 @@ import {
   type StreamAppend,
   VersionConflict,
 } from '../eventstore/append.ts'
+import { createDatabaseClock } from '../eventstore/clock.ts'
 import type { Database } from '../eventstore/database.ts'
 import { hashEvent, plainJson } from '../eventstore/event.ts'
 import { createGroupCommit } from '../eventstore/group-commit.ts'
 import { type ProjectedRow, project } from '../eventstore/projections/project.ts'
-import { databaseNow, loadActor } from '../eventstore/read.ts'
+import { loadActor } from '../eventstore/read.ts'
 import type { OnSeam } from '../eventstore/seams.ts'
 import { snapshotDue } from '../eventstore/snapshots.ts'
 import { checkEvent, type KindName, kinds, parseStream, type SnapshotOf, type StreamId } from '../machines/kinds.ts'
@@ -104,7 +105,7 @@ export function createRuntime({ db, nextId, onSeam }: RuntimeOptions): Runtime {
   const listeners: ((appended: readonly Appended[]) => void)[] = []
   const groups = createGroupCommit(db)
   const recent = createRecentActors({ actorsMax: recentActorsMax })
-  const now = sharedClock(db)
+  const now = createDatabaseClock(db)
 
   const load = async (reads: readonly StreamId[], fresh: boolean): Promise<Loaded> => {
     const known = new Map(reads.map((stream) => [stream, fresh ? undefined : recent.get(stream)]))
@@ -167,21 +168,6 @@ export function createRuntime({ db, nextId, onSeam }: RuntimeOptions): Runtime {
       }
     },
     onAppended: (listener) => void listeners.push(listener),
-  }
-}
-
-/** The database's clock: one question for all who ask before it is sent. */
-function sharedClock(db: Database): () => Promise<string> {
-  let waiting: Promise<string> | undefined
-  let sent: Promise<unknown> = Promise.resolve()
-  return () => {
-    waiting ??= sent.then(() => {
-      waiting = undefined
-      const answer = databaseNow(db)
-      sent = Promise.allSettled([answer])
-      return answer
-    })
-    return waiting
   }
 }
 

@@ -5,10 +5,11 @@
  * Every controller sweeps by itself: two that find the same thing race for the same version, and one of them records it.
  */
 import { ConditionGone } from '../eventstore/append.ts'
+import { databaseNow } from '../eventstore/clock.ts'
 import type { Database } from '../eventstore/database.ts'
 import { type Inspection, inspect } from '../eventstore/inspect.ts'
 import type { Lateness } from '../eventstore/lateness.ts'
-import { databaseNow, loadActor } from '../eventstore/read.ts'
+import { loadActor } from '../eventstore/read.ts'
 import { findSuspects, type KnownStates, type SweepCursor, sweepStart } from '../eventstore/sweep.ts'
 import type { StallData } from '../machines/event.ts'
 import { releaseOf } from '../machines/job/machine.ts'

@@ -80,16 +80,14 @@ with heads as (
   where (select events from begun) > 0 and (select count(*) from disarmed) >= 0 and (select count(*) from fired) >= 0
 ), jobs_kept as (
   insert into jobs as kept (id, server_serial, task_target, status, outcome, cleanup, state, failed_step, created_at,
-    updated_at, version, retry_of, idempotency_key_sha256, request_sha256, view)
+    updated_at, version, retry_of, idempotency_key_sha256, request_sha256, request, details)
   select * from jsonb_to_recordset($9::text::jsonb) as job (id uuid, server_serial text, task_target text, status text,
-    outcome text, cleanup text, state text, failed_step text, created_at timestamptz,
-    updated_at timestamptz, version int, retry_of uuid, idempotency_key_sha256 text, request_sha256 text, view jsonb)
+    outcome text, cleanup text, state text, failed_step text, created_at timestamptz, updated_at timestamptz, version int,
+    retry_of uuid, idempotency_key_sha256 text, request_sha256 text, request jsonb, details jsonb)
   where (select events from begun) > 0
-  on conflict (id) do update set (server_serial, task_target, status, outcome, cleanup, state, failed_step, created_at,
-    updated_at, version, retry_of, idempotency_key_sha256, request_sha256, view) = row (excluded.server_serial,
-    excluded.task_target, excluded.status, excluded.outcome, excluded.cleanup, excluded.state, excluded.failed_step,
-    excluded.created_at, excluded.updated_at, excluded.version, excluded.retry_of, excluded.idempotency_key_sha256,
-    excluded.request_sha256, excluded.view)
+  on conflict (id) do update set (status, outcome, cleanup, state, failed_step, updated_at, version, details) = row (
+    excluded.status, excluded.outcome, excluded.cleanup, excluded.state, excluded.failed_step, excluded.updated_at,
+    excluded.version, excluded.details)
 ), servers_kept as (
   insert into servers (serial, status, job_id, registered_at, updated_at, version, view)
   select * from jsonb_to_recordset($10::text::jsonb) as server (serial text, status text, job_id uuid,
@@ -125,7 +123,12 @@ export function appendParameters(commits: readonly CommitAppend[]): string[] {
     net.flatMap(({ asked }) => asked),
     net.flatMap(({ disarmed }) => disarmed),
     net.flatMap(({ armed }) => armed),
-    appends.flatMap(({ projected }) => (projected.table === 'jobs' ? [projected.row] : [])),
+    appends.flatMap(({ projected, events: [first] }) =>
+      // What was asked for is the longest of a row and never changes: it goes with the first event only.
+      projected.table === 'jobs'
+        ? [{ ...projected.row, ...(first?.event.version === 1 ? {} : { request: null }) }]
+        : [],
+    ),
     appends.flatMap(({ projected }) => (projected.table === 'servers' ? [projected.row] : [])),
     appends.flatMap(({ stream, snapshot }) =>
       snapshot === null

@@ -50,7 +50,9 @@ export function connect({
     },
   }
   const client = postgres(url, { ...options, max: poolMax })
-  const appends = postgres(url, { ...options, max: appendingMax })
+  // Plans are made once, also for tables that are still empty, where reading all of them seems cheapest.
+  const connection = { ...options.connection, enable_seqscan: false }
+  const appends = postgres(url, { ...options, connection, max: appendingMax })
   const raw = postgres(url, { ...options, max: 3 })
   return {
     db: Object.assign(drizzle(client, { schema }), { appends }),

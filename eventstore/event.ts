@@ -67,7 +67,9 @@ export function hashEvent(event: HashedEvent): string {
  * names too. BMCs put both into strings, and jsonb refuses them.
  */
 export function plainJson(data: unknown): unknown {
-  return JSON.parse(JSON.stringify(data ?? null), (_key, value) => {
+  const text = JSON.stringify(data ?? null)
+  if (!/\\u(?:0000|d[89a-f])/.test(text)) return JSON.parse(text)
+  return JSON.parse(text, (_key, value) => {
     if (typeof value === 'string') return storable(value)
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
     return Object.fromEntries(Object.entries(value).map(([name, member]) => [storable(name), member]))

@@ -34,15 +34,16 @@ type Waiting = CommitAppend & { readonly done: (error?: unknown) => void }
 
 const groupCommitsMax = 100
 /** Appends that were decided and wait. Whoever comes then waits until there is room. */
-const queueMax = 1000
+const queueMaxDefault = 1000
 /** Three seconds in all: a restart of PostgreSQL, or a connection pool that finds out that all it has is gone. */
 const resendsMax = 6
 const resendDelayMs = 25
 
-export function createGroupCommit(db: Database): GroupCommit {
+export function createGroupCommit(db: Database, { queueMax = queueMaxDefault } = {}): GroupCommit {
   const queue: Waiting[] = []
   const forRoom: (() => void)[] = []
   let underWay = 0
+  let gathering = false
 
   const pump = () => {
     while (underWay < appendingMax && queue.length > 0) {
@@ -50,10 +51,20 @@ export function createGroupCommit(db: Database): GroupCommit {
       underWay += 1
       void store(db, group).finally(() => {
         underWay -= 1
-        pump()
+        gather()
       })
       for (const enter of forRoom.splice(0, queueMax - queue.length)) enter()
     }
+  }
+
+  /** Whoever is decided in the same turn of the event loop goes together. */
+  const gather = () => {
+    if (gathering) return
+    gathering = true
+    setImmediate(() => {
+      gathering = false
+      pump()
+    })
   }
 
   return {
@@ -64,7 +75,7 @@ export function createGroupCommit(db: Database): GroupCommit {
       await new Promise<void>((resolve, reject) => {
         const done = (error?: unknown) => (error === undefined ? resolve() : reject(error))
         queue.push({ appends, done, ...(condition === undefined ? {} : { condition }) })
-        pump()
+        gather()
       })
     },
   }

@@ -1,7 +1,7 @@
 /** Reading streams: an actor to decide on, and histories as they are stored. */
 import { and, asc, eq, gt, lte, or, sql } from 'drizzle-orm'
 import { type KindName, kinds, parseStream, type SnapshotOf, type StreamId } from '../machines/kinds.ts'
-import type { Database, Queryable } from './database.ts'
+import type { Queryable } from './database.ts'
 import type { StoredEvent } from './event.ts'
 import { events, snapshots } from './schema.ts'
 
@@ -97,13 +97,6 @@ export async function readCausedBy(db: Queryable, stream: StreamId, causationId:
     .orderBy(asc(events.version))
   const { upcast } = kinds[parseStream(stream).kind]
   return rows.map(toStoredEvent).map((event) => ({ ...event, ...upcast(event) }))
-}
-
-/** The database's clock, which decides every instant in the log. */
-export async function databaseNow(db: Database): Promise<string> {
-  const [row] = await db.execute<{ now: string }>(sql`select clock_timestamp() as now`)
-  if (row === undefined) throw new Error('the database did not tell the time')
-  return new Date(row.now).toISOString()
 }
 
 /** A row as it is shown: 64-bit position as text, the transaction id left out. */

@@ -15,6 +15,8 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
+import type { JobRequested } from '../machines/job/events.ts'
+import type { JobView } from '../machines/job/view.ts'
 import type { StreamId } from '../machines/kinds.ts'
 
 const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' })
@@ -99,6 +101,11 @@ export const snapshots = pgTable('snapshots', {
   state: jsonb().$type<unknown>().notNull(),
 })
 
+/** What of a job's view has columns of its own. */
+type ColumnsOfJob = 'jobId' | 'serverSerial' | 'taskTarget' | 'status' | 'outcome' | 'cleanup' | 'state' | 'failedStep'
+export type DetailsOfJob = Omit<JobView, ColumnsOfJob>
+export type RequestOfJob = Pick<JobRequested, 'recipe' | 'warnings'>
+
 /** Read model: jobs as the API lists them. Written in the transaction that appends the event. */
 export const jobs = pgTable(
   'jobs',
@@ -106,9 +113,9 @@ export const jobs = pgTable(
     id: uuid().primaryKey(),
     server_serial: text().notNull(),
     task_target: text().notNull(),
-    status: text().notNull(),
-    outcome: text(),
-    cleanup: text().notNull(),
+    status: text().$type<JobView['status']>().notNull(),
+    outcome: text().$type<JobView['outcome']>(),
+    cleanup: text().$type<JobView['cleanup']>().notNull(),
     state: text().notNull(),
     failed_step: text(),
     created_at: instant().notNull(),
@@ -117,7 +124,10 @@ export const jobs = pgTable(
     retry_of: uuid(),
     idempotency_key_sha256: text(),
     request_sha256: text(),
-    view: jsonb().$type<unknown>().notNull(),
+    /** What no other column has of the job's view. */
+    details: jsonb().$type<DetailsOfJob>().notNull(),
+    /** What was asked for. Only the job's first event writes it: what later ones send has null here. */
+    request: jsonb().$type<RequestOfJob>(),
   },
   (table) => [
     index('jobs_created').on(table.created_at.desc(), table.id.desc()),

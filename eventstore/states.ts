@@ -8,7 +8,6 @@ import { jobStatuses } from '../machines/job/view.ts'
 import { type KindName, parseStream, type StreamId } from '../machines/kinds.ts'
 import { serverStatuses } from '../machines/server/view.ts'
 import type { Database } from './database.ts'
-import type { JobRow } from './queries/jobs.ts'
 import type { ServerRow } from './queries/servers.ts'
 import { events, jobs, servers } from './schema.ts'
 import type { Checkpoint } from './tail.ts'
@@ -112,17 +111,16 @@ function notAfter({ xid, position }: Checkpoint): SQL {
 type Read<Row> = { readonly row: Row; readonly at: string; readonly hash: string }
 
 function jobState({ row, at, hash }: Read<typeof jobs.$inferSelect>): LatestState {
-  const view = row.view as JobRow['view']
   return {
     job_id: row.id,
-    server_serial: view.serverSerial,
-    task_target: view.taskTarget,
-    status: view.status,
-    outcome: view.outcome,
-    cleanup: view.cleanup,
-    state: view.state,
-    failed_step: view.failedStep,
-    progress: view.progress,
+    server_serial: row.server_serial,
+    task_target: row.task_target,
+    status: row.status,
+    outcome: row.outcome,
+    cleanup: row.cleanup,
+    state: row.state,
+    failed_step: row.failed_step,
+    progress: row.details.progress,
     created_at: row.created_at,
     seq: row.version,
     at,

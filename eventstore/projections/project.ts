@@ -5,7 +5,6 @@ import type { JobRequested } from '../../machines/job/events.ts'
 import { viewJob } from '../../machines/job/view.ts'
 import { type KindName, kinds, type SnapshotOf } from '../../machines/kinds.ts'
 import { viewServer } from '../../machines/server/view.ts'
-import { plainJson } from '../event.ts'
 import type { jobs, servers } from '../schema.ts'
 
 export type ProjectedRow =
@@ -30,26 +29,27 @@ export function project<Name extends KindName>(
 }
 
 function projectJob(snapshot: SnapshotOf['job'], { firstEvent, lastEvent }: ProjectedStream): ProjectedRow {
-  const view = viewJob(snapshot)
+  const { jobId, serverSerial, taskTarget, status, outcome, cleanup, state, failedStep, ...details } = viewJob(snapshot)
   const requested = kinds.job.upcast(firstEvent).data as JobRequested
   return {
     table: 'jobs',
     row: {
-      id: view.jobId,
-      server_serial: view.serverSerial,
-      task_target: view.taskTarget,
-      status: view.status,
-      outcome: view.outcome,
-      cleanup: view.cleanup,
-      state: view.state,
-      failed_step: view.failedStep,
+      id: jobId,
+      server_serial: serverSerial,
+      task_target: taskTarget,
+      status,
+      outcome,
+      cleanup,
+      state,
+      failed_step: failedStep,
       created_at: firstEvent.at,
       updated_at: lastEvent.at,
       version: lastEvent.version,
       retry_of: requested.retry_of,
       idempotency_key_sha256: requested.idempotency?.key_sha256 ?? null,
       request_sha256: requested.idempotency?.request_sha256 ?? null,
-      view: plainJson({ ...view, recipe: requested.recipe, warnings: requested.warnings }),
+      request: { recipe: requested.recipe, warnings: requested.warnings },
+      details,
     },
   }
 }
@@ -65,7 +65,7 @@ function projectServer(snapshot: SnapshotOf['server'], { firstEvent, lastEvent }
       registered_at: firstEvent.at,
       updated_at: lastEvent.at,
       version: lastEvent.version,
-      view: plainJson(view),
+      view,
     },
   }
 }

@@ -1,15 +1,14 @@
 /** Reads of the jobs read model. */
 import { and, count, desc, eq, gte, sql } from 'drizzle-orm'
 import type { Outcome } from '../../machines/job/context.ts'
-import type { JobRequested } from '../../machines/job/events.ts'
 import type { JobStatus, JobView } from '../../machines/job/view.ts'
 import type { Database } from '../database.ts'
-import { jobs } from '../schema.ts'
+import { jobs, type RequestOfJob } from '../schema.ts'
 import { decodeCursor, encodeCursor, InvalidCursor } from './cursor.ts'
 
 /** A job as the read model keeps it (projections/project.ts). */
 export type JobRow = {
-  readonly view: JobView & Pick<JobRequested, 'recipe' | 'warnings'>
+  readonly view: JobView & RequestOfJob
   readonly createdAt: string
   readonly updatedAt: string
   /** The job's last event. */
@@ -87,9 +86,27 @@ function afterCursor(cursor: string) {
   return sql`(${jobs.created_at}, ${jobs.id}) < (${new Date(createdAt).toISOString()}::timestamptz, ${id}::uuid)`
 }
 
+/** A job's view, put together again from its columns. @throws Error for a row without its first event's columns. */
+function viewOf(row: typeof jobs.$inferSelect): JobRow['view'] {
+  if (row.request === null)
+    throw new Error(`the row of job ${row.id} lacks what was asked for; rebuild the read models`)
+  return {
+    ...row.details,
+    ...row.request,
+    jobId: row.id,
+    serverSerial: row.server_serial,
+    taskTarget: row.task_target,
+    status: row.status,
+    outcome: row.outcome,
+    cleanup: row.cleanup,
+    state: row.state,
+    failedStep: row.failed_step,
+  }
+}
+
 function toJobRow(row: typeof jobs.$inferSelect): JobRow {
   return {
-    view: row.view as JobRow['view'],
+    view: viewOf(row),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     version: row.version,

@@ -7,9 +7,10 @@ import { append, ConditionGone, type StreamAppend, ValueTaken, VersionConflict }
 import { connect } from '../../eventstore/database.ts'
 import { leaseEffects } from '../../eventstore/effects.ts'
 import { hashEvent, plainJson } from '../../eventstore/event.ts'
-import { loadActor, readStream } from '../../eventstore/read.ts'
+import { readStream } from '../../eventstore/read.ts'
 import { deadlines, effects, events, jobs } from '../../eventstore/schema.ts'
-import { jobStream, kinds, type StreamId, serverStream } from '../../machines/kinds.ts'
+import { jobStream, type StreamId, serverStream } from '../../machines/kinds.ts'
+import { eventOf, nextOf } from './handmade.ts'
 import {
   cause,
   commit,
@@ -49,7 +50,7 @@ describe('the expected version', () => {
 
   test('that is taken is a VersionConflict, and of two identical appends one is stored', async () => {
     const stream = await jobAfter(world, 9)
-    const decided = [await nextOf(stream), await nextOf(stream)]
+    const decided = [await nextOf(world.db, stream), await nextOf(world.db, stream)]
     const answers = await Promise.allSettled(decided.map((one) => append(world.db, [one])))
     expect(answers.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
     expect(answers.find(({ status }) => status === 'rejected')).toMatchObject({ reason: expect.any(VersionConflict) })
@@ -75,7 +76,7 @@ describe('a commit', () => {
   test('that fails in its second stream leaves nothing in its first', async () => {
     const serial = await registerServer(world)
     const stream = await jobAfter(world, 9)
-    const job = await nextOf(stream)
+    const job = await nextOf(world.db, stream)
     const before = await readStream(world.db, stream)
     const taken: StreamAppend = {
       ...job,
@@ -222,7 +223,7 @@ describe('event data', () => {
     const found = fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue(), { maxKeys: 4 })
     await fc.assert(
       fc.asyncProperty(found, async (data) => {
-        await append(world.db, [await nextOf(stream, plainJson(data))])
+        await append(world.db, [await nextOf(world.db, stream, plainJson(data))])
         const stored = (await readStream(world.db, stream)).at(-1)
         if (stored === undefined) throw new Error('nothing was stored')
         expect(hashEvent(stored)).toBe(stored.hash)
@@ -255,48 +256,6 @@ async function appendsWait(count: number): Promise<void> {
 }
 
 /** An append of one event that changes nothing, to what the stream holds now. */
-async function nextOf(stream: StreamId, data: unknown = progress(7).data): Promise<StreamAppend> {
-  const actor = await loadActor(world.db, 'job', stream)
-  if (actor === null) throw new Error(`${stream} is empty`)
-  const [row] = await world.db
-    .select()
-    .from(jobs)
-    .where(eq(jobs.id, stream.slice(4)))
-  if (row === undefined) throw new Error(`${stream} has no row`)
-  return {
-    stream,
-    events: [eventOf(stream, { version: actor.version + 1, prevHash: actor.hash, data })],
-    projected: { table: 'jobs', row },
-    snapshot: null,
-  }
-}
-
-function eventOf(
-  stream: StreamId,
-  { version, prevHash, data }: { version: number; prevHash: string | null; data: unknown },
-): StreamAppend['events'][number] {
-  const unhashed = {
-    id: uuidv7(),
-    stream,
-    version,
-    type: 'progress.reported',
-    data,
-    schema_version: 1,
-    state_from: null,
-    state_to: 'provisioning.waitingForReport',
-    machine: 'job',
-    machine_version: kinds.job.machineVersion,
-    at: '2026-01-01T00:00:00.000Z',
-    actor: 'principal:test',
-    causation_id: null,
-    correlation_id: null,
-    trace: null,
-    prev_hash: prevHash,
-  } as const
-  const consequences = { asked: [], withdrawn: [], armed: [], disarmed: [] }
-  return { event: { ...unhashed, hash: hashEvent(unhashed) }, consequences }
-}
-
 async function waitsOf(stream: StreamId): Promise<[effects: string[], deadlines: string[]]> {
   const asked = await world.db.select().from(effects).where(eq(effects.stream, stream)).orderBy(asc(effects.key))
   const armed = await world.db.select().from(deadlines).where(eq(deadlines.stream, stream)).orderBy(asc(deadlines.name))

@@ -7,10 +7,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createRuntime } from '../../actors/runtime.ts'
 import { ConditionGone, ValueTaken } from '../../eventstore/append.ts'
 import { appendingMax, connect } from '../../eventstore/database.ts'
+import { createGroupCommit } from '../../eventstore/group-commit.ts'
 import { readStream } from '../../eventstore/read.ts'
 import { events } from '../../eventstore/schema.ts'
 import { verifyLog } from '../../eventstore/verify.ts'
 import type { StreamId } from '../../machines/kinds.ts'
+import { nextOf } from './handmade.ts'
 import { commit, jobAfter, openWorld, progress, registerServer, requestJob, sha256, type World } from './world.ts'
 
 let world: World
@@ -19,20 +21,25 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-/** Lets `start` make commits while nobody can append, and lets them go once as many as may be under way wait. */
+/** Lets `start` make commits while nobody can append, and lets them go once the first are on their way and wait. */
 async function together<Result>(start: () => Result, whileWaiting?: (pids: readonly number[]) => Promise<unknown>) {
   return world.owner.raw.begin(async (holder) => {
     await holder`lock table events in share row exclusive mode`
     const result = start()
-    for (;;) {
-      const waiting = await world.owner.raw<{ pid: number }[]>`
-        select pid from pg_locks where relation = 'events'::regclass and not granted
-          and database = (select oid from pg_database where datname = current_database())`
-      if (waiting.length < appendingMax) continue
-      await whileWaiting?.(waiting.map(({ pid }) => pid))
-      return { result }
-    }
+    const waiting = await waitingForTheLog(1)
+    await whileWaiting?.(waiting)
+    return { result }
   })
+}
+
+/** The sessions that wait for the log, once they are as many. */
+async function waitingForTheLog(count: number): Promise<readonly number[]> {
+  for (;;) {
+    const waiting = await world.owner.raw<{ pid: number }[]>`
+      select pid from pg_locks where relation = 'events'::regclass and not granted
+        and database = (select oid from pg_database where datname = current_database())`
+    if (waiting.length >= count) return waiting.map(({ pid }) => pid)
+  }
 }
 
 const jobs = (count: number): Promise<StreamId[]> =>
@@ -44,8 +51,21 @@ async function lengthsOf(streams: readonly StreamId[]): Promise<number[]> {
 
 test('commits that come while others are under way are stored by one transaction', async () => {
   const streams = await jobs(20)
-  const { result } = await together(() => Promise.all(streams.map((stream) => commit(world, stream, [progress(1)]))))
-  const ids = (await result).map(([event]) => event?.id ?? '')
+  const commits: ReturnType<typeof commit>[] = []
+  const begin = (count: number) => {
+    for (const stream of streams.splice(0, count)) commits.push(commit(world, stream, [progress(1)]))
+  }
+  await together(
+    () => begin(1),
+    async () => {
+      for (let underWay = 2; underWay <= appendingMax; underWay += 1) {
+        begin(1)
+        await waitingForTheLog(underWay)
+      }
+      begin(streams.length)
+    },
+  )
+  const ids = (await Promise.all(commits)).map(([event]) => event?.id ?? '')
   const rows = await world.db.select({ xid: events.xid }).from(events).where(inArray(events.id, ids))
   expect(rows).toHaveLength(20)
   expect(new Set(rows.map(({ xid }) => xid)).size).toBe(appendingMax + 1)
@@ -82,6 +102,15 @@ test('commits to one stream that come together follow each other, and those besi
   )
   await result
   expect(await lengthsOf([busy, ...others])).toEqual([14, ...others.map(() => 11)])
+})
+
+test('whoever finds the queue full waits for room, and all are stored', async () => {
+  const streams = await jobs(30)
+  const { append } = createGroupCommit(world.db, { queueMax: 2 })
+  const appends = await Promise.all(streams.map((stream) => nextOf(world.db, stream)))
+  const { result } = await together(() => Promise.all(appends.map((one) => append([one]))))
+  await result
+  expect(await lengthsOf(streams)).toEqual(streams.map(() => 11))
 })
 
 test('a commit whose connection is lost before Postgres has it, or after, is stored once and succeeds', async () => {

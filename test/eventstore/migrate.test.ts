@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import postgres from 'postgres'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { applicationRole, connect } from '../../eventstore/database.ts'
 import { migrate, migrationsAreCurrent, NewerSchemaError } from '../../eventstore/migrate.ts'
+import { getJob } from '../../eventstore/queries/jobs.ts'
 import { events } from '../../eventstore/schema.ts'
 import { freshDatabase } from '../postgres.ts'
+import { jobAfter, openWorld } from './world.ts'
 
 const opened: string[] = []
 let admin: postgres.Sql
@@ -94,4 +97,27 @@ test('a controller works as the application’s role', async () => {
   expect(await raw`select current_user as role`).toEqual([{ role: applicationRole }])
   await close()
   await drop()
+})
+
+test('a job whose row an older version wrote is shown as before', async () => {
+  const world = await openWorld()
+  try {
+    const stream = await jobAfter(world, 9)
+    const shown = await getJob(world.db, stream.slice('job-'.length))
+    // The row as it was before this migration: one column with the whole view, what was asked for among it.
+    await world.owner.raw.unsafe(`
+      alter table jobs rename column details to view;
+      update jobs set view = view || request || jsonb_build_object('jobId', id, 'serverSerial', server_serial, 'taskTarget',
+        task_target, 'status', status, 'outcome', outcome, 'cleanup', cleanup, 'state', state, 'failedStep', failed_step);
+      alter table jobs drop column request`)
+    const migration = new URL('../../eventstore/migrations/0002_request_of_job.sql', import.meta.url)
+    await world.owner.raw.unsafe(await readFile(migration, 'utf8'))
+    expect(shown?.view).toMatchObject({
+      state: 'provisioning.waitingForReport',
+      recipe: { task_target: expect.any(String) },
+    })
+    expect(await getJob(world.db, stream.slice('job-'.length))).toEqual(shown)
+  } finally {
+    await world.close()
+  }
 })

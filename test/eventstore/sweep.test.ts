@@ -1,11 +1,12 @@
 /** The sweep's two looks: pages of suspects that are cheap, and one actor exactly. */
 import type { SQL } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { databaseNow } from '../../eventstore/clock.ts'
 import { leaseEffects } from '../../eventstore/effects.ts'
 import { inspect } from '../../eventstore/inspect.ts'
 import type { Lateness } from '../../eventstore/lateness.ts'
 import { pendingByLog } from '../../eventstore/pending.ts'
-import { databaseNow, readStream } from '../../eventstore/read.ts'
+import { readStream } from '../../eventstore/read.ts'
 import { rebuild } from '../../eventstore/rebuild.ts'
 import { findSuspects, type KnownStates, type SweepCursor, sweepStart } from '../../eventstore/sweep.ts'
 import { jobStream, type StreamId, serverStream } from '../../machines/kinds.ts'

@@ -64,7 +64,8 @@ create table jobs (
   retry_of uuid,
   idempotency_key_sha256 text,
   request_sha256 text,
-  view jsonb not null
+  details jsonb not null,
+  request jsonb
 );
 create table sealed (
   ref text not null,
