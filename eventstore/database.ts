@@ -28,24 +28,43 @@ export type ConnectOptions = {
   readonly asApplication?: boolean
   /** How long one statement may take; 0 for no limit: an audit reads the whole log. */
   readonly statementTimeoutMs?: number
+  /**
+   * How long a server that was asked something may say nothing at all before its connection is destroyed and what was asked
+   * is rejected (CONNECTION_SILENT): longer than a statement may take. 0 for ever.
+   */
+  readonly silenceTimeoutMs?: number
 }
 
 /** Groups of appends that are under way at once. */
 export const appendingMax = 2
 
-/** Opens the pools. Nothing is sent until the first query. */
+/** What an answer may take beyond the statement: the way there and back, and a commit that waits for a standby. */
+const graceMs = 5000
+const connectTimeoutMaxMs = 10_000
+
+/**
+ * Opens the pools. Nothing is sent until the first query. Every query is answered or rejected in bounded time, also when
+ * the way to the server swallows all that is sent; whether a statement was carried out that was rejected so is not known.
+ */
 export function connect({
   url,
   poolMax = 10,
   asApplication = true,
   statementTimeoutMs = 30_000,
+  silenceTimeoutMs = statementTimeoutMs === 0 ? 0 : statementTimeoutMs + graceMs,
 }: ConnectOptions): Connections {
   const options = {
     onnotice: () => {},
-    connect_timeout: 10,
+    connect_timeout: Math.min(connectTimeoutMaxMs, silenceTimeoutMs || connectTimeoutMaxMs) / 1000,
+    // The driver's own, see deploy/patches/postgres.mjs.
+    silence_timeout: silenceTimeoutMs / 1000,
+    // For the connection that only listens, and for those that nothing is asked of: seconds until the kernel asks.
+    keep_alive: 15,
     connection: {
       application_name: 'provisioner',
       statement_timeout: statementTimeoutMs,
+      // Rows that a controller had locked when it was cut off are free again after this.
+      idle_in_transaction_session_timeout: statementTimeoutMs,
       ...(asApplication ? { role: applicationRole } : {}),
     },
   }

@@ -35,7 +35,7 @@ type Waiting = CommitAppend & { readonly done: (error?: unknown) => void }
 const groupCommitsMax = 100
 /** Appends that were decided and wait. Whoever comes then waits until there is room. */
 const queueMaxDefault = 1000
-/** Three seconds in all: a restart of PostgreSQL, or a connection pool that finds out that all it has is gone. */
+/** Three seconds of waiting in all, besides what each try takes: a restart of PostgreSQL, or a pool all of which is gone. */
 const resendsMax = 6
 const resendDelayMs = 25
 
@@ -120,7 +120,7 @@ async function store(db: Database, group: readonly Waiting[]): Promise<void> {
  */
 async function storeOnce(db: Database, { done, ...commit }: Waiting): Promise<void> {
   for (let resend = 1; ; resend += 1) {
-    // Never at once: between a connection's error and its end the driver takes statements for it that nobody ever answers.
+    // Never at once: what ended this connection is ending the others, or the server is only coming back.
     await delay(resendDelayMs * 2 ** resend)
     try {
       await appendTogether(db, [commit])
