@@ -10,7 +10,6 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { eq } from 'drizzle-orm'
 import {
   append as appendOne,
   appendTogether,
@@ -22,7 +21,6 @@ import {
 } from './append.ts'
 import type { CommitAppend } from './append-statement.ts'
 import { appendingMax, type Database } from './database.ts'
-import { events } from './schema.ts'
 import { sqlState } from './sql-error.ts'
 
 export type GroupCommit = {
@@ -126,17 +124,18 @@ async function storeOnce(db: Database, { done, ...commit }: Waiting): Promise<vo
       await appendTogether(db, [commit])
       return done()
     } catch (error) {
-      if (error instanceof VersionConflict) return done(await whoseVersions(db, commit, error))
-      if (!isUnknown(error) || resend === resendsMax) return done(error)
+      const outcome = error instanceof VersionConflict ? await whoseVersions(db, commit, error) : error
+      if (outcome === undefined || !isUnknown(outcome) || resend === resendsMax) return done(outcome)
     }
   }
 }
 
-/** Nothing when the versions are the commit's own, else why it fails. */
+/** Nothing when the versions are the commit's own, else why it fails, or why that could not be read. */
 async function whoseVersions(db: Database, { appends }: CommitAppend, conflict: VersionConflict): Promise<unknown> {
   const id = appends[0]?.events[0]?.event.id ?? ''
   try {
-    const own = await db.select({ id: events.id }).from(events).where(eq(events.id, id))
+    // By the connections that have just answered: others may be as dead as the one that was lost, and not know yet.
+    const own = await db.appends`select from events where id = ${id}`
     return own.length > 0 ? undefined : conflict
   } catch (error) {
     return error

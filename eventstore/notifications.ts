@@ -48,7 +48,7 @@ export async function startNotifications(raw: postgres.Sql, onError: (error: unk
     close: async () => {
       clearTimeout(timer)
       await sending
-      await listening.unlisten()
+      await listening.unlisten().catch(onError)
     },
   }
 }

@@ -37,9 +37,12 @@ export async function databaseOfTest(): Promise<string> {
 }
 
 /** What every controller has, without anything that runs by itself. Closed when the test is over. */
-export async function controllerParts(url: string, { budgets = {} }: { readonly budgets?: Partial<Budgets> } = {}) {
+export async function controllerParts(
+  url: string,
+  { budgets = {}, ...limits }: { readonly budgets?: Partial<Budgets>; readonly silenceTimeoutMs?: number } = {},
+) {
   const logged: LogEntry[] = []
-  const { db, raw, close } = connect({ url, poolMax: 4 })
+  const { db, raw, close } = connect({ url, poolMax: 4, ...limits })
   const log = logTo(logged)
   const notifications = await startNotifications(raw, (error) => log.error({ err: error }, 'notify failed'))
   const runtime = createRuntime({ db, nextId: uuidv7 })

@@ -1,6 +1,4 @@
 // Appends that go to Postgres together. What keeps them apart is tested where they are: each has its own end.
-import { once } from 'node:events'
-import { createConnection, createServer, type Socket } from 'node:net'
 import { inArray } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -12,6 +10,7 @@ import { readStream } from '../../eventstore/read.ts'
 import { events } from '../../eventstore/schema.ts'
 import { verifyLog } from '../../eventstore/verify.ts'
 import type { StreamId } from '../../machines/kinds.ts'
+import { openLine } from '../line.ts'
 import { nextOf } from './handmade.ts'
 import { commit, jobAfter, openWorld, progress, registerServer, requestJob, sha256, type World } from './world.ts'
 
@@ -116,7 +115,7 @@ test('whoever finds the queue full waits for room, and all are stored', async ()
 test('a commit whose connection is lost before Postgres has it, or after, is stored once and succeeds', async () => {
   const streams = await jobs(8)
   for (const lost of ['by the server', 'by the client'] as const) {
-    const line = await breakableLine(world.url)
+    const line = await openLine(world.url)
     const controller = connect({ url: line.url, poolMax: 2 })
     let sent = 0
     const onSeam = () => {
@@ -144,37 +143,3 @@ test('a commit whose connection is lost before Postgres has it, or after, is sto
   const { faults } = await verifyLog(world.db, { signal: AbortSignal.timeout(10_000) })
   expect(faults).toEqual([])
 })
-
-/** A way to the database that can be cut without the database noticing. */
-async function breakableLine(url: string) {
-  const target = new URL(url)
-  const database = { port: Number(target.port), host: target.hostname }
-  const clients = new Set<Socket>()
-  const servers = new Set<Socket>()
-  const server = createServer((client) => {
-    const upstream = createConnection(database)
-    clients.add(client)
-    servers.add(upstream)
-    client.on('data', (bytes) => upstream.write(bytes))
-    upstream.on('data', (bytes) => client.write(bytes))
-    upstream.on('close', () => client.resetAndDestroy())
-    for (const socket of [client, upstream]) socket.on('error', () => socket.destroy())
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  target.port = String(address.port)
-  return {
-    url: target.href,
-    breakForClients: () => {
-      for (const client of clients) client.resetAndDestroy()
-      clients.clear()
-    },
-    close: async () => {
-      for (const socket of [...clients, ...servers]) socket.destroy()
-      server.close()
-      await once(server, 'close')
-    },
-  }
-}
