@@ -20,6 +20,10 @@ export type BmcsOptions = {
   readonly access: (serial: string) => Promise<BmcAccess>
   readonly open: (access: BmcAccess) => Bmc
   readonly log: Log
+  /**
+   * Long enough for one session to serve the steps of a job, short enough not to hold one of eight while the job waits
+   * for its host, and less than any BMC's own time-out (300 s and more, quirks.md 11).
+   */
   readonly idleMs?: number
   readonly closeTimeoutMs?: number
 }

@@ -1,17 +1,21 @@
 /** From a registered server to a client of its BMC: credentials, TLS policy, mode. */
 import type { BmcAccess } from '../actors/bmcs.ts'
 import { StepFailure } from '../actors/failure.ts'
+import type { BmcAccount } from '../eventstore/bmc-sessions.ts'
 import type { Bmc, TlsPolicy } from '../redfish/bmc.ts'
 import { createHttpBmc } from '../redfish/http/client.ts'
 import type { Limits, RequestObservation } from '../redfish/http/options.ts'
 import { readCertificateFingerprint } from '../redfish/http/tls.ts'
 import { createNoopBmc } from '../redfish/noop.ts'
+import type { SessionLedger } from '../redfish/session-ledger.ts'
 import type { Config } from './config.ts'
 
 export type BmcAccessOptions = {
   readonly config: Config
   readonly access: (serial: string) => Promise<BmcAccess>
   readonly onRequest: (observation: RequestObservation, vendor: string) => void
+  /** What outlives this process of the sessions on a BMC. */
+  readonly sessions: (account: BmcAccount) => SessionLedger
   /** Waits that differ from the client's own: a simulated BMC is quicker than a real one. */
   readonly limits?: Partial<Limits>
 }
@@ -23,7 +27,7 @@ export type BmcAccessor = {
   readonly firstFingerprint: (serial: string, signal: AbortSignal) => Promise<string | null>
 }
 
-export function createBmcAccess({ config, access, onRequest, limits = {} }: BmcAccessOptions): BmcAccessor {
+export function createBmcAccess({ config, access, onRequest, sessions, limits = {} }: BmcAccessOptions): BmcAccessor {
   /** Seen by a probe whose outcome is not in the server's history yet. */
   const firstSeen = new Map<string, string>()
 
@@ -43,7 +47,7 @@ export function createBmcAccess({ config, access, onRequest, limits = {} }: BmcA
     },
 
     open: ({ registration, credentials }) => {
-      const { serial, bmc_address: address, vendor } = registration
+      const { serial, bmc_address: address, credentials_ref: credentialsRef, vendor } = registration
       if (config.redfishMode === 'noop') return createNoopBmc({ serial })
       return createHttpBmc({
         address,
@@ -54,6 +58,7 @@ export function createBmcAccess({ config, access, onRequest, limits = {} }: BmcA
         limits: { connectTimeoutMs: config.redfishConnectTimeoutMs, readTimeoutMs: config.redfishTimeoutMs, ...limits },
         retries: { attemptsMax: config.redfishRetries + 1 },
         onRequest: (observation) => onRequest(observation, vendor ?? 'unknown'),
+        sessions: sessions({ serial, address, credentialsRef }),
       })
     },
 

@@ -18,6 +18,8 @@ import { startPerformer } from '../actors/performer.ts'
 import { createRuntime } from '../actors/runtime.ts'
 import { createServerCommands } from '../actors/servers.ts'
 import { createServiceTable } from '../actors/services/table.ts'
+import { createSessionLedgers } from '../actors/session-ledgers.ts'
+import { startSessionReaper } from '../actors/session-reaper.ts'
 import { startSweep } from '../actors/sweep.ts'
 import { realTiming, type Timing } from '../actors/timing.ts'
 import { connect } from '../eventstore/database.ts'
@@ -137,14 +139,18 @@ async function start(
   const vault = createVault(db, deriveKey({ key: secretsKey, purpose: 'vault' }))
   const servers = createServerCommands({ db, runtime, vault, notifications, nextId })
   const jobs = createJobCommands({ db, runtime, vault, nextId, budgetsFor: (target) => budgetsFor(config, target) })
+  const owning = { db, vault, owner: controllerId, ttlMs: config.jobLeaseTtlMs, log }
   const bmcAccess = createBmcAccess({
     config,
     access: servers.access,
     onRequest: metrics.redfishRequest,
+    sessions: createSessionLedgers({ ...owning, nextId }),
     ...(redfishLimits === undefined ? {} : { limits: redfishLimits }),
   })
   const bmcs = createBmcs({ ...bmcAccess, log })
   onStop(bmcs.close)
+  const sessionReaper = startSessionReaper({ ...owning, bmcs, access: bmcAccess.access })
+  onStop(sessionReaper.stop)
   const store = taskStore(config.taskIsoDir)
   const images = imageStore(config.imageDir)
   const signing = mediaSigning({

@@ -77,7 +77,7 @@ async function setUpApplicationRole(client: postgres.Sql): Promise<boolean> {
       grant select on all tables in schema public, drizzle to ${applicationRole};
       grant insert on events, sealed to ${applicationRole};
       grant delete on sealed to ${applicationRole};
-      grant insert, update, delete on effects, deadlines, snapshots, jobs, servers, checkpoints, bmc_writers to ${applicationRole};
+      grant insert, update, delete on effects, deadlines, snapshots, jobs, servers, checkpoints, bmc_writers, bmc_sessions, bmc_refusals to ${applicationRole};
     `)
     return true
   } catch (error) {

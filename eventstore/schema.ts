@@ -154,6 +154,34 @@ export const bmcWriters = pgTable('bmc_writers', {
   expires_at: instant().notNull(),
 })
 
+/**
+ * Logins on BMCs that may have a session there. Written before the login is sent; gone when the session is. `owner` is the
+ * controller that uses it while its lease lasts, null when whoever looks next is to end it. Tokens are in `sealed`.
+ */
+export const bmcSessions = pgTable(
+  'bmc_sessions',
+  {
+    id: uuid().primaryKey(),
+    serial: text().notNull(),
+    address: text().notNull(),
+    /** The session's path on the BMC; null as long as the answer of the login is not recorded. */
+    path: text(),
+    asked_at: instant().notNull(),
+    owner: text(),
+    /** How often somebody tried to end it. */
+    attempts: integer().notNull().default(0),
+    expires_at: instant().notNull(),
+  },
+  (table) => [index('bmc_sessions_address').on(table.address), index('bmc_sessions_expires').on(table.expires_at)],
+)
+
+/** How often in a row a BMC refused the credentials that are named; gone when it takes some. */
+export const bmcRefusals = pgTable('bmc_refusals', {
+  address: text().primaryKey(),
+  credentials_ref: text().notNull(),
+  refusals: integer().notNull(),
+})
+
 /** How far readers of the whole log have got. */
 export const checkpoints = pgTable('checkpoints', {
   name: text().primaryKey(),

@@ -167,6 +167,11 @@ export interface Bmc {
   powerOff(options: OperationOptions): Promise<ResetResult>
   /** Host on. Safe to repeat: a host that is on stays on. */
   powerOn(options: OperationOptions): Promise<ResetResult>
+  /**
+   * Ends sessions on the BMC that nobody uses any more, because the process that opened them died or the answer to its
+   * login got lost. Never one that may be somebody else's. Safe to repeat.
+   */
+  endLostSessions(options: OperationOptions): Promise<void>
   /** Ends the session on the BMC. Further calls reject. */
   close(options: OperationOptions): Promise<void>
 }

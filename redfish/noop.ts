@@ -156,6 +156,9 @@ export function createNoopBmc(options: NoopBmcOptions): Bmc {
       for (const type of sent) await reset(type, noIntent, 'power on was asked for')
       return { ...facts(), sent, evidence: 'power-state', after: power }
     },
+    async endLostSessions(operation) {
+      begin('endLostSessions', operation)
+    },
     async close() {
       closed = true
     },

@@ -1,7 +1,7 @@
 /**
  * The http client: `Bmc` over Redfish. Start reading here. From the outside in: this file wires; `discovery.ts`,
  * `media.ts`, `boot.ts` and `power.ts` are the operations; `service.ts` reads and writes documents; `requests.ts` adds
- * credentials (`session.ts`), retries (`retry.ts`) and the queue; `transport.ts` is one HTTP exchange. What differs
+ * credentials (`session.ts`, `login.ts`), retries (`retry.ts`) and the queue; `transport.ts` is one HTTP exchange. What differs
  * between BMCs is data in `quirks.ts`.
  */
 import { setTimeout as sleepFor } from 'node:timers/promises'
@@ -65,6 +65,7 @@ export function createHttpBmc(options: HttpBmcOptions): Bmc {
     ...createMedia(service, locateFor),
     ...createBoot(service, locateFor),
     ...createPower(service, locateFor),
+    endLostSessions: ({ signal }) => service.endLostSessions(service.begin('endLostSessions', { signal })),
     close: ({ signal }) => service.close(service.begin('close', { signal })),
   }
 }

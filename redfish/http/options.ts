@@ -1,5 +1,6 @@
 /** What can be set on the http client, with its defaults: limits, waits and the retry policy. */
 import type { TlsPolicy } from '../bmc.ts'
+import type { SessionLedger } from '../session-ledger.ts'
 
 /** Bounds and waits. Every default names where it comes from; tests make the waits short. */
 export type Limits = {
@@ -114,4 +115,6 @@ export type HttpBmcOptions = {
   readonly retries?: Partial<RetryPolicy>
   readonly surroundings?: Partial<Surroundings>
   readonly onRequest?: (observation: RequestObservation) => void
+  /** What outlives this process of the sessions on this BMC; nothing by default. */
+  readonly sessions?: SessionLedger
 }

@@ -2,6 +2,7 @@
  * Requests with credentials: one attempt of a request logs in where needed and answers a 401 with one fresh login; the
  * attempts are repeated as retry.ts decides; writes queue up behind each other; each request is reported to the hook.
  */
+import { createTransientLedger } from '../session-ledger.ts'
 import { type Call, callError, naming } from './call.ts'
 import { readErrorBody } from './error-body.ts'
 import { Fault, malformed } from './fault.ts'
@@ -41,7 +42,7 @@ export type Requests = {
 }
 
 export function createRequests(
-  options: Pick<HttpBmcOptions, 'username' | 'password' | 'onRequest'>,
+  options: Pick<HttpBmcOptions, 'username' | 'password' | 'onRequest' | 'sessions'>,
   parts: { transport: Transport; limits: Limits; retries: RetryPolicy; surroundings: Surroundings },
 ): Requests {
   const { transport, limits, retries, surroundings } = parts
@@ -67,6 +68,7 @@ export function createRequests(
   }
 
   const authentication = createAuthentication({
+    ledger: options.sessions ?? createTransientLedger(surroundings),
     username: options.username,
     password: options.password,
     origin: transport.origin,
@@ -105,11 +107,20 @@ export function createRequests(
     authentication,
     async authenticated(call, request, attempt) {
       const context = { operation: call.operation, attempt, signal: call.signal }
-      for (let replayed = false; ; replayed = true) {
+      let replayed = false
+      for (let resentWith: number | null = null; ; ) {
         open()
         const credentials = await authentication.credentials(call.signal)
         const answer = await send({ ...request, headers: { ...request.headers, ...credentials.headers } }, context)
-        if (answer.status !== 401 || !authentication.refused(credentials, { replayed })) return answer
+        if (answer.status !== 401) {
+          authentication.accepted(credentials)
+          return answer
+        }
+        const resent = resentWith === credentials.generation
+        const verdict = await authentication.refused(credentials, { resent, replayed })
+        if (verdict === 'final') return answer
+        if (verdict === 'resend') resentWith = credentials.generation
+        else replayed = true
       }
     },
     async anonymous(call, request, attempt) {

@@ -55,12 +55,13 @@ export type Service = {
   /** Waits; rejects with `aborted` as soon as the call's signal does. */
   pause(call: Call, ms: number): Promise<void>
   authentication(): ReturnType<Authentication['state']>
+  endLostSessions(call: Call): Promise<void>
   close(call: Call): Promise<void>
 }
 
 /** See `Service`. */
 export function createService(
-  options: Pick<HttpBmcOptions, 'username' | 'password' | 'onRequest'>,
+  options: Pick<HttpBmcOptions, 'username' | 'password' | 'onRequest' | 'sessions'>,
   parts: { transport: Transport; limits: Limits; retries: RetryPolicy; surroundings: Surroundings },
 ): Service {
   const { transport, limits, surroundings } = parts
@@ -162,6 +163,8 @@ export function createService(
         pause(surroundings, { delayMs: ms, signal: call.signal }),
       ),
     authentication: () => requests.authentication.state(),
+    endLostSessions: (call) =>
+      naming(call, { method: 'DELETE', target: ROOT_PATH }, () => requests.authentication.endLostSessions(call.signal)),
     close: (call) => naming(call, { method: 'DELETE', target: ROOT_PATH }, () => requests.close(call.signal)),
   }
 }

@@ -5,6 +5,7 @@ export type Session = {
   readonly id: string
   readonly token: string
   readonly userName: string
+  readonly createdAt: Date
 }
 
 export class Sessions {
@@ -31,8 +32,9 @@ export class Sessions {
   create(userName: string): Session | null {
     if (this.list().length >= this.#sessionsMax) return null
     this.#created += 1
-    const session: Session = { id: `${this.#created}`, token: this.#newToken(), userName }
-    this.#sessions.set(session.id, { session, usedAtMs: this.#clock.now().getTime() })
+    const createdAt = this.#clock.now()
+    const session: Session = { id: `${this.#created}`, token: this.#newToken(), userName, createdAt }
+    this.#sessions.set(session.id, { session, usedAtMs: createdAt.getTime() })
     return session
   }
 

@@ -51,13 +51,15 @@ function serviceDocument({ profile }: Bmc): JsonObject {
   }
 }
 
-function sessionDocument({ id, userName }: Session): JsonObject {
+function sessionDocument({ id, userName, createdAt }: Session): JsonObject {
   return {
     '@odata.id': `${sessionsPath}/${id}`,
     '@odata.type': '#Session.v1_6_0.Session',
     Id: id,
     Name: 'User Session',
     UserName: userName,
+    // Whole seconds, as BMCs show time.
+    CreatedTime: createdAt.toISOString().replace(/\.\d+Z$/, 'Z'),
   }
 }
 

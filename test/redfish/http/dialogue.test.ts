@@ -211,14 +211,16 @@ test('a password that Basic gets refused with is sent once', async () => {
   })
 })
 
-test('a 401 that a fresh session does not cure is final after one replay', async () => {
+test('a 401 that a fresh session does not cure is final, after one replay that is sent twice for BMCs with moods', async () => {
   const handler = treeHandler((request) => (request.path === PATHS.systems ? { status: 401, body: {} } : undefined))
   await withServer(handler, async ({ bmc, server, signal }) => {
     for (let again = 0; again < 2; again++) {
       expect(await failureOf(bmc.power({ signal }))).toMatchObject({ kind: 'unauthorized' })
     }
-    expect(server.requests.filter(({ path }) => path === PATHS.systems)).toHaveLength(2)
+    expect(server.requests.filter(({ path }) => path === PATHS.systems)).toHaveLength(3)
     expect(server.requests.filter(({ method, path }) => method === 'POST' && path === PATHS.sessions)).toHaveLength(2)
+    // None of the two is left behind.
+    expect(server.requests.filter(({ method }) => method === 'DELETE')).toHaveLength(2)
   })
 })
 

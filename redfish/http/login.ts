@@ -1,0 +1,158 @@
+/**
+ * Logging in and out, with the ledger told of each step, so that no session is left on the BMC: not by an answer that got
+ * lost, not by a process that died (session-ledger.ts).
+ */
+import type { BmcFailure } from '../failure.ts'
+import type { LoginIntent, SessionLedger } from '../session-ledger.ts'
+import { hasMessage } from './error-body.ts'
+import { Fault } from './fault.ts'
+import type { RetryPolicy, Surroundings } from './options.ts'
+import type { Orphans } from './orphans.ts'
+import { failureOf, type Outcome, retryability } from './outcome.ts'
+import { SESSION_TABLE_FULL_MESSAGES } from './quirks.ts'
+import { linkOf } from './resource.ts'
+import { type Repeat, withRetries } from './retry.ts'
+import { type Attempted, documentOf, type SessionService } from './session-service.ts'
+import type { WireAnswer } from './transport.ts'
+
+/** Statuses of the login that mean that this service has no sessions (quirks.md 11). */
+const SESSIONS_UNSUPPORTED: ReadonlySet<number> = new Set([404, 405, 501])
+
+/** Refusals in a row after which the BMC is not asked any more: iDRAC and XCC lock the account (quirks.md 11). */
+export const LOGIN_REFUSALS_MAX = 3
+
+/** `path` is null where the BMC did not say: such a session can only time out. */
+export type Session = Pick<LoginIntent, 'id' | 'askedAtMs'> & { readonly token: string; readonly path: string | null }
+
+export type LoginResult =
+  | { readonly kind: 'session'; readonly session: Session }
+  | { readonly kind: 'unsupported' | 'table-full' }
+  /** Asking again with the same credentials would only lock the account. */
+  | { readonly kind: 'refused'; readonly failure: BmcFailure }
+
+export type LoginParts = {
+  readonly username: string
+  readonly password: string
+  readonly retries: RetryPolicy
+  readonly surroundings: Surroundings
+  readonly ledger: SessionLedger
+  readonly service: SessionService
+  readonly orphans: Orphans
+}
+
+export type LogOutOptions = { readonly repeat: Repeat; readonly signal: AbortSignal }
+
+export type Login = {
+  /** Ends what dead processes left, then opens a session. Rejects with `Fault`, or with what the ledger throws. */
+  logIn(signal: AbortSignal): Promise<LoginResult>
+  /** Deletes a session; one that is gone already counts as deleted. Rejects with `Fault`, and the ledger knows then. */
+  logOut(session: Session, options: LogOutOptions): Promise<void>
+}
+
+export function createLogin(parts: LoginParts): Login {
+  const { ledger, service, orphans, surroundings, retries: policy } = parts
+
+  /** Never with an Authorization header: iDRAC9 7.00.60 answers SYS468 to that (quirks.md 11). */
+  async function postLogin(
+    path: string,
+    { number, lost, signal }: { readonly number: number; readonly lost: LoginIntent[]; readonly signal: AbortSignal },
+  ): Promise<Attempted<Session>> {
+    const intent = await ledger.intend()
+    if (intent.refusals >= LOGIN_REFUSALS_MAX) {
+      await ledger.closed(intent.id)
+      return { kind: 'fault', fault: new Fault({ kind: 'unauthorized', retry: false, status: 401 }, { sent: false }) }
+    }
+    const body = { UserName: parts.username, Password: parts.password }
+    const outcome = await service.attempt(
+      { method: 'POST', path, body },
+      { operation: 'logIn', attempt: number, signal },
+    )
+    if (outcome.kind === 'done') return { kind: 'done', value: await opened(intent, outcome.value, signal) }
+    const mayHaveWorked = outcome.kind === 'refusal' ? retryability(outcome) === 'ambiguous' : outcome.fault.sent
+    if (mayHaveWorked) lost.push(intent)
+    else if (outcome.kind === 'refusal' && isRefusal(outcome.status)) await ledger.refused(intent.id)
+    else await ledger.closed(intent.id)
+    return outcome
+  }
+
+  async function opened(intent: LoginIntent, answer: WireAnswer, signal: AbortSignal): Promise<Session> {
+    const { id, askedAtMs } = intent
+    const token = answer.headers['x-auth-token']
+    if (token === undefined || token === '') {
+      await ledger.lost(id)
+      const detail = 'a session without X-Auth-Token'
+      throw new Fault({ kind: 'malformed', retry: false, path: answer.path, detail }, { sent: true })
+    }
+    const link = answer.headers['location'] ?? linkOf(documentOf(answer))
+    if (link === null) {
+      await ledger.abandoned(id)
+      return { id, askedAtMs, token, path: null }
+    }
+    const session = { id, askedAtMs, token, path: service.follow(link, answer.path) }
+    try {
+      await ledger.opened(id, session)
+    } catch (error) {
+      // A session that nobody else can find must not outlive this line.
+      await logOut(session, { repeat: 'always', signal }).catch(ignoreFault)
+      throw error
+    }
+    return session
+  }
+
+  async function logOut({ id, path, token }: Session, { repeat, signal }: LogOutOptions): Promise<void> {
+    if (path === null) return
+    const remove = (number: number) => service.remove({ path, token }, { operation: 'logOut', attempt: number, signal })
+    let ended = false
+    try {
+      const result = await withRetries({ repeat, policy, surroundings, signal, attempt: remove })
+      ended = result.kind === 'done'
+      if (result.kind === 'failed') throw faultOf(result.outcome)
+    } finally {
+      if (ended) await ledger.closed(id)
+      else await ledger.lost(id)
+    }
+  }
+
+  return {
+    async logIn(signal) {
+      // First, because they may be what fills the session table.
+      const unknown = await orphans.endKnown(signal)
+      const path = await service.collectionPath(signal)
+      const lost: LoginIntent[] = []
+      let session: Session | null = null
+      try {
+        const login = (number: number) => postLogin(path, { number, lost, signal })
+        const result = await withRetries({ repeat: 'always', policy, surroundings, signal, attempt: login })
+        if (result.kind === 'failed') return resultOf(result.outcome)
+        session = result.value
+      } finally {
+        if (session === null) for (const { id } of lost) await ledger.lost(id)
+      }
+      await orphans.endLost([...unknown, ...lost], session, signal)
+      return { kind: 'session', session }
+    },
+    logOut,
+  }
+}
+
+function resultOf(outcome: Outcome): LoginResult {
+  if (outcome.kind === 'fault') throw outcome.fault
+  if (SESSIONS_UNSUPPORTED.has(outcome.status)) return { kind: 'unsupported' }
+  if (hasMessage(outcome.error, SESSION_TABLE_FULL_MESSAGES)) return { kind: 'table-full' }
+  if (isRefusal(outcome.status)) return { kind: 'refused', failure: failureOf(outcome) }
+  throw faultOf(outcome)
+}
+
+/** 403 as well: an account that may not log in, or that has to change its password first (XCC, quirks.md 11). */
+function isRefusal(status: number): boolean {
+  return status === 401 || status === 403
+}
+
+function faultOf(outcome: Outcome): Fault {
+  return outcome.kind === 'fault' ? outcome.fault : new Fault(failureOf(outcome), { sent: true })
+}
+
+/** For a session that could not be deleted: it is in the ledger, for whoever looks next. */
+export function ignoreFault(error: unknown): void {
+  if (!(error instanceof Fault)) throw error
+}
