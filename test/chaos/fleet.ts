@@ -20,6 +20,8 @@ export type Fleet = {
   readonly crashes: () => number
 }
 
+export const leaseTtlMs = 5000
+
 type Member = {
   readonly port: number
   readonly env: NodeJS.ProcessEnv
@@ -45,7 +47,7 @@ export async function startFleet(options: {
         SECRETS_KEY: Buffer.alloc(32, 7).toString('base64'),
         REDFISH_MODE: 'http',
         REDFISH_TIMEOUT: '5s',
-        JOB_LEASE_TTL: '5s',
+        JOB_LEASE_TTL: `${leaseTtlMs}ms`,
         BUDGET_WEBHOOK_WAIT: '30s',
       }
       return { port, env, process: null, paused: null }

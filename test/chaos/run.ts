@@ -1,7 +1,8 @@
 /**
  * The chaos harness: several controllers on one database, many jobs on BMCs that fail now and then, while a seeded
  * schedule kills (-9), pauses (SIGSTOP) and restarts controllers, restarts PostgreSQL and stops NATS. At the end every job
- * must have the outcome that its host's script implies, and every history, chain, reset and delivery must be in order.
+ * must have the outcome that its host's script implies, every history, chain, reset and delivery must be in order, and no
+ * session may be left open on any BMC.
  *
  *   npm run test:chaos -- [--seed 1] [--jobs 200] [--controllers 3] [--pause 40] [--outage 60]
  */
@@ -15,8 +16,9 @@ import { startNatsServer } from '../../deploy/nats-server.ts'
 import { startPostgres } from '../../deploy/postgres.ts'
 import { type BmcConfig, startSimulator } from '../../redfish/simulator/server.ts'
 import { freePort } from '../e2e/processes.ts'
+import { orphansEnded, tooManySessions } from '../e2e/sessions.ts'
 import { startBalancer } from './balancer.ts'
-import { startFleet } from './fleet.ts'
+import { leaseTtlMs, startFleet } from './fleet.ts'
 import { seededRandom } from './random.ts'
 import { createSubscriber } from './subscriber.ts'
 import { verify } from './verify.ts'
@@ -163,11 +165,11 @@ await troubles
 say('all jobs have ended; verifying')
 await fleet.settle()
 const faults = await verify({ client, jobs, simulator, databaseUrl: postgres.url, subscriber, signal })
+await orphansEnded(postgres.url, { leaseTtlMs, signal })
+faults.push(...tooManySessions(simulator, { max: Number(values.controllers) }))
 await fleet.stop()
-const sessions = simulator.bmcs.reduce((sum, { state }) => sum + state.sessions, 0)
-say(
-  `${fleet.kills()} kills, ${fleet.pauses()} pauses, ${fleet.crashes()} ended by themselves; sessions that killed controllers left on BMCs: ${sessions}`,
-)
+faults.push(...tooManySessions(simulator, { max: 0 }))
+say(`${fleet.kills()} kills, ${fleet.pauses()} pauses, ${fleet.crashes()} ended by themselves`)
 await subscriber.stop()
 await simulator.close()
 await balancer.close()

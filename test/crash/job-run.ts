@@ -17,6 +17,7 @@ import { beginning, readTail } from '../../eventstore/tail.ts'
 import { type Verification, verifyLog } from '../../eventstore/verify.ts'
 import { startSimulator } from '../../redfish/simulator/server.ts'
 import { freePort } from '../e2e/processes.ts'
+import { orphansEnded } from '../e2e/sessions.ts'
 import { bmcConfigs, expectSoundEnd, linuxRecipe, register } from '../e2e/site.ts'
 import { storageFolder } from '../e2e/storage.ts'
 import { freshNats } from '../nats.ts'
@@ -39,14 +40,13 @@ export type JobRun = {
     readonly cdBoots: number
     /** Accepted inserts by slot. */
     readonly inserts: Readonly<Record<string, number>>
-    /** Sessions that the killed controller had open, and that are open at the end. */
-    readonly sessionsOfKilled: number
     readonly sessionsLeft: number
   }
 }
 
 const serial = 'S1'
 const stepMaxMs = 40_000
+const leaseTtlMs = 1000
 const eventsMax = 1000
 
 export async function runJob(killAt: Seam | null): Promise<JobRun> {
@@ -68,14 +68,13 @@ export async function runJob(killAt: Seam | null): Promise<JobRun> {
       NATS_URL: nats.url,
       REDFISH_MODE: 'http',
       REDFISH_TIMEOUT: '2s',
-      JOB_LEASE_TTL: '1s',
+      JOB_LEASE_TTL: `${leaseTtlMs}ms`,
     },
     killAt,
   )
   try {
     const client = createClient({ url })
     const { insist } = controller
-    const sessionsAtRestart = controller.restarted.then(() => bmc.state.sessions)
     await insist(() => register(client, bmc))
     await heard.of('server.probe.succeeded')
     const headers = { 'idempotency-key': randomUUID() }
@@ -84,8 +83,9 @@ export async function runJob(killAt: Seam | null): Promise<JobRun> {
     const { job_id: jobId } = await insist(submit)
     await heard.of('server.release.succeeded')
     // Some seams come after the job's end.
-    const sessionsOfKilled = killAt === null ? 0 : await within(sessionsAtRestart, `a crash at ${killAt}`)
+    if (killAt !== null) await within(controller.restarted, `a crash at ${killAt}`)
     const history = await insist(() => expectSoundEnd(client, jobId, bmc))
+    await orphansEnded(database.url, { leaseTtlMs, signal: AbortSignal.timeout(stepMaxMs) })
     await controller.stop()
     return {
       seams: [...new Set(controller.passed)],
@@ -96,7 +96,6 @@ export async function runJob(killAt: Seam | null): Promise<JobRun> {
         resets: bmc.resets.map(({ resetType }) => resetType),
         cdBoots: bmc.hostBoots.filter(({ from }) => from === 'cd').length,
         inserts: insertsOf(bmc.requests),
-        sessionsOfKilled,
         sessionsLeft: bmc.state.sessions,
       },
     }
