@@ -27,11 +27,17 @@ export async function startProcess(env: NodeJS.ProcessEnv): Promise<ControllerPr
   })
   const ended = once(child, 'exit').then(() => {})
   const ready = once(child, 'message', { signal: AbortSignal.timeout(startTimeoutMs) })
-  await Promise.race([ready, ended.then(() => Promise.reject(new Error('the controller ended before it was ready')))])
   const end = async (signal: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return
     child.kill(signal)
     await ended
+  }
+  try {
+    await Promise.race([ready, ended.then(() => Promise.reject(new Error('the controller ended before it was ready')))])
+  } catch (error) {
+    // One that is late would keep the port of its successor.
+    await end('SIGKILL')
+    throw error
   }
   return {
     pid: child.pid ?? 0,
