@@ -130,8 +130,8 @@ function translated(error: unknown): unknown {
   }
 }
 
-/** Brings effects and deadlines to what one event made of them. The rebuild runs it, event by event. */
-export async function keepConsequences(
+/** Brings effects and deadlines to what one event made of them. */
+async function keepConsequences(
   tx: Queryable,
   event: Pick<NewEvent, 'id' | 'stream' | 'version' | 'at'>,
   consequences: Consequences,
@@ -151,7 +151,7 @@ export async function keepConsequences(
   }
 }
 
-export async function keepSnapshot(
+async function keepSnapshot(
   tx: Queryable,
   stream: StreamId,
   snapshot: { version: number; machineVersion: string; state: unknown },
