@@ -30,7 +30,10 @@ const rowsMax = 500
 export async function rebuild(db: Database): Promise<Rebuilt> {
   return db.transaction(async (tx) => {
     await tx.execute(sql`lock table events in share mode`)
-    await tx.execute(sql`create temporary table known_leases on commit drop as select id, epoch from effects`)
+    await tx.execute(
+      sql`create temporary table known_leases (id text primary key, epoch integer not null) on commit drop`,
+    )
+    await tx.execute(sql`insert into known_leases select id, epoch from effects`)
     await tx.execute(sql.raw(`truncate ${Object.keys(derived).join(', ')}`))
     const rows = createRowBatches(tx)
     let streams = 0
