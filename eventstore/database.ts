@@ -6,6 +6,9 @@ import * as schema from './schema.ts'
 /** The role that the controller works as. It can insert into the log and read it, and nothing else (spec/security.md). */
 export const applicationRole = 'provisioner_app'
 
+/** Owns the one function that removes archived histories (migrations/0002_tombstones.sql). Nobody works as this role. */
+export const archivistRole = 'provisioner_archivist'
+
 export type Database = PostgresJsDatabase<typeof schema> & {
   /** For the statement that appends. The driver sends statements in line on busy connections: no read is to stand behind an append that waits for a lock. */
   readonly appends: postgres.Sql

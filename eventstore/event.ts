@@ -37,6 +37,11 @@ export type HashedEvent = Omit<StoredEvent, 'position' | 'hash'>
 
 /** SHA-256 over the RFC 8785 canonical JSON of an event, `prev_hash` included: that chains the stream. */
 export function hashEvent(event: HashedEvent): string {
+  return createHash('sha256').update(canonicalEvent(event)).digest('hex')
+}
+
+/** The very text that is hashed: RFC 8785 canonical JSON, hence one line. */
+export function canonicalEvent(event: HashedEvent): string {
   const { id, stream, version, type, schema_version, data, state_from, state_to, machine, machine_version } = event
   const { at, actor, causation_id, correlation_id, trace, prev_hash } = event
   const covered = {
@@ -57,9 +62,7 @@ export function hashEvent(event: HashedEvent): string {
     trace,
     prev_hash,
   }
-  return createHash('sha256')
-    .update(canonicalize(covered) ?? '')
-    .digest('hex')
+  return canonicalize(covered) ?? ''
 }
 
 /**

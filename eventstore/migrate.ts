@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { drizzle } from 'drizzle-orm/postgres-js'
 import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator'
 import postgres from 'postgres'
-import { applicationRole } from './database.ts'
+import { applicationRole, archivistRole } from './database.ts'
 import { sqlState } from './sql-error.ts'
 
 const migrationsFolder = fileURLToPath(new URL('migrations', import.meta.url))
@@ -22,7 +22,7 @@ export type Migrated = {
 }
 
 /**
- * Applies what is missing of `migrations/` and sets up the application's role.
+ * Applies what is missing of `migrations/` and sets up the roles of the application and of the archivist.
  * @throws NewerSchemaError when a newer version has migrated this database already; nothing is changed then.
  */
 export async function migrate(databaseUrl: string): Promise<Migrated> {
@@ -31,7 +31,7 @@ export async function migrate(databaseUrl: string): Promise<Migrated> {
     await client`select pg_advisory_lock(${migrationLock.toString()}::bigint)`
     await refuseNewerSchema(client)
     await applyMigrations(drizzle(client), { migrationsFolder })
-    return { applicationRole: await setUpApplicationRole(client) }
+    return { applicationRole: await setUpRoles(client) }
   } finally {
     await client.end()
   }
@@ -65,19 +65,34 @@ async function knownMigrations(): Promise<number> {
   return journal.entries.length
 }
 
-async function setUpApplicationRole(client: postgres.Sql): Promise<boolean> {
+const removal = 'remove_archived_stream'
+
+/** Both or none. Without them, the database's user owns the removal too, and only the triggers protect the log. */
+async function setUpRoles(client: postgres.Sql): Promise<boolean> {
+  const created = [applicationRole, archivistRole].map(
+    (role) => `
+      do $$ begin
+        if not exists (select from pg_roles where rolname = '${role}') then create role ${role} nologin; end if;
+      exception when duplicate_object or unique_violation then null;
+      end $$;`,
+  )
   try {
     await client.unsafe(`
-      do $$ begin
-        if not exists (select from pg_roles where rolname = '${applicationRole}') then create role ${applicationRole} nologin; end if;
-      exception when duplicate_object or unique_violation then null;
-      end $$;
-      grant ${applicationRole} to current_user;
+      ${created.join('')}
+      grant ${applicationRole}, ${archivistRole} to current_user;
       grant usage on schema public, drizzle to ${applicationRole};
       grant select on all tables in schema public, drizzle to ${applicationRole};
       grant insert on events, sealed to ${applicationRole};
       grant delete on sealed to ${applicationRole};
       grant insert, update, delete on effects, deadlines, snapshots, jobs, servers, checkpoints, bmc_writers, bmc_sessions, bmc_refusals to ${applicationRole};
+      grant usage, create on schema public to ${archivistRole};
+      grant select, delete on events, snapshots, jobs to ${archivistRole};
+      grant select on effects, deadlines, servers, checkpoints to ${archivistRole};
+      grant select, insert on tombstones to ${archivistRole};
+      grant select (ref), delete on sealed to ${archivistRole};
+      alter function ${removal} owner to ${archivistRole};
+      grant execute on function ${removal} to current_user;
+      revoke create on schema public from ${archivistRole};
     `)
     return true
   } catch (error) {

@@ -1,6 +1,6 @@
 /**
  * The tables. `migrations/` creates them; this file says what they mean and what may happen to their rows, and types
- * every query. Only `events` and `sealed` hold anything that cannot be rebuilt.
+ * every query. Only `events`, `tombstones` and `sealed` hold anything that cannot be rebuilt.
  */
 import { sql } from 'drizzle-orm'
 import {
@@ -27,7 +27,10 @@ const instant = customType<{ data: string; driverData: string }>({
   fromDriver: (value) => new Date(value).toISOString(),
 })
 
-/** The log. Rows are only ever inserted: a trigger refuses everything else, and the application's role may not try. */
+/**
+ * The log. Rows are only ever inserted: a trigger refuses everything else, and the application's role may not try. The one
+ * way out is `remove_archived_stream`, for whole histories of ended jobs that leave a tombstone.
+ */
 export const events = pgTable(
   'events',
   {
@@ -57,6 +60,24 @@ export const events = pgTable(
     index('events_tail').on(table.xid, table.position),
   ],
 )
+
+/** What stands for a history that was archived and removed, signed (tombstones.ts). Rows are only ever inserted. */
+export const tombstones = pgTable('tombstones', {
+  /** In the order of commits: removals go one at a time. */
+  position: bigint({ mode: 'bigint' }).generatedAlwaysAsIdentity().primaryKey(),
+  /** The transaction that removed the events: the log's trigger lets only that one. */
+  xid: xid8().notNull().default(sql`pg_current_xact_id()`),
+  stream: text().$type<StreamId>().notNull().unique(),
+  /** The last event's. The first one's is 1, so that it is their number too. */
+  last_version: integer().notNull(),
+  head_hash: text().notNull(),
+  archive_sha256: text().notNull(),
+  removed_at: instant().notNull(),
+  removed_by: text().notNull(),
+  reason: text().notNull(),
+  key_id: text().notNull(),
+  signature: text().notNull(),
+})
 
 /** What machines asked for and nobody finished yet. Rows go when their outcome is appended or their state is left. */
 export const effects = pgTable(

@@ -1,7 +1,9 @@
 /**
  * The audit: recomputes every hash of the log, replays every stream and names the first bad event of each. It believes
- * nothing but events; a snapshot that was kept is compared with what they give.
+ * nothing but events; a snapshot that was kept is compared with what they give. Where a history was removed, its signed
+ * tombstone has to be there.
  */
+import type { KeyObject } from 'node:crypto'
 import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm'
 import { type Change, changesBetween } from '../machines/changes.ts'
 import { InvalidEventError } from '../machines/event.ts'
@@ -11,6 +13,7 @@ import type { Database } from './database.ts'
 import { hashEvent, plainJson, type StoredEvent } from './event.ts'
 import { toStoredEvent } from './read.ts'
 import { events, snapshots } from './schema.ts'
+import { verifyTombstones } from './tombstones.ts'
 
 export type Fault = { readonly stream: StreamId; readonly version: number; readonly reason: string }
 export type Verification = {
@@ -18,7 +21,15 @@ export type Verification = {
   readonly events: number
   /** Kept snapshots that were compared: those of this machine version. Others are not used, so they say nothing. */
   readonly snapshots: number
+  /** Histories that were archived and removed. */
+  readonly tombstones: number
   readonly faults: readonly Fault[]
+}
+
+export type VerifyOptions = {
+  readonly signal: AbortSignal
+  readonly registry?: Kinds
+  readonly trustedKeys?: readonly KeyObject[]
 }
 
 const pageSize = 1000
@@ -26,11 +37,12 @@ const shownCharsMax = 200
 
 /**
  * Reads the log stream by stream, a page at a time. A stream's first fault ends its check: what follows hangs on it.
- * `registry`: the machines to replay with, and how they read events of older versions.
+ * `registry`: the machines to replay with, and how they read events of older versions. `trustedKeys`: who may have signed
+ * tombstones, Ed25519.
  */
 export async function verifyLog(
   db: Database,
-  { signal, registry = kinds }: { readonly signal: AbortSignal; readonly registry?: Kinds },
+  { signal, registry = kinds, trustedKeys = [] }: VerifyOptions,
 ): Promise<Verification> {
   const faults: Fault[] = []
   let streams = 0
@@ -67,8 +79,9 @@ export async function verifyLog(
     if (last === undefined) break
     after = { stream: last.stream, version: last.version }
   }
-  faults.push(...(await snapshotsOfNothing(db)))
-  return { streams, events: checked, snapshots: compared, faults }
+  const removals = await verifyTombstones(db, trustedKeys)
+  faults.push(...(await snapshotsOfNothing(db)), ...removals.faults)
+  return { streams, events: checked, snapshots: compared, tombstones: removals.count, faults }
 }
 
 /** A snapshot is kept in the transaction of its event, so one without its event was put there, or its event was removed. */

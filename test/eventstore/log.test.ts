@@ -71,7 +71,7 @@ describe('a stored event', () => {
 describe('the hash chain', () => {
   test('of an untouched log verifies', async () => {
     const events = await world.owner.raw`select count(*)::int as count from events`
-    const whole = { streams: 4, events: events[0]?.['count'], snapshots: 0, faults: [] }
+    const whole = { streams: 4, events: events[0]?.['count'], snapshots: 0, tombstones: 0, faults: [] }
     expect(await verifyLog(world.db, { signal })).toEqual(whole)
   })
 

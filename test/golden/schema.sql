@@ -104,6 +104,19 @@ create table snapshots (
   machine_version text not null,
   state jsonb not null
 );
+create table tombstones (
+  position bigint not null generated always as identity,
+  xid xid8 not null default pg_current_xact_id(),
+  stream text not null,
+  last_version integer not null,
+  head_hash text not null,
+  archive_sha256 text not null,
+  removed_at timestamp(3) with time zone not null,
+  removed_by text not null,
+  reason text not null,
+  key_id text not null,
+  signature text not null
+);
 
 alter table bmc_refusals add constraint bmc_refusals_pkey PRIMARY KEY (address);
 alter table bmc_sessions add constraint bmc_sessions_pkey PRIMARY KEY (id);
@@ -119,6 +132,11 @@ alter table jobs add constraint jobs_pkey PRIMARY KEY (id);
 alter table sealed add constraint sealed_pkey PRIMARY KEY (ref);
 alter table servers add constraint servers_pkey PRIMARY KEY (serial);
 alter table snapshots add constraint snapshots_pkey PRIMARY KEY (stream);
+alter table tombstones add constraint tombstones_archive_sha256_check CHECK ((archive_sha256 ~ '^[0-9a-f]{64}$'::text));
+alter table tombstones add constraint tombstones_last_version_check CHECK ((last_version > 0));
+alter table tombstones add constraint tombstones_pkey PRIMARY KEY ("position");
+alter table tombstones add constraint tombstones_stream_check CHECK ((stream ~~ 'job-_%'::text));
+alter table tombstones add constraint tombstones_stream_key UNIQUE (stream);
 
 CREATE INDEX bmc_sessions_address ON public.bmc_sessions USING btree (address);
 CREATE INDEX bmc_sessions_expires ON public.bmc_sessions USING btree (expires_at);
@@ -136,12 +154,76 @@ CREATE OR REPLACE FUNCTION public.refuse_change_of_the_log()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
+  IF TG_OP = 'DELETE' THEN
+    -- Only within remove_archived_stream, whose owner nobody works as, and only what has its tombstone in this transaction.
+    IF (SELECT pg_get_userbyid(proowner) = current_user FROM pg_proc WHERE oid = to_regproc('public.remove_archived_stream'))
+      AND EXISTS (SELECT FROM public.tombstones t WHERE t.stream = OLD.stream AND t.xid = pg_current_xact_id()
+        AND t.last_version >= OLD.version) THEN
+      RETURN OLD;
+    END IF;
+  END IF;
   RAISE EXCEPTION 'the event log is append-only: % is refused', TG_OP USING ERRCODE = 'restrict_violation';
+END $function$
+;
+CREATE OR REPLACE FUNCTION public.refuse_change_of_tombstones()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE EXCEPTION 'tombstones are for ever: % is refused', TG_OP USING ERRCODE = 'restrict_violation';
+END $function$
+;
+CREATE OR REPLACE FUNCTION public.remove_archived_stream(removed_stream text, archived_version integer, archived_hash text, archive text, signed_at timestamp with time zone, signed_by text, why text, signing_key text, signed text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET lock_timeout TO '10s'
+AS $function$
+DECLARE
+  head record;
+  kept bigint;
+  job text := substr(removed_stream, 5);
+BEGIN
+  -- Waits for appends that are under way and holds up new ones, so that nothing is appended to what is being removed. It
+  -- also lets removals commit one after the other, hence in the order of their positions.
+  LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE;
+  SELECT e.xid, e.position, e.version, e.hash, e.state_to INTO head
+    FROM events e WHERE e.stream = removed_stream ORDER BY e.version DESC LIMIT 1;
+  IF head.version IS NULL OR removed_stream NOT LIKE 'job-_%' THEN
+    RAISE EXCEPTION '% is no job with a history', removed_stream USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  IF head.state_to <> 'complete'
+    OR EXISTS (SELECT FROM effects e WHERE e.stream = removed_stream)
+    OR EXISTS (SELECT FROM deadlines d WHERE d.stream = removed_stream)
+    OR EXISTS (SELECT FROM servers s WHERE s.job_id::text = job) THEN
+    RAISE EXCEPTION '% is not closed', removed_stream USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  SELECT count(*) INTO kept FROM events e WHERE e.stream = removed_stream;
+  IF head.version <> archived_version OR head.hash <> archived_hash OR kept <> archived_version THEN
+    RAISE EXCEPTION '% is not what was archived', removed_stream USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  IF (SELECT bool_and((c.xid, c.position) >= (head.xid, head.position)) FROM checkpoints c WHERE c.name LIKE 'nats/%')
+    IS NOT TRUE THEN
+    RAISE EXCEPTION '% is not published yet', removed_stream USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  IF abs(extract(epoch FROM clock_timestamp() - signed_at)) > 600 THEN
+    RAISE EXCEPTION 'the tombstone of % was signed at another time', removed_stream
+      USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  INSERT INTO tombstones (stream, last_version, head_hash, archive_sha256, removed_at, removed_by, reason, key_id, signature)
+    VALUES (removed_stream, head.version, head.hash, archive, signed_at, signed_by, why, signing_key, signed);
+  DELETE FROM events e WHERE e.stream = removed_stream;
+  DELETE FROM snapshots s WHERE s.stream = removed_stream;
+  DELETE FROM jobs j WHERE j.id::text = job;
+  DELETE FROM sealed s WHERE s.ref = 'recipe/' || job;
 END $function$
 ;
 
 CREATE TRIGGER events_append_only BEFORE DELETE OR UPDATE ON public.events FOR EACH ROW EXECUTE FUNCTION refuse_change_of_the_log();
 CREATE TRIGGER events_no_truncate BEFORE TRUNCATE ON public.events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_the_log();
+CREATE TRIGGER tombstones_no_truncate BEFORE TRUNCATE ON public.tombstones FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_tombstones();
+CREATE TRIGGER tombstones_stay BEFORE DELETE OR UPDATE ON public.tombstones FOR EACH ROW EXECUTE FUNCTION refuse_change_of_tombstones();
 
 grant select on drizzle.__drizzle_migrations to provisioner_app;
 grant delete, insert, select, update on public.bmc_refusals to provisioner_app;
@@ -155,3 +237,4 @@ grant delete, insert, select, update on public.jobs to provisioner_app;
 grant delete, insert, select on public.sealed to provisioner_app;
 grant delete, insert, select, update on public.servers to provisioner_app;
 grant delete, insert, select, update on public.snapshots to provisioner_app;
+grant select on public.tombstones to provisioner_app;
