@@ -18,6 +18,20 @@ export class UnknownJob extends Error {
   override readonly name = 'UnknownJob'
 }
 
+/** The job's history was archived and removed; its tombstone says where it went. */
+export class RemovedJob extends Error {
+  override readonly name = 'RemovedJob'
+  readonly archiveSha256: string
+  readonly removedAt: string
+  constructor(jobId: string, { archiveSha256, removedAt }: { archiveSha256: string; removedAt: string }) {
+    super(
+      `job ${jobId} was archived and removed on ${removedAt}; the archive is the file with SHA-256 ${archiveSha256}`,
+    )
+    this.archiveSha256 = archiveSha256
+    this.removedAt = removedAt
+  }
+}
+
 /** The server is held by a job that has not ended. */
 export class ActiveJob extends Error {
   override readonly name = 'ActiveJob'

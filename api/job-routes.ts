@@ -111,7 +111,7 @@ export const get = createRoute({
   tags,
   summary: 'One job, with what happened and what it waits for',
   request: { params },
-  responses: { 200: jsonAnswer('The job', jobDetail), ...refusals(400, 401, 403, 404, 429) },
+  responses: { 200: jsonAnswer('The job', jobDetail), ...refusals(400, 401, 403, 404, 410, 429) },
 })
 
 export const cancel = createRoute({
@@ -126,7 +126,7 @@ export const cancel = createRoute({
   },
   responses: {
     202: jsonAnswer('The job is cancelled and being cleaned up', jobItem),
-    ...refusals(400, 401, 403, 404, 409, 413, 415, 429),
+    ...refusals(400, 401, 403, 404, 409, 410, 413, 415, 429),
   },
 })
 
@@ -139,7 +139,7 @@ export const retry = createRoute({
   request: { params },
   responses: {
     202: jsonAnswer('The new job is queued', accepted.extend({ retry_of: z.uuid() }).openapi('RetriedJob')),
-    ...refusals(400, 401, 403, 404, 409, 429, 503),
+    ...refusals(400, 401, 403, 404, 409, 410, 429, 503),
   },
 })
 
@@ -150,7 +150,7 @@ export const events = createRoute({
   tags,
   summary: 'The whole history of a job, stored or live',
   request: { params, query: eventsQuery },
-  responses: { ...eventsAnswers, ...refusals(400, 401, 403, 404, 429, 503) },
+  responses: { ...eventsAnswers, ...refusals(400, 401, 403, 404, 410, 429, 503) },
 })
 
 export const state = createRoute({
@@ -160,7 +160,7 @@ export const state = createRoute({
   tags,
   summary: 'A job as it was, by replay',
   request: { params, query: stateQuery },
-  responses: { 200: jsonAnswer('The state', jobState), ...refusals(400, 401, 403, 404, 429) },
+  responses: { 200: jsonAnswer('The state', jobState), ...refusals(400, 401, 403, 404, 410, 429) },
 })
 
 export const stateChanges = createRoute({
@@ -170,5 +170,5 @@ export const stateChanges = createRoute({
   tags,
   summary: 'What changed of a job between two of its events',
   request: { params, query: changesQuery },
-  responses: { ...changesAnswers, ...refusals(400, 401, 403, 404, 429) },
+  responses: { ...changesAnswers, ...refusals(400, 401, 403, 404, 410, 429) },
 })

@@ -2,11 +2,12 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { JobCommands, RequestedJob } from '../actors/jobs.ts'
-import { UnknownJob } from '../actors/refusals.ts'
+import { RemovedJob, UnknownJob } from '../actors/refusals.ts'
 import type { Database } from '../eventstore/database.ts'
 import { deadlinesOf } from '../eventstore/deadlines.ts'
 import { countAttempts, getJob, type JobRow, listJobs } from '../eventstore/queries/jobs.ts'
 import { readStream } from '../eventstore/read.ts'
+import { findTombstone } from '../eventstore/tombstones.ts'
 import type { JobSnapshot } from '../machines/job/machine.ts'
 import { narrate, narrateWaits } from '../machines/job/narrate.ts'
 import { viewJob } from '../machines/job/view.ts'
@@ -35,8 +36,13 @@ export function jobRoutes(ports: JobPorts, history: History) {
 
   const requireJob = async (jobId: string): Promise<JobRow> => {
     const row = await getJob(db, jobId)
-    if (row === null) throw new UnknownJob(`there is no job ${jobId}`)
+    if (row === null) throw await orRemoved(new UnknownJob(`there is no job ${jobId}`), jobId)
     return row
+  }
+  /** Why a job is not there: there was none, or it was archived and removed. Other errors stay what they are. */
+  const orRemoved = async (error: unknown, jobId: string): Promise<unknown> => {
+    const tombstone = error instanceof UnknownJob ? await findTombstone(db, jobId) : null
+    return tombstone === null ? error : new RemovedJob(jobId, tombstone)
   }
   const refuseWhileDraining = () => {
     if (ports.drain.aborted) throw new Draining('the controller is stopping and takes no new jobs; try again')
@@ -80,13 +86,17 @@ export function jobRoutes(ports: JobPorts, history: History) {
     .openapi(routes.cancel, async (context) => {
       const { job_id } = context.req.valid('param')
       const { reason } = context.req.valid('json')
-      await jobs.cancel(job_id, reason ?? null, requesterOf(context))
+      await jobs.cancel(job_id, reason ?? null, requesterOf(context)).catch(async (error: unknown) => {
+        throw await orRemoved(error, job_id)
+      })
       return context.json(jobItemOf(await requireJob(job_id)), 202)
     })
     .openapi(routes.retry, async (context) => {
       refuseWhileDraining()
       const { job_id } = context.req.valid('param')
-      const job = await jobs.retry(job_id, requesterOf(context))
+      const job = await jobs.retry(job_id, requesterOf(context)).catch(async (error: unknown) => {
+        throw await orRemoved(error, job_id)
+      })
       context.header('location', `/api/v1/jobs/${job.jobId}`)
       return context.json({ ...created(job), retry_of: job_id }, 202)
     })

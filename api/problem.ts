@@ -11,6 +11,7 @@ import {
   JobEnded,
   JobNotEnded,
   NoJobWaiting,
+  RemovedJob,
   UnknownJob,
   UnknownServer,
 } from '../actors/refusals.ts'
@@ -33,7 +34,7 @@ export type Problem = {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 429 | 500 | 502 | 503 | 504
+export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 410 | 413 | 415 | 422 | 429 | 500 | 502 | 503 | 504
 
 /** Errors that are answers, by their class. */
 const mapped = {
@@ -47,6 +48,7 @@ const mapped = {
   NoJobWaiting,
   NotAccepted,
   PowerBusy,
+  RemovedJob,
   StillUnderWay,
   UnknownJob,
   UnknownServer,
@@ -74,6 +76,7 @@ export const problems: {
   JobNotEnded: [409, 'job_not_ended', 'The job has not ended'],
   NotAccepted: [409, 'not_now', 'Not in this state'],
   PowerBusy: [409, 'power_busy', 'Another power action is under way'],
+  RemovedJob: [410, 'removed_job', 'The job was archived and removed'],
   BodyTooLarge: [413, 'too_large', 'The body is too large'],
   UnsupportedMediaType: [415, 'unsupported_media_type', 'The body is not JSON'],
   IdempotencyKeyReused: [422, 'idempotency_key_reused', 'The key was used for another request'],
@@ -94,6 +97,9 @@ const extras: { readonly [Name in MappedName]?: (error: InstanceType<Mapped[Name
   InvalidRecipe: ({ faults }) => ({ details: faults.map((fault) => ({ ...fault, path: `/recipe${fault.path}` })) }),
   Unauthenticated: ({ challenge }) => ({ headers: { 'www-authenticate': challenge } }),
   ActiveJob: ({ jobId }) => ({ members: { job_id: jobId } }),
+  RemovedJob: ({ archiveSha256, removedAt }) => ({
+    members: { archive_sha256: archiveSha256, removed_at: removedAt },
+  }),
   // What is left of the body is not read to its end, so the connection is of no further use.
   BodyTooLarge: () => ({ headers: { connection: 'close' } }),
   TooManyRequests: ({ retryAfterMs }) => ({ headers: retryAfter(Math.ceil(retryAfterMs / 1000)) }),

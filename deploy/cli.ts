@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-/** The command line. `serve`, `demo`, `simulate` run things; `audit` and `db` open the database; the rest is the API's client. */
+/** The command line. `serve`, `demo`, `simulate` run things; `audit`, `archive` and `db` open the database; the rest is the API's client. */
 import { Command, CommanderError } from 'commander'
+import { archiveCommands } from './cli/archive.ts'
 import { createClient } from './cli/client.ts'
 import { databaseCommands } from './cli/database.ts'
 import { eventCommands } from './cli/events.ts'
@@ -65,6 +66,7 @@ eventCommands(program, isJson)
 replayCommand(program, client, isJson)
 whatIfCommand(program, client, isJson)
 databaseCommands(program, isJson)
+archiveCommands(program, isJson)
 
 /** The environment without the names that are this program's own, which are no settings of a controller. */
 function settingsEnvironment(): NodeJS.ProcessEnv {

@@ -3,7 +3,8 @@ import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { Log } from '../actors/log.ts'
 import type { TaskStore } from '../actors/media/store.ts'
 import type { Database } from '../eventstore/database.ts'
-import { jobs } from '../eventstore/schema.ts'
+import { jobs, tombstones } from '../eventstore/schema.ts'
+import { jobStream, parseStream } from '../machines/kinds.ts'
 
 const sweepEveryMs = 3_600_000
 const batchMax = 500
@@ -15,23 +16,29 @@ export type RetentionOptions = {
   readonly log: Log
 }
 
-/** Removes the stored ISOs of jobs that have been complete for `days`. Answers how many. */
+/** Removes the stored ISOs of jobs that have been complete for `days`, and of jobs that were removed. Answers how many. */
 export async function removeExpired({ db, store, days }: Omit<RetentionOptions, 'log'>): Promise<number> {
   const stored = await store.list()
   let removed = 0
   for (let from = 0; from < stored.length; from += batchMax) {
+    const batch = stored.slice(from, from + batchMax)
     const expired = await db
       .select({ id: jobs.id })
       .from(jobs)
       .where(
         and(
-          inArray(jobs.id, stored.slice(from, from + batchMax)),
+          inArray(jobs.id, batch),
           eq(jobs.status, 'complete'),
           sql`${jobs.updated_at} < clock_timestamp() - make_interval(days => ${days})`,
         ),
       )
-    for (const { id } of expired) await store.remove(id)
-    removed += expired.length
+    const archived = await db
+      .select({ stream: tombstones.stream })
+      .from(tombstones)
+      .where(inArray(tombstones.stream, batch.map(jobStream)))
+    const ids = [...expired.map(({ id }) => id), ...archived.map(({ stream }) => parseStream(stream).id)]
+    for (const id of ids) await store.remove(id)
+    removed += ids.length
   }
   return removed
 }

@@ -37,6 +37,14 @@ export async function readSecretsKey(options: {
   return made
 }
 
+/** The given key, or the one below the storage root; undefined where there is none yet. @throws when the file holds no key. */
+export async function findSecretsKey(options: {
+  storageRoot: string
+  given: Secret<Uint8Array> | undefined
+}): Promise<Uint8Array | undefined> {
+  return options.given?.reveal() ?? (await readKey(join(options.storageRoot, 'secrets-key')))
+}
+
 async function readKey(path: string): Promise<Uint8Array | undefined> {
   const text = await readIfPresent(path)
   if (text === undefined) return undefined

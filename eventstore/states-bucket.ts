@@ -23,10 +23,10 @@ export type ReadStates = (streams: readonly StreamId[]) => Promise<ReadonlyMap<S
 export type StatesBucket = {
   /** Aborts when the connection is gone. */
   readonly disconnected: AbortSignal
-  /** The id of the last event that the states cover; null where the bucket is new. */
-  readonly coveredEvent: () => Promise<string | null>
-  /** Says that the states cover an event and all before it. @throws BucketMoved. */
-  readonly cover: (eventId: string) => Promise<void>
+  /** How far the states go; null where the bucket is new. */
+  readonly covered: () => Promise<Covered | null>
+  /** Says that the states cover an event and all before it, and a removal and all before it. @throws BucketMoved. */
+  readonly cover: (now: Covered) => Promise<void>
   /** That the bucket is still there and as we left it. @throws BucketMoved, and JetStream's error where it is gone. */
   readonly confirm: () => Promise<void>
   /** Writes what `read` says of these streams, all at once. @throws BucketMoved when others write to them all the time. */
@@ -34,11 +34,18 @@ export type StatesBucket = {
   readonly close: () => Promise<void>
 }
 
+export type Covered = {
+  readonly eventId: string
+  /** The last removed history whose key is gone (tombstones.ts); 0 before the first. */
+  readonly removal: bigint
+}
+
 /** What the bucket last held for a key; a deleted key has a revision too. */
 type Known = { readonly revision: number; readonly present: boolean }
 
 const coveredKey = 'publisher'
-const covered = z.object({ event_id: z.uuid() })
+/** Without `removal` it was written before histories could be removed. */
+const covered = z.object({ event_id: z.uuid(), removal: z.string().regex(/^\d+$/).default('0') })
 const conflictsMax = 5
 /** Keys whose revision is remembered; for the others it is asked for when a write fails. */
 const knownKeysMax = 10_000
@@ -91,13 +98,16 @@ function statesIn(bucket: KV): Omit<StatesBucket, 'disconnected' | 'close'> {
   }
 
   return {
-    coveredEvent: async () => {
+    covered: async () => {
       const entry = await bucket.get(coveredKey)
       coveredRevision = entry?.revision ?? 0
-      return entry?.operation === 'PUT' ? covered.parse(entry.json()).event_id : null
+      if (entry?.operation !== 'PUT') return null
+      const { event_id, removal } = covered.parse(entry.json())
+      return { eventId: event_id, removal: BigInt(removal) }
     },
-    cover: async (eventId) => {
-      const value = JSON.stringify({ event_id: eventId } satisfies z.infer<typeof covered>)
+    cover: async ({ eventId, removal }) => {
+      const told: z.infer<typeof covered> = { event_id: eventId, removal: removal.toString() }
+      const value = JSON.stringify(told)
       const put = await unlessMoved(bucket.put(coveredKey, value, { previousSeq: coveredRevision }))
       if (put === null) throw new BucketMoved('the bucket of states was emptied, or somebody else writes to it')
       coveredRevision = put.answer

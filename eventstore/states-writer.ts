@@ -9,8 +9,9 @@ import type { NatsAccess } from './jetstream.ts'
 import { problemOf } from './nats-problem.ts'
 import { events } from './schema.ts'
 import { listStreams, readLatestStates, readTouched } from './states.ts'
-import { openStatesBucket, type StatesBucket } from './states-bucket.ts'
+import { type Covered, openStatesBucket, type StatesBucket } from './states-bucket.ts'
 import { beginning, type Checkpoint } from './tail.ts'
+import { listRemovals } from './tombstones.ts'
 
 export type StatesWriterOptions = {
   readonly db: Database
@@ -78,12 +79,16 @@ export function startStatesWriter({ db, access, bucketName, onProblem }: StatesW
 
   /** Returns when it is left to another. @throws what ends the connection. */
   const keep = async (bucket: StatesBucket, signal: AbortSignal) => {
-    let at = await placeOf(await bucket.coveredEvent())
+    let covered = await bucket.covered()
+    let at = await placeOf(covered?.eventId ?? null)
+    // Another log has other removals.
+    if (covered !== null && at === null) covered = { ...covered, removal: 0n }
     while (upTo !== null) {
       signal.throwIfAborted()
       const { signal: movedOn } = moved
       const to = upTo
-      at ??= await fill(bucket, to)
+      if (at === null) ({ at, covered } = await fill(bucket, to, covered))
+      if (covered !== null) covered = await forget(bucket, covered)
       const touched = await readTouched(db, { after: at, upTo: to, limit: batchEventsMax })
       const last = touched.at(-1)
       if (last === undefined) {
@@ -94,7 +99,8 @@ export function startStatesWriter({ db, access, bucketName, onProblem }: StatesW
       }
       const streams = [...new Set(touched.map(({ stream }) => stream))]
       await bucket.store(streams, (left) => readLatestStates(db, left, to))
-      await bucket.cover(last.id)
+      covered = { eventId: last.id, removal: covered?.removal ?? 0n }
+      await bucket.cover(covered)
       at = last.checkpoint
       succeeded()
       if (touched.length < batchEventsMax) await pause(batchEveryMs, signal)
@@ -113,23 +119,39 @@ export function startStatesWriter({ db, access, bucketName, onProblem }: StatesW
     return row === undefined ? null : { xid: row.xid, position: row.position.toString() }
   }
 
+  /** Deletes the keys of histories that were removed: nobody is told of a removal, so it is looked for. */
+  const forget = async (bucket: StatesBucket, covered: Covered): Promise<Covered> => {
+    for (let now = covered; ; ) {
+      const removals = await listRemovals(db, { after: now.removal, limit: batchEventsMax })
+      const last = removals.at(-1)
+      if (last === undefined) return now
+      const streams = removals.map(({ tombstone }) => tombstone.stream)
+      await bucket.store(streams, async (left) => new Map(left.map((stream) => [stream, null])))
+      now = { ...now, removal: last.position }
+      await bucket.cover(now)
+    }
+  }
+
+  type Filled = { readonly at: Checkpoint; readonly covered: Covered | null }
+
   /** A new bucket, or one that follows another log: every state there is, as far as it was published. */
-  const fill = async (bucket: StatesBucket, to: Checkpoint): Promise<Checkpoint> => {
-    if (to.xid === beginning.xid) return to
+  const fill = async (bucket: StatesBucket, to: Checkpoint, before: Covered | null): Promise<Filled> => {
+    if (to.xid === beginning.xid) return { at: to, covered: before }
     const [last] = await db
       .select({ id: events.id })
       .from(events)
       .where(eq(events.position, BigInt(to.position)))
     // The event was archived since: going over the whole log does the same, slower.
-    if (last === undefined) return beginning
+    if (last === undefined) return { at: beginning, covered: before }
     for (let page = await listStreams(db, { after: '', limit: batchEventsMax }); ; ) {
       const after = page.at(-1)
       if (after === undefined) break
       await bucket.store(page, (left) => readLatestStates(db, left, to))
       page = await listStreams(db, { after, limit: batchEventsMax })
     }
-    await bucket.cover(last.id)
-    return to
+    const covered = { eventId: last.id, removal: before?.removal ?? 0n }
+    await bucket.cover(covered)
+    return { at: to, covered }
   }
 
   const running = run()

@@ -5,6 +5,7 @@ import { migrate } from '../../eventstore/migrate.ts'
 import { rebuild } from '../../eventstore/rebuild.ts'
 import { verifyLog } from '../../eventstore/verify.ts'
 import { openDatabase } from '../database-url.ts'
+import { trustedKeys } from '../tombstone-keys.ts'
 import { bad, good, output } from './output.ts'
 
 export function databaseCommands(program: Command, isJson: () => boolean): void {
@@ -12,9 +13,16 @@ export function databaseCommands(program: Command, isJson: () => boolean): void 
     .command('audit')
     .description('prove what the log says')
     .command('verify')
-    .description('recompute every hash, replay every stream, compare its snapshot; names the first bad event of each')
-    .action(async () => {
-      const result = await withDatabase(true, (db) => verifyLog(db, { signal: new AbortController().signal }))
+    .description(
+      'recompute every hash, replay every stream, compare its snapshot, check tombstones; names the first bad event of each',
+    )
+    .option(
+      '--public-key <file...>',
+      'PEM files of keys that may have signed tombstones, besides the one that follows from SECRETS_KEY',
+    )
+    .action(async ({ publicKey: files = [] }: { publicKey?: readonly string[] }) => {
+      const options = { signal: new AbortController().signal, trustedKeys: await trustedKeys(process.env, files) }
+      const result = await withDatabase(true, (db) => verifyLog(db, options))
       if (isJson()) output.json(result)
       else {
         for (const { stream, version, reason } of result.faults)
@@ -24,7 +32,7 @@ export function databaseCommands(program: Command, isJson: () => boolean): void 
             ? good('the log is intact')
             : bad(`${new Set(result.faults.map(({ stream }) => stream)).size} stream(s) are not intact`)
         output.line(
-          `${result.events} events in ${result.streams} streams, ${result.snapshots} snapshots compared: ${verdict}`,
+          `${result.events} events in ${result.streams} streams, ${result.snapshots} snapshots compared, ${result.tombstones} tombstones: ${verdict}`,
         )
       }
       if (result.faults.length > 0) process.exitCode = 1
@@ -60,7 +68,10 @@ async function withUrl<Result>(work: (url: string) => Promise<Result>): Promise<
 }
 
 /** `asApplication`: with the rights of a controller; the rebuild needs those of the owner. */
-async function withDatabase<Result>(asApplication: boolean, work: (db: Database) => Promise<Result>): Promise<Result> {
+export async function withDatabase<Result>(
+  asApplication: boolean,
+  work: (db: Database) => Promise<Result>,
+): Promise<Result> {
   return withUrl(async (url) => {
     const { applicationRole } = await migrate(url)
     const connections = connect({ url, asApplication: asApplication && applicationRole, statementTimeoutMs: 0 })

@@ -29,6 +29,11 @@ export type Replayed = {
 export async function replayJob(client: Client, jobId: string, upTo = Number.POSITIVE_INFINITY): Promise<Replayed> {
   const events = (await fetchHistory(client, 'job', jobId)).filter(({ version }) => version <= upTo)
   if (events.length === 0) throw new Error(`job ${jobId} has no events up to ${upTo}`)
+  return foldJob(jobId, events)
+}
+
+/** Folds a job's events, of which there are some, as `replayJob` does. */
+export function foldJob(jobId: string, events: readonly StoredEvent[]): Replayed {
   const chain = new Chain(jobStream(jobId))
   const faults = events.map((event) => chain.check(event))
   const bads = faults.findIndex((fault) => fault !== null)
@@ -56,7 +61,8 @@ export function replayCommand(program: Command, client: () => Client, isJson: ()
     })
 }
 
-function showSteps({ events, steps, snapshot, fault }: Replayed, json: boolean): void {
+/** Prints every step, and the state in which it ends. */
+export function showSteps({ events, steps, snapshot, fault }: Replayed, json: boolean): void {
   if (json) {
     const shown = steps.map(({ snapshot: _state, ...step }) => step)
     output.json({ steps: shown, state: viewJob(snapshot), fault })

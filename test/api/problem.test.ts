@@ -29,6 +29,7 @@ const answers: { readonly [Name in MappedName]: readonly [Error, number, string]
   BodyTooLarge: [new own.BodyTooLarge('no'), 413, 'too_large'],
   UnsupportedMediaType: [new own.UnsupportedMediaType('no'), 415, 'unsupported_media_type'],
   IdempotencyKeyReused: [new jobErrors.IdempotencyKeyReused('no'), 422, 'idempotency_key_reused'],
+  RemovedJob: [new jobErrors.RemovedJob('1', { archiveSha256: 'a', removedAt: 'b' }), 410, 'removed_job'],
   TooManyRequests: [new own.TooManyRequests('no', 1500), 429, 'too_many_requests'],
   UnsealError: [new UnsealError('recipe/1 was sealed with key abc'), 500, 'secret_unreadable'],
   BmcFailed: [new own.BmcFailed('no', failure), 502, 'bmc_failed'],

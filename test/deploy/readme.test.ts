@@ -29,7 +29,7 @@ test('every command of the command line that it shows exists', async () => {
   const shown = [...readme.matchAll(/npm run provisioner -- ([a-z-]+)/g)].map((match) => match[1] ?? '')
   const cli =
     readFileSync(join(root, 'deploy/cli.ts'), 'utf8') +
-    ['server', 'job', 'events', 'replay', 'what-if', 'simulate', 'database']
+    ['server', 'job', 'events', 'replay', 'what-if', 'simulate', 'database', 'archive']
       .map((name) => readFileSync(join(root, `deploy/cli/${name}.ts`), 'utf8'))
       .join('')
   expect(shown.filter((name) => !cli.includes(`.command('${name}')`))).toEqual([])

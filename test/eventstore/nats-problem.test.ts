@@ -110,7 +110,9 @@ test('a user who may not: which subjects to allow', async () => {
   expect(publishing).toMatch(/Permissions Violation.*allow it to publish to \$JS\.API\.> and provisioner\.v1\.>/)
   expect(asking + publishing).not.toContain('marked')
   const states = await openStatesBucket({ natsUrl: `nats://a:marked@${natsUrl}` }, bucket.name)
-  const error = await states.cover('01a203b9-8a6a-734d-bdb4-a62f17584b34').catch((reason: unknown) => reason)
+  const error = await states
+    .cover({ eventId: '01a203b9-8a6a-734d-bdb4-a62f17584b34', removal: 0n })
+    .catch((reason: unknown) => reason)
   await states.close()
   expect(problemOf(error, bucket)).toMatch(/allow it to publish to \$JS\.API\.> and \$KV\.>/)
 })

@@ -233,9 +233,9 @@ describe('of two writers', () => {
   test('the one that finds the bucket ahead of itself starts over', async () => {
     const one = await openStatesBucket({ natsUrl: site.natsUrl() }, statesBucketName)
     const other = await openStatesBucket({ natsUrl: site.natsUrl() }, statesBucketName)
-    expect([await one.coveredEvent(), await other.coveredEvent()]).toEqual([null, null])
-    await other.cover(uuidv7())
-    await expect(one.cover(uuidv7())).rejects.toMatchObject({ name: 'BucketMoved' })
+    expect([await one.covered(), await other.covered()]).toEqual([null, null])
+    await other.cover({ eventId: uuidv7(), removal: 0n })
+    await expect(one.cover({ eventId: uuidv7(), removal: 0n })).rejects.toMatchObject({ name: 'BucketMoved' })
     await expect(one.confirm()).rejects.toMatchObject({ name: 'BucketMoved' })
     await other.confirm()
     await Promise.all([one.close(), other.close()])
