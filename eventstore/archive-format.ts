@@ -103,7 +103,8 @@ export function createArchiveLines() {
 /**
  * Reads the lines of an archive and checks everything: that it is whole, every digest, and each history as `audit verify`
  * does. Holds one stream's state at a time. Answers the last line's content.
- * @throws BrokenArchive at the first line that is not right; what was yielded before is right.
+ * @throws BrokenArchive at the first line that does not fit. An event that was altered so that it still could be one does
+ * not fit the line after it, which has its hash; what was yielded up to two lines before is right.
  */
 export async function* readArchive(lines: AsyncIterable<string>): AsyncGenerator<ArchiveItem, ArchiveEnd, undefined> {
   const tally = createTally()

@@ -1,10 +1,15 @@
 // Jobs over HTTP: create, read, list, cancel, retry, history, past states.
 import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { v7 as uuidv7 } from 'uuid'
 import { expect, test } from 'vitest'
+import { removeArchived, writeArchive } from '../../eventstore/archive.ts'
 import { readStream } from '../../eventstore/read.ts'
+import { tombstoneKey } from '../../eventstore/tombstones.ts'
 import { jobStream } from '../../machines/kinds.ts'
-import { commit } from '../eventstore/world.ts'
+import { commit, saveAllPublished } from '../eventstore/world.ts'
 import { linuxRecipe, openSite, siteOn, untilComplete, untilWaiting } from './site.ts'
 
 const site = await openSite()
@@ -243,4 +248,32 @@ test('what changed is not known for events that do not exist', async () => {
     expect([query, answer.status, answer.body['error']]).toEqual([query, 404, 'no_such_state'])
   }
   for (const query of ['', '?to=1', '?from=0', '?from=x']) expect((await ask('GET', path + query)).status).toBe(400)
+})
+
+test('a job that was archived and removed is gone, and the answer names the archive', async () => {
+  const { jobId, serial } = await jobAfter(untilComplete)
+  const { db, owner } = site.world
+  await saveAllPublished(site.world)
+  const path = join(await mkdtemp(join(tmpdir(), 'archive-')), 'jobs.gz')
+  const { file_sha256 } = await writeArchive(db, { jobIds: [jobId] }, path)
+  const removal = { by: 'principal:test', reason: 'old', key: tombstoneKey(Buffer.alloc(32, 5)) }
+  expect((await removeArchived(owner.db, path, removal)).removed).toBe(1)
+  await rm(dirname(path), { recursive: true })
+  const gone = { error: 'removed_job', archive_sha256: file_sha256, removed_at: expect.stringMatching(/Z$/) }
+  const asked: readonly (readonly [method: string, place: string, body?: object])[] = [
+    ['GET', ''],
+    ['GET', '/events'],
+    ['GET', '/state'],
+    ['GET', '/state/changes?from=1'],
+    ['POST', '/cancel', {}],
+    ['POST', '/retry'],
+  ]
+  for (const [method, place, body] of asked) {
+    const answer = await ask(method, `${jobs}/${jobId}${place}`, body === undefined ? {} : { body })
+    expect([place, answer.status, answer.body]).toEqual([place, 410, expect.objectContaining(gone)])
+  }
+  expect((await ask('GET', `${jobs}/${uuidv7()}`)).status).toBe(404)
+  expect((await ask('GET', `${jobs}?server=${serial}`)).body['jobs']).toEqual([])
+  // The server's own history stays, and still names the job.
+  expect((await ask('GET', `/api/v1/servers/${serial}`)).body['last_job']).toBe(jobId)
 })

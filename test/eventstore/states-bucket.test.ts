@@ -5,12 +5,13 @@ import { v7 as uuidv7 } from 'uuid'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { getJob } from '../../eventstore/queries/jobs.ts'
 import { getServer } from '../../eventstore/queries/servers.ts'
-import { readStream } from '../../eventstore/read.ts'
+import { databaseNow, readStream } from '../../eventstore/read.ts'
 import { type LatestState, latestStates, stateKeyOf, statesBucketName } from '../../eventstore/states.ts'
 import { openStatesBucket } from '../../eventstore/states-bucket.ts'
+import { removeStream, signRemoval, tombstoneKey } from '../../eventstore/tombstones.ts'
 import { jobStream, parseStream, type StreamId, serverStream } from '../../machines/kinds.ts'
 import { caughtUp, idsInLog, openSite, type Publishing, type Site, withNats } from './publishing.ts'
-import { commit, jobAfter, registerServer, registration, successfulRun } from './world.ts'
+import { commit, jobAfter, registerServer, registration, report, successfulRun } from './world.ts'
 
 let site: Site
 beforeEach(async () => {
@@ -73,6 +74,32 @@ async function expectEverything(): Promise<void> {
   expect(found).toMatchObject(wanted)
   for (const [key, state] of Object.entries(found))
     latestStates[key.startsWith('jobs.') ? 'job' : 'server'].strict().parse(state)
+}
+
+async function endedJob(): Promise<StreamId> {
+  const stream = await jobAfter(site.world, successfulRun.length)
+  const { id } = parseStream(stream)
+  const server = serverStream((await getJob(site.world.db, id))?.view.serverSerial ?? '')
+  const data = { job_id: id, outcome: 'succeeded', cleanup: 'clean', slots: null, power_on: false }
+  await commit(site.world, server, [{ type: 'server.released', data }])
+  return stream
+}
+
+/** Through the privileged path, as `archive --remove` does. */
+async function removed(stream: StreamId): Promise<void> {
+  const head = (await readStream(site.world.db, stream)).at(-1)
+  const what = { stream, lastVersion: head?.version ?? 0, headHash: head?.hash ?? '', archiveSha256: '0'.repeat(64) }
+  const why = { removedAt: await databaseNow(site.world.db), removedBy: 'principal:test', reason: 'old' }
+  await removeStream(site.world.owner.db, signRemoval({ ...what, ...why }, tombstoneKey(Buffer.alloc(32, 5))))
+}
+
+/** Resolves once the bucket has no state of this stream any more. */
+async function forgotten(stream: StreamId): Promise<void> {
+  await withBucket(async (bucket) => {
+    const watching = await bucket.watch({ key: stateKeyOf(stream) })
+    for await (const entry of watching) if (entry.operation !== 'PUT') return
+    throw new Error('the bucket is gone')
+  })
 }
 
 async function settled(publisher: Publishing): Promise<void> {
@@ -170,6 +197,26 @@ describe('the bucket of latest states', () => {
     await commit(site.world, serverStream(serial), [{ type: 'server.registered', data: registration(serial) }])
     await settled(publisher)
     expect(await states()).toMatchObject({ 'servers.rack=201=2Ea=2F7=3D=2A': { serial, seq: 3 } })
+  })
+
+  test('loses a job whose history was archived and removed, whether its publisher was there or came later', async () => {
+    const publisher = site.publish()
+    const [stays, now, later] = [await endedJob(), await endedJob(), await endedJob()]
+    await settled(publisher)
+    expect(Object.keys(await states())).toHaveLength(6)
+    await removed(now)
+    await forgotten(now)
+    await expectEverything()
+    await publisher.stop()
+    await removed(later)
+    const second = site.publish()
+    await forgotten(later)
+    await expectEverything()
+    // What comes after goes on as ever.
+    await commit(site.world, stays, [{ type: 'report.duplicated', data: report }])
+    await second.acknowledged(1)
+    await covered()
+    await expectEverything()
   })
 
   test('that takes nothing does not keep events from being published, and says what to do', async () => {

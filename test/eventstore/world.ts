@@ -4,6 +4,7 @@ import { type Cause, createRuntime, type Proposal, type Runtime } from '../../ac
 import type { Condition, NewEvent } from '../../eventstore/append.ts'
 import { type Connections, connect, type Database } from '../../eventstore/database.ts'
 import { type Notifications, startNotifications } from '../../eventstore/notifications.ts'
+import { beginning, readTail, saveCheckpoint } from '../../eventstore/tail.ts'
 import { jobStream, type StreamId, serverStream } from '../../machines/kinds.ts'
 import { freshDatabase } from '../postgres.ts'
 
@@ -41,6 +42,16 @@ export async function openWorld(): Promise<World> {
       await drop()
     },
   }
+}
+
+/** What a publisher writes down when it has published everything. */
+export async function saveAllPublished({ db, raw }: Pick<World, 'db' | 'raw'>): Promise<void> {
+  const [log] = await raw`select count(*)::int as events from events`
+  // The end of the log is shown late while anybody on the server has an older transaction open.
+  let tail = await readTail(db, beginning, 100_000)
+  while (tail.length < Number(log?.['events'])) tail = await readTail(db, beginning, 100_000)
+  const last = tail.at(-1)
+  if (last !== undefined) await saveCheckpoint(db, 'nats/PROVISIONER', last.checkpoint)
 }
 
 export const cause: Cause = { actor: 'principal:test', causationId: null, correlationId: null, trace: null }
