@@ -31,7 +31,8 @@ export async function migrate(databaseUrl: string): Promise<Migrated> {
     await client`select pg_advisory_lock(${migrationLock.toString()}::bigint)`
     await refuseNewerSchema(client)
     await applyMigrations(drizzle(client), { migrationsFolder })
-    return { applicationRole: await setUpRoles(client) }
+    await setUpArchivistRole(client)
+    return { applicationRole: await setUpApplicationRole(client) }
   } finally {
     await client.end()
   }
@@ -65,34 +66,49 @@ async function knownMigrations(): Promise<number> {
   return journal.entries.length
 }
 
-const removal = 'remove_archived_stream'
-
-/** Both or none. Without them, the database's user owns the removal too, and only the triggers protect the log. */
-async function setUpRoles(client: postgres.Sql): Promise<boolean> {
-  const created = [applicationRole, archivistRole].map(
-    (role) => `
-      do $$ begin
-        if not exists (select from pg_roles where rolname = '${role}') then create role ${role} nologin; end if;
-      exception when duplicate_object or unique_violation then null;
-      end $$;`,
-  )
-  try {
-    await client.unsafe(`
-      ${created.join('')}
-      grant ${applicationRole}, ${archivistRole} to current_user;
+/** Answers whether the role is there. */
+function setUpApplicationRole(client: postgres.Sql): Promise<boolean> {
+  return setUpRole(
+    client,
+    applicationRole,
+    `
       grant usage on schema public, drizzle to ${applicationRole};
       grant select on all tables in schema public, drizzle to ${applicationRole};
       grant insert on events, sealed to ${applicationRole};
       grant delete on sealed to ${applicationRole};
       grant insert, update, delete on effects, deadlines, snapshots, jobs, servers, checkpoints, bmc_writers, bmc_sessions, bmc_refusals to ${applicationRole};
+    `,
+  )
+}
+
+/** Hands the removal of archived histories to its role; where there can be none, it stays with the database's user. */
+function setUpArchivistRole(client: postgres.Sql): Promise<boolean> {
+  return setUpRole(
+    client,
+    archivistRole,
+    `
       grant usage, create on schema public to ${archivistRole};
       grant select, delete on events, snapshots, jobs to ${archivistRole};
       grant select on effects, deadlines, servers, checkpoints to ${archivistRole};
       grant select, insert on tombstones to ${archivistRole};
       grant select (ref), delete on sealed to ${archivistRole};
-      alter function ${removal} owner to ${archivistRole};
-      grant execute on function ${removal} to current_user;
+      alter function remove_archived_stream owner to ${archivistRole};
+      grant execute on function remove_archived_stream to current_user;
       revoke create on schema public from ${archivistRole};
+    `,
+  )
+}
+
+/** In one transaction: the role with all of its rights, or nothing of it where this user may not do that. */
+async function setUpRole(client: postgres.Sql, role: string, rights: string): Promise<boolean> {
+  try {
+    await client.unsafe(`
+      do $$ begin
+        if not exists (select from pg_roles where rolname = '${role}') then create role ${role} nologin; end if;
+      exception when duplicate_object or unique_violation then null;
+      end $$;
+      grant ${role} to current_user;
+      ${rights}
     `)
     return true
   } catch (error) {

@@ -37,8 +37,6 @@ const byHelp = 'who removes them (default: this user)'
 export function archiveCommands(program: Command, isJson: () => boolean): void {
   const archive = program
     .command('archive')
-    // Its subcommands have options of the same names.
-    .enablePositionalOptions()
     .description(
       'write the histories of closed jobs to a file that anybody can verify; give jobs, --serial or --before',
     )
@@ -109,9 +107,11 @@ export function archiveCommands(program: Command, isJson: () => boolean): void {
     .command('remove')
     .description('remove from the log what is in an archive; goes on where an earlier removal was interrupted')
     .argument('<file>')
-    .requiredOption('--reason <text>', 'why they are removed', readReason)
-    .option('--by <name>', byHelp)
-    .action(async (path: string, { by, reason }: { readonly by?: string; readonly reason: string }) => {
+    .addHelpText('after', '\n--reason <text>, which it wants, and --by <name> are as for "archive" itself.')
+    .action(async (path: string, _options: object, command: Command) => {
+      // commander gives an option that a command and its subcommand share to the command.
+      const { by, reason } = archive.opts<ArchiveOptions>()
+      if (reason === undefined) command.error('error: it wants a --reason', { exitCode: 2 })
       const removed = await removeFrom(path, { by, reason })
       if (isJson()) output.json(removed)
       else showRemoved(removed)
@@ -127,7 +127,7 @@ export function archiveCommands(program: Command, isJson: () => boolean): void {
     })
 }
 
-type Why = { readonly by: string | undefined; readonly reason: string }
+type Why = { readonly by?: string | undefined; readonly reason: string }
 
 async function removeFrom(path: string, { by = `principal:${userInfo().username}`, reason }: Why): Promise<Removed> {
   const key = await requireTombstoneKey(process.env)

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import postgres from 'postgres'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
-import { applicationRole, connect } from '../../eventstore/database.ts'
+import { applicationRole, archivistRole, connect } from '../../eventstore/database.ts'
 import { migrate, migrationsAreCurrent, NewerSchemaError } from '../../eventstore/migrate.ts'
 import { getJob } from '../../eventstore/queries/jobs.ts'
 import { events } from '../../eventstore/schema.ts'
@@ -86,10 +86,36 @@ test('a user who may not create roles gets the tables, is told, and the log is s
   const { db, raw, close } = connect({ url: url.href, asApplication: false })
   expect(await db.select().from(events)).toEqual([])
   await expect(raw`truncate events`).rejects.toMatchObject({ code: '23001' })
+  await expect(removeNothing(raw)).rejects.toMatchObject({ code: '55000' })
   await close()
   await admin.unsafe(`drop database ${url.pathname.slice(1)} with (force)`)
   await admin.unsafe(`drop role ${user}`)
 })
+
+test('a user who may create roles, but is no superuser, gets them, and can remove what was archived', async () => {
+  const user = `creator_${randomBytes(4).toString('hex')}`
+  await admin.unsafe(`create role ${user} login createrole password 'x'`)
+  // Both roles are the whole server's; another database has made them already.
+  await admin.unsafe(`grant ${applicationRole}, ${archivistRole} to ${user} with admin option`)
+  const url = new URL(await emptyDatabase({ owner: user }))
+  url.username = user
+  url.password = 'x'
+  expect(await migrate(url.href)).toEqual({ applicationRole: true })
+  expect(await migrate(url.href)).toEqual({ applicationRole: true })
+  const owned = (sql: postgres.Sql) =>
+    sql`select proowner::regrole::text as owner from pg_proc where proname = 'remove_archived_stream'`
+  expect(await withClient(url.href, owned)).toEqual([{ owner: archivistRole }])
+  // It gets as far as looking for the stream.
+  await expect(withClient(url.href, removeNothing)).rejects.toMatchObject({ code: '55000' })
+  const { raw, close } = connect({ url: url.href })
+  await expect(removeNothing(raw)).rejects.toMatchObject({ code: '42501' })
+  await close()
+  await admin.unsafe(`drop database ${url.pathname.slice(1)} with (force)`)
+  await admin.unsafe(`drop role ${user}`)
+})
+
+const removeNothing = (sql: postgres.Sql) =>
+  sql`select remove_archived_stream('job-x', 1, 'h', repeat('0', 64), now(), 'x', 'x', 'x', 'x')`
 
 test('a controller works as the application’s role', async () => {
   const { url, drop } = await freshDatabase()
