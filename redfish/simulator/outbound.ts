@@ -27,9 +27,14 @@ export class OutboundError extends Error {
   override readonly name = 'OutboundError'
 }
 
-/** Sends requests over connections that `close` ends. */
+/** Sends requests over connections that `close` ends, from an address of its own where it is given one. */
 export class Outbound {
-  readonly #agent = new Agent({ connect: { timeout: connectTimeoutMs } })
+  readonly #agent: Agent
+
+  constructor(localAddress: string | null = null) {
+    const from = localAddress === null ? {} : { localAddress }
+    this.#agent = new Agent({ connect: { timeout: connectTimeoutMs, ...from } })
+  }
 
   /** @throws OutboundError, or the signal's reason when it is aborted. */
   async send(wanted: OutboundRequest): Promise<OutboundResponse> {

@@ -33,6 +33,11 @@ export type BmcConfig = {
   /** Whether InsertMedia sends a HEAD request for the image first and refuses what is not there. True by default. */
   readonly checksImages?: boolean
   readonly host?: HostOptions
+  /**
+   * The address that this BMC and its host send from, as each has one of its own in a real network: limits of those they
+   * send to are per address. On Linux any of 127.0.0.0/8 will do. The system's choice by default.
+   */
+  readonly sendsFrom?: string
 }
 
 export type SimulatorOptions = {
@@ -106,11 +111,12 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     timing: { ...defaultTiming, ...options.timing },
     newId: randomUUID,
   }
-  const started: { readonly simulated: SimulatedBmc; readonly listener: Listener }[] = []
+  const started: Started[] = []
   const close = async (): Promise<void> => {
     await background.close()
     for (const { listener } of started) await listener.close()
-    await outbound.close()
+    const outbounds = new Set([outbound, ...started.map((one) => one.outbound)])
+    await Promise.all([...outbounds].map((one) => one.close()))
   }
   try {
     for (const [index, config] of options.bmcs.entries()) {
@@ -133,13 +139,17 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   }
 }
 
+type Started = { readonly simulated: SimulatedBmc; readonly listener: Listener; readonly outbound: Outbound }
+
 async function startBmc(start: {
   readonly config: BmcConfig
   readonly address: { readonly host: string; readonly port: number }
   readonly options: SimulatorOptions
   readonly world: World
-}): Promise<{ readonly simulated: SimulatedBmc; readonly listener: Listener }> {
-  const { config, address, options, world } = start
+}): Promise<Started> {
+  const { config, address, options } = start
+  const outbound = config.sendsFrom === undefined ? start.world.outbound : new Outbound(config.sendsFrom)
+  const world = { ...start.world, outbound }
   const { serial, username, password } = config
   const bmc = new Bmc(
     {
@@ -173,6 +183,7 @@ async function startBmc(start: {
   const name = isIPv6(address.host) ? `[${address.host}]` : address.host
   return {
     listener,
+    outbound,
     simulated: {
       serial,
       url: `${options.tls ? 'https' : 'http'}://${name}:${port}`,

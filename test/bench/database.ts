@@ -7,13 +7,19 @@ import { migrate } from '../../eventstore/migrate.ts'
 
 const startTimeoutMs = 60_000
 
-/** Runs `work` with the url of a migrated database and a folder that goes with it; the server is gone afterwards. */
-export async function withDatabase<Result>(work: (url: string, folder: string) => Promise<Result>): Promise<Result> {
+/**
+ * Runs `work` with the url of a migrated database and a folder that goes with it; the server is gone afterwards.
+ * `settings` are PostgreSQL's own.
+ */
+export async function withDatabase<Result>(
+  work: (url: string, folder: string) => Promise<Result>,
+  settings: Record<string, string> = {},
+): Promise<Result> {
   const folder = await mkdtemp(join(tmpdir(), 'provisioner-bench-'))
   // PostgreSQL's unprivileged user must be able to enter when the benchmark runs as root.
   await chmod(folder, 0o711)
   const signal = AbortSignal.timeout(startTimeoutMs)
-  const server = await startPostgres({ dataDir: join(folder, 'postgres'), signal })
+  const server = await startPostgres({ dataDir: join(folder, 'postgres'), settings, signal })
   try {
     await migrate(server.url)
     return await work(server.url, folder)

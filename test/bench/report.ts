@@ -20,6 +20,21 @@ export function numberFlag(name: string, otherwise: number): number {
   return value
 }
 
+/** The values of `--name 1,2,3`. @throws RangeError unless all are positive numbers. */
+export function numbersFlag(name: string, otherwise: readonly number[]): readonly number[] {
+  const text = textFlag(name)
+  if (text === null) return otherwise
+  const values = text.split(',').map(Number)
+  if (!values.every((value) => value > 0)) throw new RangeError(`--${name} wants positive numbers, as 1,2,3`)
+  return values
+}
+
+/** The value of `--name text`; null without one. */
+export function textFlag(name: string): string | null {
+  const at = process.argv.indexOf(`--${name}`)
+  return at < 0 ? null : (process.argv[at + 1] ?? null)
+}
+
 /** A line for who waits; standard output holds nothing but the result. */
 export function progress(line: string): void {
   process.stderr.write(`${line}\n`)

@@ -1,0 +1,6 @@
+/** `provisioner serve`, which also ends with its parent. Settings come from the environment. */
+import { serve } from '../../../deploy/serve.ts'
+
+process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+process.exitCode = await serve({ env: process.env, flags: {} })
+if (process.connected) process.disconnect?.()
