@@ -4,7 +4,8 @@
  * performs must not overtake the insert that it is to undo.
  */
 
-import { acquireBmc, releaseBmc, renewBmc } from '../eventstore/bmc-writers.ts'
+import { createBatch } from '../eventstore/batch.ts'
+import { acquireBmcs, releaseBmcs, renewBmc } from '../eventstore/bmc-writers.ts'
 import type { Database } from '../eventstore/database.ts'
 import { createKeyedMutex } from './keyed-mutex.ts'
 import type { Log } from './log.ts'
@@ -37,9 +38,28 @@ export type BmcWritersOptions = {
 
 /** Between two looks at a lease that another controller holds. */
 const lookEveryMs = 200
+/** Of rights that are taken, or given back, in one statement; and of such statements at once. */
+const rightsMax = 200
+const underWayMax = 2
 
 export function createBmcWriters({ db, owner, ttlMs, log, timing = realTiming }: BmcWritersOptions): BmcWriters {
   const mutex = createKeyedMutex()
+  const acquire = createBatch<string, boolean>({
+    itemsMax: rightsMax,
+    underWayMax,
+    answerAll: async (serials) => {
+      const taken = await acquireBmcs(db, { serials, owner, ttlMs })
+      return serials.map((serial) => taken.has(serial))
+    },
+  })
+  const giveBack = createBatch<string, true>({
+    itemsMax: rightsMax,
+    underWayMax,
+    answerAll: async (serials) => {
+      await releaseBmcs(db, { serials, owner })
+      return serials.map(() => true)
+    },
+  })
 
   const hold = async <Result>(
     serial: string,
@@ -47,7 +67,7 @@ export function createBmcWriters({ db, owner, ttlMs, log, timing = realTiming }:
     work: (signal: AbortSignal) => Promise<Result>,
   ): Promise<Result> => {
     const lease = { serial, owner, ttlMs }
-    while (!(await acquireBmc(db, lease))) await timing.delay(lookEveryMs, signal)
+    while (!(await acquire(serial))) await timing.delay(lookEveryMs, signal)
     const lost = new AbortController()
     const renew = async () => {
       try {
@@ -73,7 +93,7 @@ export function createBmcWriters({ db, owner, ttlMs, log, timing = realTiming }:
 
   const release = async (lease: { serial: string; owner: string }): Promise<void> => {
     try {
-      await releaseBmc(db, lease)
+      await giveBack(lease.serial)
     } catch (error) {
       log.warn(
         { err: error, server_serial: lease.serial },

@@ -7,7 +7,14 @@ import type { Bmc } from '../redfish/bmc.ts'
 import type { Log } from './log.ts'
 import type { BmcCredentials } from './servers.ts'
 
-export type BmcAccess = { readonly registration: ServerRegistration; readonly credentials: BmcCredentials }
+/** How to reach a BMC. Credentials are opened only where a client is: a step of a job finds one that is open already. */
+export type BmcAccess = {
+  readonly registration: ServerRegistration
+  /** @throws UnsealError when they do not open. */
+  readonly unseal: () => Promise<BmcCredentials>
+}
+
+export type OpenedAccess = { readonly registration: ServerRegistration; readonly credentials: BmcCredentials }
 
 export type Bmcs = {
   /** Runs `work` with the client of a server's BMC, opened with the registration that is current. */
@@ -18,7 +25,7 @@ export type Bmcs = {
 
 export type BmcsOptions = {
   readonly access: (serial: string) => Promise<BmcAccess>
-  readonly open: (access: BmcAccess) => Bmc
+  readonly open: (access: OpenedAccess) => Bmc
   readonly log: Log
   /**
    * Long enough for one session to serve the steps of a job, short enough not to hold one of eight while the job waits
@@ -60,10 +67,23 @@ export function createBmcs({ access, open, log, idleMs = 60_000, closeTimeoutMs 
     closing.add(closed)
   }
 
-  const acquire = (serial: string, given: BmcAccess): Entry => {
-    const identity = JSON.stringify(given.registration)
+  /** With one user more. */
+  const acquire = async (serial: string): Promise<Entry> => {
+    const { registration, unseal } = await access(serial)
+    const identity = JSON.stringify(registration)
+    // Asked again after the credentials: somebody else may have opened the client meanwhile.
+    const entry = entryOf(serial, identity) ?? entryOf(serial, identity, { registration, credentials: await unseal() })
+    clearTimeout(entry.idle)
+    entry.users += 1
+    return entry
+  }
+
+  function entryOf(serial: string, identity: string): Entry | null
+  function entryOf(serial: string, identity: string, given: OpenedAccess): Entry
+  function entryOf(serial: string, identity: string, given?: OpenedAccess): Entry | null {
     const known = entries.get(serial)
     if (known?.identity === identity) return known
+    if (given === undefined) return null
     if (known) {
       entries.delete(serial)
       retired.set(known, serial)
@@ -76,9 +96,7 @@ export function createBmcs({ access, open, log, idleMs = 60_000, closeTimeoutMs 
 
   return {
     use: async (serial, work) => {
-      const entry = acquire(serial, await access(serial))
-      clearTimeout(entry.idle)
-      entry.users += 1
+      const entry = await acquire(serial)
       try {
         return await work(entry.bmc)
       } finally {

@@ -16,8 +16,8 @@ export type DeadlinesOptions = {
 
 /** Upper bound of one wait, in case an announcement was lost. */
 const lookEveryMs = 1000
-/** Lower bound, so that clocks a moment apart do not make it spin. */
-const lookMinMs = 10
+/** Between two looks, so that neither a busy fleet nor clocks a moment apart make it spin. */
+const lookRestMs = 25
 const atOnceMax = 100
 
 export function startDeadlines({ db, runtime, notifications, log }: DeadlinesOptions): {
@@ -67,15 +67,13 @@ export function startDeadlines({ db, runtime, notifications, log }: DeadlinesOpt
     while (!stopping.signal.aborted) {
       let waitMs = lookEveryMs
       try {
-        const due = await dueDeadlines(db, atOnceMax)
-        if (await fireAll(due)) {
-          if (due.length === atOnceMax) continue
-          waitMs = Math.max(lookMinMs, Math.min((await nextDeadlineInMs(db)) ?? lookEveryMs, lookEveryMs))
-        }
+        const inMs = (await nextDeadlineInMs(db)) ?? lookEveryMs
+        if (inMs > 0) waitMs = Math.min(inMs, lookEveryMs)
+        else if (await fireAll(await dueDeadlines(db, atOnceMax))) waitMs = 0
       } catch (error) {
         log.error({ err: error }, 'deadlines could not be read, looking again')
       }
-      await waiter.wait({ timeoutMs: waitMs, signal: stopping.signal })
+      await waiter.wait({ timeoutMs: waitMs, restMs: lookRestMs, signal: stopping.signal })
     }
     waiter.close()
   })()

@@ -6,7 +6,6 @@ import { createHash } from 'node:crypto'
 import { eq } from 'drizzle-orm'
 import { ValueTaken } from '../eventstore/append.ts'
 import type { Database } from '../eventstore/database.ts'
-import { loadActor } from '../eventstore/read.ts'
 import { jobs } from '../eventstore/schema.ts'
 import type { Vault } from '../eventstore/vault.ts'
 import type { Budgets, JobEventData } from '../machines/job/events.ts'
@@ -143,13 +142,13 @@ export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: Jo
   }
 
   return {
-    ...createReportCommands({ db, runtime }),
+    ...createReportCommands({ runtime }),
     checkRecipe,
     request,
 
     /** Runs a job's recipe again as a new job. @throws UnknownJob, JobNotEnded and what `request` does. */
     retry: async (jobId: string, requester: Requester): Promise<RequestedJob> => {
-      const actor = await loadActor(db, 'job', jobStream(jobId))
+      const actor = await runtime.read('job', jobId)
       if (actor === null) throw new UnknownJob(`there is no job ${jobId}`)
       if (!actor.snapshot.matches('complete')) throw new JobNotEnded(`job ${jobId} has not ended; cancel it or wait`)
       const { serverSerial, recipeRef, maintenanceIsoUrl } = actor.snapshot.context

@@ -5,7 +5,7 @@
  */
 import { ConditionGone } from '../eventstore/append.ts'
 import type { Database } from '../eventstore/database.ts'
-import { heldEffects, type LeasedEffect, leaseEffects, renewLeases, returnEffect } from '../eventstore/effects.ts'
+import { type LeasedEffect, leaseEffects, lostEffects, renewLeases, returnEffect } from '../eventstore/effects.ts'
 import type { Notifications } from '../eventstore/notifications.ts'
 import { readCausedBy } from '../eventstore/read.ts'
 import type { OnSeam } from '../eventstore/seams.ts'
@@ -47,6 +47,10 @@ export type Performer = {
 
 /** Looking without having been woken: for effects that became available by time or whose lease expired. */
 const lookEveryMs = 500
+/** Between two looks, however much is announced. */
+const lookRestMs = 10
+/** Between two looks for what was withdrawn through another controller: they name everything that is under way. */
+const lookForLostEveryMs = 250
 /** Tries of an effect whose service fails in ways that are not the step's own, before that is recorded as a failure. */
 const unexpectedErrorsMax = 8
 const retryDelayMaxMs = 30_000
@@ -87,13 +91,13 @@ export function startPerformer(options: PerformerOptions): Performer {
     running.add(one)
   }
 
-  /** Aborts what `stillHeld` does not name: it was withdrawn, maybe through another controller, or taken over. */
-  const abortLost = async (stillHeld: (ids: readonly string[]) => Promise<ReadonlySet<string>>): Promise<void> => {
+  /** Aborts what `lostOf` names: it was withdrawn, maybe through another controller, or taken over. */
+  const abortLost = async (lostOf: (ids: readonly string[]) => Promise<ReadonlySet<string>>): Promise<void> => {
     const looked = [...running]
     if (looked.length === 0) return
     try {
-      const held = await stillHeld(looked.map(({ effect }) => effect.id))
-      for (const { effect, abort } of looked) if (!held.has(effect.id)) abort.abort(withdrawnReason)
+      const lost = await lostOf(looked.map(({ effect }) => effect.id))
+      for (const { effect, abort } of looked) if (lost.has(effect.id)) abort.abort(withdrawnReason)
     } catch (error) {
       log.warn({ err: error }, 'leases could not be looked at')
     }
@@ -108,6 +112,7 @@ export function startPerformer(options: PerformerOptions): Performer {
     }
   }
 
+  let lookedForLostAt = 0
   const leasing = (async () => {
     while (!stopping.signal.aborted) {
       const limit = concurrencyMax - running.size
@@ -115,14 +120,20 @@ export function startPerformer(options: PerformerOptions): Performer {
       for (const effect of leased) start(effect)
       // A full batch means that there is more; at the limit, the end of what runs is what wakes.
       if (leased.length === 0 || leased.length < limit)
-        await waiter.wait({ timeoutMs: lookEveryMs, signal: stopping.signal })
-      await abortLost((ids) => heldEffects(db, { owner, ids }))
+        await waiter.wait({ timeoutMs: lookEveryMs, restMs: lookRestMs, signal: stopping.signal })
+      if (performance.now() - lookedForLostAt < lookForLostEveryMs) continue
+      lookedForLostAt = performance.now()
+      await abortLost((ids) => lostEffects(db, { owner, ids }))
     }
     waiter.close()
   })()
 
   const heartbeat = setInterval(
-    () => void abortLost((ids) => renewLeases(db, { owner, ttlMs: leaseTtlMs, ids })),
+    () =>
+      void abortLost(async (ids) => {
+        const held = await renewLeases(db, { owner, ttlMs: leaseTtlMs, ids })
+        return new Set(ids).difference(held)
+      }),
     leaseTtlMs / 3,
   )
 

@@ -3,17 +3,8 @@
  * another controller may have appended since. See runtime.ts for what keeps that from mattering. With 64
  * actors it is worth 2 to 2.7 times as many transitions a second, and two thirds of the CPU time of each.
  */
-import type { DomainEvent } from '../machines/evolve.ts'
-import type { KindName, SnapshotOf, StreamId } from '../machines/kinds.ts'
-
-/** What of an actor a decision and the next event need. */
-export type Actor<Name extends KindName> = {
-  readonly snapshot: SnapshotOf[Name]
-  readonly version: number
-  readonly hash: string
-  readonly firstEvent: DomainEvent & { readonly at: string }
-  readonly lastEvent: { readonly at: string }
-}
+import type { Actor } from '../eventstore/load-actors.ts'
+import type { KindName, StreamId } from '../machines/kinds.ts'
 
 export type RecentActors = {
   readonly get: (stream: StreamId) => Actor<KindName> | undefined

@@ -1,9 +1,7 @@
 /** Reports of the maintenance OS: which job they are about, and what they change. */
-import type { Database } from '../eventstore/database.ts'
-import { loadActor } from '../eventstore/read.ts'
 import type { JobEventData } from '../machines/job/events.ts'
 import { awaitsReport } from '../machines/job/view.ts'
-import { jobStream, serverStream } from '../machines/kinds.ts'
+import { jobStream } from '../machines/kinds.ts'
 import { NoJobWaiting } from './refusals.ts'
 import { causeOf, type Requester } from './requester.ts'
 import type { Runtime } from './runtime.ts'
@@ -18,7 +16,7 @@ export type ReportAuthentication =
 
 export type ReportCommands = ReturnType<typeof createReportCommands>
 
-export function createReportCommands({ db, runtime }: { readonly db: Database; readonly runtime: Runtime }) {
+export function createReportCommands({ runtime }: { readonly runtime: Runtime }) {
   return {
     /**
      * Takes a report of the maintenance OS. Resolves when it is durable: `duplicate` when it changed nothing.
@@ -86,7 +84,7 @@ export function createReportCommands({ db, runtime }: { readonly db: Database; r
     by: ReportAuthentication,
   ): Promise<string> {
     const nobody = () => new NoJobWaiting(`server ${serial} has no job waiting for a report`)
-    const server = await loadActor(db, 'server', serverStream(serial))
+    const server = await runtime.read('server', serial)
     if (server === null) throw nobody()
     const { jobId: active, lastJobId } = server.snapshot.context
     const named = by.by === 'job-token' ? by.jobId : report.job_id
@@ -99,7 +97,7 @@ export function createReportCommands({ db, runtime }: { readonly db: Database; r
     }
     if (named === active) return named
     // An ended job's report that comes again is a duplicate as long as nobody else has the server, or it is known.
-    const ended = await loadActor(db, 'job', jobStream(named))
+    const ended = await runtime.read('job', named)
     if (ended === null || ended.snapshot.context.serverSerial !== serial) throw nobody()
     if (active === null || (await tookDelivery(named, report.delivery_id))) return named
     throw new NoJobWaiting(`job ${named} is not the active job of server ${serial}`)
@@ -107,7 +105,7 @@ export function createReportCommands({ db, runtime }: { readonly db: Database; r
 
   async function tookDelivery(jobId: string, deliveryId: string | null): Promise<boolean> {
     if (deliveryId === null) return false
-    const actor = await loadActor(db, 'job', jobStream(jobId))
+    const actor = await runtime.read('job', jobId)
     return actor?.snapshot.context.deliveryIds.includes(deliveryId) ?? false
   }
 }

@@ -10,17 +10,27 @@ import {
   type StreamAppend,
   VersionConflict,
 } from '../eventstore/append.ts'
+import { createBatch } from '../eventstore/batch.ts'
 import { createDatabaseClock } from '../eventstore/clock.ts'
 import type { Database } from '../eventstore/database.ts'
 import { hashEvent, plainJson } from '../eventstore/event.ts'
 import { createGroupCommit } from '../eventstore/group-commit.ts'
+import { type Actor, loadActors } from '../eventstore/load-actors.ts'
 import { type ProjectedRow, project } from '../eventstore/projections/project.ts'
-import { loadActor } from '../eventstore/read.ts'
 import type { OnSeam } from '../eventstore/seams.ts'
 import { snapshotDue } from '../eventstore/snapshots.ts'
-import { checkEvent, type KindName, kinds, parseStream, type SnapshotOf, type StreamId } from '../machines/kinds.ts'
+import {
+  checkEvent,
+  jobStream,
+  type KindName,
+  kinds,
+  parseStream,
+  type SnapshotOf,
+  type StreamId,
+  serverStream,
+} from '../machines/kinds.ts'
 import { pathOf } from '../machines/state-path.ts'
-import { type Actor, createRecentActors } from './recent-actors.ts'
+import { createRecentActors } from './recent-actors.ts'
 
 /** Where and why an event came from; goes onto every event of a commit. */
 export type Cause = {
@@ -80,6 +90,8 @@ export type Runtime = {
    * @throws ConditionGone, ValueTaken as append() does; whatever `decide` throws.
    */
   readonly commit: (commit: Commit) => Promise<readonly NewEvent[]>
+  /** An actor as it is stored now, whoever stored it; null where its stream has no event. */
+  readonly read: <Name extends KindName>(kind: Name, id: string) => Promise<Actor<Name> | null>
   /** Hears of every append of this process, after it is durable. */
   readonly onAppended: (listener: (appended: readonly Appended[]) => void) => void
 }
@@ -93,8 +105,11 @@ export type RuntimeOptions = {
   readonly onSeam?: OnSeam
 }
 
-/** A few kilobytes each; enough for the jobs and servers that a busy controller has under way. */
-const recentActorsMax = 4096
+/** Some ten kilobytes each; enough for the jobs and servers that a busy controller has under way. */
+const recentActorsMax = 8192
+/** Streams that are read together: what is in memory of them at once is at most this times `readsUnderWayMax`. */
+const streamsPerReadMax = 50
+const readsUnderWayMax = 4
 
 /**
  * An actor that this process stored last is not read again. It may be out of date, and then one of two things happens: an
@@ -106,12 +121,23 @@ export function createRuntime({ db, nextId, onSeam }: RuntimeOptions): Runtime {
   const groups = createGroupCommit(db)
   const recent = createRecentActors({ actorsMax: recentActorsMax })
   const now = createDatabaseClock(db)
+  const inTurn = createTurns()
+
+  const readStored = createBatch<StreamId, Actor<KindName> | null>({
+    itemsMax: streamsPerReadMax,
+    underWayMax: readsUnderWayMax,
+    answerAll: (streams) =>
+      loadActors(
+        db,
+        streams.map((stream) => ({ stream, known: recent.get(stream) ?? null })),
+      ),
+  })
 
   const load = async (reads: readonly StreamId[], fresh: boolean): Promise<Loaded> => {
     const known = new Map(reads.map((stream) => [stream, fresh ? undefined : recent.get(stream)]))
     const [at, ...actors] = await Promise.all([
       now(),
-      ...reads.map(async (stream) => known.get(stream) ?? (await loadActor(db, parseStream(stream).kind, stream))),
+      ...reads.map(async (stream) => known.get(stream) ?? (await readStored(stream))),
     ])
     return {
       actors: new Map(reads.map((stream, index) => [stream, actors[index] ?? null])),
@@ -151,23 +177,52 @@ export function createRuntime({ db, nextId, onSeam }: RuntimeOptions): Runtime {
   }
 
   return {
-    commit: async (commit) => {
-      let fresh = false
-      for (let conflicts = 0; ; ) {
-        try {
-          const appended = await attempt(commit, fresh)
-          if (appended !== null) {
-            if (appended.length > 0) for (const listener of listeners) listener(appended)
-            return appended.map(({ event }) => event)
+    commit: (commit) =>
+      inTurn(commit.reads, async () => {
+        let fresh = false
+        for (let conflicts = 0; ; ) {
+          try {
+            const appended = await attempt(commit, fresh)
+            if (appended !== null) {
+              if (appended.length > 0) for (const listener of listeners) listener(appended)
+              return appended.map(({ event }) => event)
+            }
+          } catch (error) {
+            if (!(error instanceof VersionConflict) || conflicts >= conflictsMax) throw error
+            conflicts += 1
           }
-        } catch (error) {
-          if (!(error instanceof VersionConflict) || conflicts >= conflictsMax) throw error
-          conflicts += 1
+          fresh = true
         }
-        fresh = true
-      }
+      }),
+    read: async <Name extends KindName>(kind: Name, id: string) => {
+      const stream = kind === 'job' ? jobStream(id) : serverStream(id)
+      const actor = await readStored(stream)
+      // An append of this process may have come to its end meanwhile; then what it remembers is at least as new.
+      if (actor !== null && (recent.get(stream)?.version ?? 0) < actor.version) recent.set(stream, actor)
+      return actor as Actor<Name> | null
     },
     onAppended: (listener) => void listeners.push(listener),
+  }
+}
+
+/**
+ * Commits of this process that read the same stream go one after the other: raced, all but one would be refused, read the
+ * stream again and decide again. Between controllers it stays a race. All places in line are taken at once, so that nobody
+ * waits in a circle.
+ */
+function createTurns(): <Result>(streams: readonly StreamId[], work: () => Promise<Result>) => Promise<Result> {
+  const last = new Map<StreamId, Promise<void>>()
+  return async (streams, work) => {
+    const before = streams.map((stream) => last.get(stream))
+    const { promise: done, resolve } = Promise.withResolvers<void>()
+    for (const stream of streams) last.set(stream, done)
+    await Promise.all(before)
+    try {
+      return await work()
+    } finally {
+      resolve()
+      for (const stream of streams) if (last.get(stream) === done) last.delete(stream)
+    }
   }
 }
 

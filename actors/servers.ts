@@ -3,7 +3,6 @@ import type { Database } from '../eventstore/database.ts'
 import type { StoredEvent } from '../eventstore/event.ts'
 import { followStream } from '../eventstore/follow.ts'
 import type { Notifications } from '../eventstore/notifications.ts'
-import { loadActor } from '../eventstore/read.ts'
 import type { Vault } from '../eventstore/vault.ts'
 import { serverStream } from '../machines/kinds.ts'
 import type { PowerAction, ServerRegistration } from '../machines/server/events.ts'
@@ -141,18 +140,17 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
       }
     },
 
-    /** How to reach a server's BMC. @throws UnknownServer; UnsealError when its credentials do not open. */
+    /** How to reach a server's BMC. @throws UnknownServer; `unseal` throws UnsealError when its credentials do not open. */
     access: async (
       serial: string,
-    ): Promise<{ readonly registration: ServerRegistration; readonly credentials: BmcCredentials }> => {
-      const actor = await loadActor(db, 'server', serverStream(serial))
+    ): Promise<{ readonly registration: ServerRegistration; readonly unseal: () => Promise<BmcCredentials> }> => {
+      const actor = await runtime.read('server', serial)
       if (actor === null || actor.snapshot.matches('removed'))
         throw new UnknownServer(`server ${serial} is not registered`)
       const { bmcAddress, credentialsRef, vendor, tls, labels } = actor.snapshot.context
-      const credentials = JSON.parse(Buffer.from(await vault.get(credentialsRef)).toString()) as BmcCredentials
       return {
         registration: { serial, bmc_address: bmcAddress, credentials_ref: credentialsRef, vendor, tls, labels },
-        credentials,
+        unseal: async () => JSON.parse(Buffer.from(await vault.get(credentialsRef)).toString()) as BmcCredentials,
       }
     },
   }

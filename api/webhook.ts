@@ -124,8 +124,11 @@ function parsedJson(text: string): unknown {
   }
 }
 
+/** Made once: making a schema costs more than checking with it. */
+const naming = z.looseObject({ job_id: z.uuid().toLowerCase() })
+
 function namedJob(body: unknown): string | null {
-  const named = z.looseObject({ job_id: z.uuid().toLowerCase() }).safeParse(body)
+  const named = naming.safeParse(body)
   return named.success ? named.data.job_id : null
 }
 

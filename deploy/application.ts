@@ -6,6 +6,7 @@ import type { JobCommands } from '../actors/jobs.ts'
 import type { Log } from '../actors/log.ts'
 import type { MediaSigning } from '../actors/media/signing.ts'
 import type { ImageStore, TaskMedium, TaskStore } from '../actors/media/store.ts'
+import type { Runtime } from '../actors/runtime.ts'
 import type { ServerCommands } from '../actors/servers.ts'
 import { composeIso, createIsoBuilder, type IsoBuilderOptions } from '../actors/services/build-iso.ts'
 import { rebuildIso } from '../actors/services/mount.ts'
@@ -16,9 +17,7 @@ import { defaultLimits } from '../api/limits.ts'
 import type { Database } from '../eventstore/database.ts'
 import { eventStreamName } from '../eventstore/jetstream.ts'
 import type { Notifications } from '../eventstore/notifications.ts'
-import { loadActor } from '../eventstore/read.ts'
 import { mediaAreLive } from '../machines/job/view.ts'
-import { jobStream } from '../machines/kinds.ts'
 import { authOptions } from './basic-users.ts'
 import type { Broadcast } from './broadcast.ts'
 import { budgetsFor } from './budgets.ts'
@@ -31,6 +30,7 @@ export type ApplicationOptions = {
   readonly log: Log
   readonly db: Database
   readonly raw: postgres.Sql
+  readonly runtime: Runtime
   readonly notifications: Notifications
   readonly jobs: JobCommands
   readonly servers: ServerCommands
@@ -91,12 +91,12 @@ export async function createApplication(options: ApplicationOptions) {
 }
 
 /** A task ISO; the lost one of a job that still needs it is built again, with the digest of the job's history. */
-function openTask({ db, store, iso }: ApplicationOptions): (jobId: string) => Promise<TaskMedium | null> {
-  const rebuild = rebuildIso({ build: createIsoBuilder(iso), recipeOf: async (jobId) => contextOf(db, jobId) })
+function openTask({ runtime, store, iso }: ApplicationOptions): (jobId: string) => Promise<TaskMedium | null> {
+  const rebuild = rebuildIso({ build: createIsoBuilder(iso), recipeOf: async (jobId) => contextOf(runtime, jobId) })
   return async (jobId) => {
     const stored = await store.open(jobId)
     if (stored !== null) return stored
-    const actor = await loadActor(db, 'job', jobStream(jobId))
+    const actor = await runtime.read('job', jobId)
     if (actor === null || !mediaAreLive(actor.snapshot)) return null
     const { serverSerial, taskIso } = actor.snapshot.context
     if (taskIso === null) return null
@@ -105,8 +105,8 @@ function openTask({ db, store, iso }: ApplicationOptions): (jobId: string) => Pr
   }
 }
 
-async function contextOf(db: Database, jobId: string) {
-  const actor = await loadActor(db, 'job', jobStream(jobId))
+async function contextOf(runtime: Runtime, jobId: string) {
+  const actor = await runtime.read('job', jobId)
   if (actor === null) throw new Error(`job ${jobId} has no history`)
   return actor.snapshot.context
 }

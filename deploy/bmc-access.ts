@@ -1,5 +1,5 @@
 /** From a registered server to a client of its BMC: credentials, TLS policy, mode. */
-import type { BmcAccess } from '../actors/bmcs.ts'
+import type { BmcAccess, OpenedAccess } from '../actors/bmcs.ts'
 import { StepFailure } from '../actors/failure.ts'
 import type { BmcAccount } from '../eventstore/bmc-sessions.ts'
 import type { Bmc, TlsPolicy } from '../redfish/bmc.ts'
@@ -22,7 +22,7 @@ export type BmcAccessOptions = {
 
 export type BmcAccessor = {
   readonly access: (serial: string) => Promise<BmcAccess>
-  readonly open: (access: BmcAccess) => Bmc
+  readonly open: (access: OpenedAccess) => Bmc
   /** Trust on first use: reads the certificate of a server that is to be pinned and is not yet; null otherwise. */
   readonly firstFingerprint: (serial: string, signal: AbortSignal) => Promise<string | null>
 }

@@ -159,13 +159,12 @@ async function start(
       Buffer.from(deriveKey({ key: secretsKey, purpose: 'media signing' })).toString('hex'),
     previous: config.mediaSigningSecretPrevious?.reveal(),
   })
-  const mediaWatch = watchMedia({ db, jobs, runtime, log, flushEveryMs: readEvidenceEveryMs })
+  const mediaWatch = watchMedia({ jobs, runtime, log, flushEveryMs: readEvidenceEveryMs })
   onStop(mediaWatch.stop)
 
   const iso = { vault, publicUrl, reportTokenKey, paddingSectors: config.taskIsoPaddingSectors }
 
   const services = createServiceTable({
-    db,
     runtime,
     bmcs,
     access: bmcAccess.access,
@@ -212,6 +211,7 @@ async function start(
     log,
     db,
     raw: connections.raw,
+    runtime,
     notifications,
     jobs,
     servers,

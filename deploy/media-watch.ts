@@ -3,10 +3,7 @@ import type { JobCommands } from '../actors/jobs.ts'
 import type { Log } from '../actors/log.ts'
 import { type MediaRead, type MediaReadFact, readEvidence } from '../actors/media/evidence.ts'
 import type { Runtime } from '../actors/runtime.ts'
-import type { Database } from '../eventstore/database.ts'
-import { loadActor } from '../eventstore/read.ts'
 import { mediaAreLive } from '../machines/job/view.ts'
-import { jobStream } from '../machines/kinds.ts'
 
 export type MediaWatch = {
   readonly onRead: (read: MediaRead) => void
@@ -16,7 +13,6 @@ export type MediaWatch = {
 }
 
 export type MediaWatchOptions = {
-  readonly db: Database
   readonly jobs: JobCommands
   readonly runtime: Runtime
   readonly log: Log
@@ -26,7 +22,7 @@ export type MediaWatchOptions = {
 /** Two slots of each job that can be under way at once. */
 const slotsMax = 20_000
 
-export function watchMedia({ db, jobs, runtime, log, flushEveryMs }: MediaWatchOptions): MediaWatch {
+export function watchMedia({ jobs, runtime, log, flushEveryMs }: MediaWatchOptions): MediaWatch {
   const recording = new Set<Promise<void>>()
 
   const emit = (fact: MediaReadFact) => {
@@ -59,7 +55,7 @@ export function watchMedia({ db, jobs, runtime, log, flushEveryMs }: MediaWatchO
   return {
     onRead: evidence.record,
     mediaLive: async (jobId) => {
-      const actor = await loadActor(db, 'job', jobStream(jobId))
+      const actor = await runtime.read('job', jobId)
       return actor !== null && mediaAreLive(actor.snapshot)
     },
     stop: async () => {

@@ -5,19 +5,23 @@ import { bmcWriters } from './schema.ts'
 
 export type WriterLease = { readonly serial: string; readonly owner: string; readonly ttlMs: number }
 
-/** Takes the right, or extends it; false while another controller has it. An expired right is taken over. */
-export async function acquireBmc(db: Database, { serial, owner, ttlMs }: WriterLease): Promise<boolean> {
-  const expires_at = sql`clock_timestamp() + make_interval(secs => ${ttlMs / 1000})`
-  const rows = await db
-    .insert(bmcWriters)
-    .values({ serial, owner, expires_at })
-    .onConflictDoUpdate({
-      target: bmcWriters.serial,
-      set: { owner, expires_at },
-      setWhere: sql`${bmcWriters.owner} = ${owner} or ${bmcWriters.expires_at} < clock_timestamp()`,
-    })
-    .returning({ serial: bmcWriters.serial })
-  return rows.length > 0
+/** In one order, so that controllers which ask for the same ones wait for each other and not in a circle. */
+const acquireStatement = `
+insert into bmc_writers as held (serial, owner, expires_at)
+select serial, $2, clock_timestamp() + make_interval(secs => $3::float8)
+from jsonb_array_elements_text($1::text::jsonb) as asked (serial) order by serial
+on conflict (serial) do update set owner = excluded.owner, expires_at = excluded.expires_at
+where held.owner = excluded.owner or held.expires_at < clock_timestamp()
+returning serial`
+
+/** Takes rights, or extends them; answers which: the others have another controller. Expired ones are taken over. */
+export async function acquireBmcs(
+  { $client }: Pick<Database, '$client'>,
+  { serials, owner, ttlMs }: { readonly serials: readonly string[]; readonly owner: string; readonly ttlMs: number },
+): Promise<ReadonlySet<string>> {
+  const parameters = [JSON.stringify(serials), owner, ttlMs / 1000]
+  const rows = await $client.unsafe<{ serial: string }[]>(acquireStatement, parameters, { prepare: true })
+  return new Set(rows.map(({ serial }) => serial))
 }
 
 /** Extends a right that is still held; false when it was taken over. */
@@ -30,10 +34,16 @@ export async function renewBmc(db: Database, { serial, owner, ttlMs }: WriterLea
   return rows.length > 0
 }
 
-/** Gives the right back. One that was taken over is left with its new owner. */
-export async function releaseBmc(
-  db: Database,
-  { serial, owner }: Pick<WriterLease, 'serial' | 'owner'>,
+/** The rows are locked in the order in which they are taken. */
+const releaseStatement = `
+delete from bmc_writers where serial = any(array(
+  select serial from bmc_writers where owner = $2 and serial = any(array(select jsonb_array_elements_text($1::text::jsonb)))
+  order by serial for update))`
+
+/** Gives rights back. One that was taken over is left with its new owner. */
+export async function releaseBmcs(
+  { $client }: Pick<Database, '$client'>,
+  { serials, owner }: { readonly serials: readonly string[]; readonly owner: string },
 ): Promise<void> {
-  await db.delete(bmcWriters).where(and(eq(bmcWriters.serial, serial), eq(bmcWriters.owner, owner)))
+  await $client.unsafe(releaseStatement, [JSON.stringify(serials), owner], { prepare: true })
 }

@@ -10,6 +10,8 @@ export const applicationRole = 'provisioner_app'
 export const archivistRole = 'provisioner_archivist'
 
 export type Database = PostgresJsDatabase<typeof schema> & {
+  /** The driver under drizzle, for statements that are sent so often that building them each time would cost more than they do. */
+  readonly $client: postgres.Sql
   /** For the statement that appends. The driver sends statements in line on busy connections: no read is to stand behind an append that waits for a lock. */
   readonly appends: postgres.Sql
 }

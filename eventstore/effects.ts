@@ -47,15 +47,16 @@ export async function renewLeases(
   return new Set(rows.map((row) => row.id))
 }
 
-/** Which of these effects an owner still holds: what is missing was withdrawn or taken over. */
-export async function heldEffects(
-  db: Database,
+const lostStatement = `
+select id from jsonb_array_elements_text($1::text::jsonb) as mine (id)
+where not exists (select from effects where effects.id = mine.id and owner = $2)`
+
+/** Which of these effects an owner does not hold any more: they were withdrawn or taken over. */
+export async function lostEffects(
+  { $client }: Pick<Database, '$client'>,
   { owner, ids }: { owner: string; ids: readonly string[] },
 ): Promise<ReadonlySet<string>> {
-  const rows = await db
-    .select({ id: effects.id })
-    .from(effects)
-    .where(and(eq(effects.owner, owner), inArray(effects.id, [...ids])))
+  const rows = await $client.unsafe<{ id: string }[]>(lostStatement, [JSON.stringify(ids), owner], { prepare: true })
   return new Set(rows.map((row) => row.id))
 }
 

@@ -2,18 +2,25 @@
  * "There is something new": wakes whoever waits for events, effects or deadlines, in this process at once and in others
  * through LISTEN/NOTIFY. Only a hint: every listener also looks by itself now and then, so a lost one costs a moment.
  *
- * NOTIFY inside the appending transactions would serialise their commits, so it is sent apart, at most every
- * `notifyEveryMs`.
+ * NOTIFY inside the appending transactions would serialise their commits, so it is sent apart: the first at once, and then
+ * at most every `notifyEveryMs`.
  */
 import type postgres from 'postgres'
 
 const channel = 'provisioner_events'
-const notifyEveryMs = 5
+const notifyEveryMs = 20
 
 /** Remembers an announcement that came while nobody waited, so that looking and waiting leave no gap. */
 export type Waiter = {
-  /** Resolves at an announcement since the last wait, after `timeoutMs`, or when the signal aborts; never rejects. */
-  readonly wait: (options: { readonly timeoutMs: number; readonly signal: AbortSignal }) => Promise<void>
+  /**
+   * Resolves at an announcement since the last wait, after `timeoutMs`, or when the signal aborts; never rejects. Not before
+   * `restMs`, so that many announcements in a row are worth one look.
+   */
+  readonly wait: (options: {
+    readonly timeoutMs: number
+    readonly restMs?: number
+    readonly signal: AbortSignal
+  }) => Promise<void>
   /** Ends this waiter's current or next wait. */
   readonly wake: () => void
   readonly close: () => void
@@ -33,16 +40,21 @@ export async function startNotifications(raw: postgres.Sql, onError: (error: unk
     for (const listener of [...listeners]) listener()
   }
   let timer: NodeJS.Timeout | undefined
+  let sentAt = Number.NEGATIVE_INFINITY
   let sending: Promise<unknown> = Promise.resolve()
   const listening = await raw.listen(channel, wake, wake)
 
   return {
     announce: () => {
       wake()
-      timer ??= setTimeout(() => {
-        timer = undefined
-        sending = raw.notify(channel, '').catch(onError)
-      }, notifyEveryMs)
+      timer ??= setTimeout(
+        () => {
+          timer = undefined
+          sentAt = performance.now()
+          sending = raw.notify(channel, '').catch(onError)
+        },
+        Math.max(0, sentAt + notifyEveryMs - performance.now()),
+      )
     },
     waiter: () => createWaiter(listeners),
     close: async () => {
@@ -62,15 +74,12 @@ function createWaiter(listeners: Set<() => void>): Waiter {
   }
   listeners.add(listener)
   return {
-    wait: async ({ timeoutMs, signal }) => {
-      if (!announced && !signal.aborted) {
-        const woken = Promise.withResolvers<void>()
-        resolve = woken.resolve
-        const timer = setTimeout(woken.resolve, timeoutMs)
-        signal.addEventListener('abort', listener)
-        await woken.promise
-        clearTimeout(timer)
-        signal.removeEventListener('abort', listener)
+    wait: async ({ timeoutMs, restMs = 0, signal }) => {
+      if (restMs > 0) await pause(restMs, signal, () => {})
+      if (!announced) {
+        await pause(timeoutMs, signal, (end) => {
+          resolve = end
+        })
         resolve = undefined
       }
       announced = false
@@ -78,4 +87,17 @@ function createWaiter(listeners: Set<() => void>): Waiter {
     wake: listener,
     close: () => void listeners.delete(listener),
   }
+}
+
+/** Resolves after a time, when the signal aborts, or when somebody calls what `endsBy` was given. */
+async function pause(ms: number, signal: AbortSignal, endsBy: (end: () => void) => void): Promise<void> {
+  if (signal.aborted) return
+  const { promise, resolve } = Promise.withResolvers<void>()
+  endsBy(resolve)
+  const timer = setTimeout(resolve, ms)
+  const onAbort = () => resolve()
+  signal.addEventListener('abort', onAbort)
+  await promise
+  clearTimeout(timer)
+  signal.removeEventListener('abort', onAbort)
 }

@@ -16,7 +16,8 @@ export function admitJob({
     writesBmc: false,
     perform: async ({ serial }) => {
       try {
-        await access(serial)
+        const { unseal } = await access(serial)
+        await unseal()
       } catch (error) {
         if (error instanceof UnknownServer)
           throw new StepFailure({ kind: 'unknown-server', message: error.message }, { cause: error })

@@ -1,7 +1,4 @@
 /** Every service under the name by which machines ask for it. */
-import type { Database } from '../../eventstore/database.ts'
-import { loadActor } from '../../eventstore/read.ts'
-import { jobStream } from '../../machines/kinds.ts'
 import type { Bmcs } from '../bmcs.ts'
 import type { MediaSigning } from '../media/signing.ts'
 import type { ImageStore, TaskStore } from '../media/store.ts'
@@ -22,7 +19,6 @@ import { resetHost } from './reset-host.ts'
 import { cleanUpServer, unmountMedia } from './unmount-media.ts'
 
 export type ServiceTableOptions = {
-  readonly db: Database
   readonly runtime: Runtime
   readonly bmcs: Bmcs
   readonly access: ServerCommands['access']
@@ -38,11 +34,11 @@ export type ServiceTableOptions = {
 }
 
 export function createServiceTable(options: ServiceTableOptions): ServiceTable {
-  const { db, bmcs, store, timing } = options
+  const { runtime, bmcs, store, timing } = options
   const { publicUrl } = options.iso
   const build = createIsoBuilder(options.iso)
   const contextOf = async (jobId: string) => {
-    const actor = await loadActor(db, 'job', jobStream(jobId))
+    const actor = await runtime.read('job', jobId)
     if (actor === null) throw new Error(`job ${jobId} asked for an effect but has no history`)
     return actor.snapshot.context
   }

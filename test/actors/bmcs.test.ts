@@ -10,7 +10,7 @@ function clients(options: Partial<BmcsOptions> = {}) {
   const history: string[] = []
   const logged: LogEntry[] = []
   const waiting: (() => void)[] = []
-  let current: BmcAccess = { registration, credentials }
+  let current: BmcAccess = { registration, unseal: async () => credentials }
   let opened = 0
   const bmcs = createBmcs({
     access: async () => current,

@@ -133,7 +133,7 @@ test('an effect that is asked for anew is not taken for the one that was withdra
   )
   const listeners: ((appended: readonly Appended[]) => void)[] = []
   // A listener that hears of an append only after what it asked for has begun.
-  const late: Runtime = { commit: parts.runtime.commit, onAppended: (listener) => void listeners.push(listener) }
+  const late: Runtime = { ...parts.runtime, onAppended: (listener) => void listeners.push(listener) }
   const heard: Appended[] = []
   parts.runtime.onAppended((appended) => void heard.push(...appended))
   perform(parts, scriptedServices({ probeServer: probes.perform }), { leaseTtlMs, runtime: late })

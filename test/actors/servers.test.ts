@@ -38,7 +38,9 @@ describe('a registration', () => {
       ]),
     ])
     expect(stored).not.toContain(credentials.password)
-    expect(await parts.servers.access(serial)).toMatchObject({ registration, credentials })
+    const access = await parts.servers.access(serial)
+    expect(access).toMatchObject({ registration })
+    expect(await access.unseal()).toEqual(credentials)
   })
 
   test('that replaces another uses the new credentials and forgets the old ones', async () => {
@@ -49,7 +51,8 @@ describe('a registration', () => {
     expect(await parts.servers.put(changed, renewed, requester)).toEqual({ created: false })
     expect((await parts.history(stream)).map(({ type }) => type)).toEqual(['server.registered', 'server.changed'])
     const access = await parts.servers.access(serial)
-    expect(access).toMatchObject({ registration: changed, credentials: renewed })
+    expect(access).toMatchObject({ registration: changed })
+    expect(await access.unseal()).toEqual(renewed)
     expect(await refs(parts)).toEqual([access.registration.credentials_ref])
   })
 
@@ -84,7 +87,7 @@ describe('removing', () => {
     await expect(parts.servers.access(serial)).rejects.toBeInstanceOf(UnknownServer)
     await expect(parts.servers.remove(serial, requester)).rejects.toBeInstanceOf(UnknownServer)
     expect(await parts.servers.put(registration, credentials, requester)).toEqual({ created: true })
-    expect(await parts.servers.access(serial)).toMatchObject({ credentials })
+    expect(await (await parts.servers.access(serial)).unseal()).toEqual(credentials)
   })
 
   test('is refused for a server that nobody knows and for one that a job holds', async () => {
@@ -100,7 +103,8 @@ test('credentials that are not there or were sealed with another key do not open
   const parts = await setUp()
   await parts.servers.put(registration, credentials, requester)
   await parts.db.delete(sealed)
-  await expect(parts.servers.access(serial)).rejects.toBeInstanceOf(UnsealError)
+  const { unseal } = await parts.servers.access(serial)
+  await expect(unseal()).rejects.toBeInstanceOf(UnsealError)
 })
 
 describe('asking a BMC', () => {

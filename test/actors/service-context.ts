@@ -20,7 +20,8 @@ export const [maintenanceSlot, taskSlot] = ['CD1', 'CD2'].map(
 ) as [string, string]
 
 export function bmcsWith(bmc: Bmc): Bmcs {
-  const bmcs = createBmcs({ access: async () => ({ registration, credentials }), open: () => bmc, log: logTo([]) })
+  const access = async () => ({ registration, unseal: async () => credentials })
+  const bmcs = createBmcs({ access, open: () => bmc, log: logTo([]) })
   onTestFinished(() => bmcs.close())
   return bmcs
 }

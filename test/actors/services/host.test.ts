@@ -26,7 +26,9 @@ describe('admission', () => {
     admitJob({ access, redfishMode: 'noop' }).perform(bySerial, contextOf())
 
   test('lets a job in whose BMC can be reached with its credentials', async () => {
-    expect(await admit(async () => ({ registration, credentials }))).toEqual({ redfish_mode: 'noop' })
+    expect(await admit(async () => ({ registration, unseal: async () => credentials }))).toEqual({
+      redfish_mode: 'noop',
+    })
   })
 
   test('refuses a server that is gone and credentials that do not open, and tries anything else again', async () => {
@@ -35,7 +37,11 @@ describe('admission', () => {
         throw error
       })
     await expect(failing(new UnknownServer('gone'))).rejects.toMatchObject({ data: { kind: 'unknown-server' } })
-    await expect(failing(new UnsealError('other key'))).rejects.toMatchObject({ data: { kind: 'credentials' } })
+    const unseal = async () => {
+      throw new UnsealError('other key')
+    }
+    const locked = admit(async () => ({ registration, unseal }))
+    await expect(locked).rejects.toMatchObject({ data: { kind: 'credentials' } })
     await expect(failing(new TypeError('a bug'))).rejects.toBeInstanceOf(TypeError)
   })
 })
