@@ -1,6 +1,8 @@
 /** Load, decide, append: against a real database, with races that are real ones. */
+
+import { v7 as uuidv7 } from 'uuid'
 import { expect, test } from 'vitest'
-import { type Commit, NotAccepted } from '../../actors/runtime.ts'
+import { type Commit, createRuntime, NotAccepted } from '../../actors/runtime.ts'
 import { ConditionGone } from '../../eventstore/append.ts'
 import { leaseEffects } from '../../eventstore/effects.ts'
 import { snapshots } from '../../eventstore/schema.ts'
@@ -47,9 +49,10 @@ test('a commit appends the event with its states, its cause and its place in the
 test('a decision that lost a race is taken again, on the new state', async () => {
   const parts = await setUp()
   await propose(parts, server, [ofServer.happened('server.registered')])
+  const other = await controllerParts(parts.url)
   const holders: (string | null)[] = []
-  const reserve = (id: string) =>
-    parts.runtime.commit({
+  const reserve = ({ runtime }: Parts, id: string) =>
+    runtime.commit({
       reads: [server],
       cause,
       decide: ({ server: actor }) => {
@@ -61,7 +64,7 @@ test('a decision that lost a race is taken again, on the new state', async () =>
     })
   const results = await appendAtOnce(parts.url, {
     waiting: 2,
-    start: () => Promise.all([reserve(ofServer.firstJob), reserve(ofServer.secondJob)]),
+    start: () => Promise.all([reserve(parts, ofServer.firstJob), reserve(other, ofServer.secondJob)]),
   })
   const winner = (await parts.history(server)).at(-1)?.data as { job_id: string }
   expect(holders).toEqual([null, null, winner.job_id])
@@ -70,13 +73,14 @@ test('a decision that lost a race is taken again, on the new state', async () =>
 
 test('ten appends at once all find their place, without gaps', async () => {
   const parts = await setUp()
+  const other = await controllerParts(parts.url)
   await propose(parts, job, [happened('job.requested')])
   await appendAtOnce(parts.url, {
     waiting: 2,
     start: () =>
       Promise.all(
         Array.from({ length: 10 }, (_, read) =>
-          propose(parts, job, [happened('media.read.observed', { requests: read })]),
+          propose(read % 2 === 0 ? parts : other, job, [happened('media.read.observed', { requests: read })]),
         ),
       ),
   })
@@ -122,10 +126,11 @@ test('characters that Postgres cannot keep are replaced before they are hashed',
 test('two streams are appended to together or not at all', async () => {
   const parts = await setUp()
   await propose(parts, server, [ofServer.happened('server.registered')])
-  const request = (id: string) => {
+  const other = await controllerParts(parts.url)
+  const request = ({ runtime }: Parts, id: string) => {
     const created = happened('job.requested', { job_id: id, recipe_ref: `recipe/${id}` })
     const reserved = ofServer.happened('server.reserved', { job_id: id })
-    return parts.runtime.commit({
+    return runtime.commit({
       reads: [jobStream(id), server],
       cause,
       decide: () => [
@@ -136,7 +141,7 @@ test('two streams are appended to together or not at all', async () => {
   }
   const results = await appendAtOnce(parts.url, {
     waiting: 2,
-    start: () => Promise.allSettled([request(ofServer.firstJob), request(ofServer.secondJob)]),
+    start: () => Promise.allSettled([request(parts, ofServer.firstJob), request(other, ofServer.secondJob)]),
   })
   expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
   const [winner, loser] =
@@ -206,12 +211,13 @@ test('an outcome and a cancellation that race end with one of them, whichever co
   const [effect] = await leaseEffects(parts.db, { owner: 'one', ttlMs: 30_000, limit: 1 })
   if (effect === undefined) throw new Error('the admission was not asked for')
   const condition = { kind: 'lease', effectId: effect.id, owner: 'one', epoch: effect.epoch, ends: true } as const
+  const other = await controllerParts(parts.url)
   const [outcome, cancelled] = await appendAtOnce(parts.url, {
     waiting: 2,
     start: () =>
       Promise.allSettled([
         propose(parts, job, [happened('job.admission.failed')], { condition }),
-        propose(parts, job, [happened('cancel.requested')]),
+        propose(other, job, [happened('cancel.requested')]),
       ]),
   })
   const states = (await parts.history(job)).map(({ type }) => type)
@@ -240,4 +246,31 @@ test('an outcome without the lease is refused, and nothing of it is kept', async
   expect(await parts.history(job)).toHaveLength(1)
   await propose(parts, job, succeeded, { condition: { ...condition, owner: 'one', epoch: 1 } })
   expect(await parts.history(job)).toHaveLength(2)
+})
+
+test('commits to one stream go one after the other within a process, and none is tried twice', async () => {
+  const { db, url, ...parts } = await setUp()
+  await propose({ db, ...parts }, job, [happened('job.requested')])
+  const tried: string[] = []
+  const runtime = createRuntime({ db, nextId: uuidv7, onSeam: (seam) => void tried.push(seam) })
+  const percents = Array.from({ length: 8 }, (_, percent) => percent)
+  await Promise.all(
+    percents.map((requests) =>
+      propose({ db, ...parts, runtime }, job, [happened('media.read.observed', { requests })]),
+    ),
+  )
+  expect(tried.filter((seam) => seam.startsWith('append.before'))).toHaveLength(percents.length)
+  const stored = (await parts.history(job)).slice(1).map(({ data }) => (data as { requests: number }).requests)
+  expect(stored).toEqual(percents)
+})
+
+test('an actor is read as it is stored, whoever stored it', async () => {
+  const parts = await setUp()
+  const other = await controllerParts(parts.url)
+  expect(await parts.runtime.read('job', jobId)).toBeNull()
+  await propose(parts, job, [happened('job.requested')])
+  await propose(other, job, [happened('job.admission.succeeded')])
+  const seen = await parts.runtime.read('job', jobId)
+  expect(seen?.version).toBe(2)
+  expect(seen?.snapshot.matches({ provisioning: 'buildingIso' })).toBe(true)
 })

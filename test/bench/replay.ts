@@ -1,32 +1,27 @@
 /**
- * Reading actors back: events folded per second, and how long it takes until all jobs in flight of a database are loaded
- * again, with and without their snapshots.
+ * Reading actors back: events folded per second, and how long it takes a new process until it has resumed all jobs in
+ * flight of a database, with and without their snapshots.
  *
- *   npm run bench:replay [-- --json] [--jobs 2000] [--rounds 3]
+ *   npm run bench:replay [-- --json] [--jobs 10000] [--rounds 3]
  */
+import { ne } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
 import { createRuntime } from '../../actors/runtime.ts'
-import { connect, type Database } from '../../eventstore/database.ts'
-import { loadActor } from '../../eventstore/read.ts'
-import { snapshots } from '../../eventstore/schema.ts'
+import { applicationRole, connect } from '../../eventstore/database.ts'
+import { leaseEffects } from '../../eventstore/effects.ts'
+import { deadlines, effects, jobs } from '../../eventstore/schema.ts'
 import { jobStream, kinds, type StreamId } from '../../machines/kinds.ts'
-import { happened, successfulWay, wayTo } from '../machines/job/samples.ts'
+import { happened, successfulWay } from '../machines/job/samples.ts'
 import { withDatabase } from './database.ts'
+import { loadJobs } from './jobs-in-flight.ts'
 import { median, numberFlag, print, progress, shown } from './report.ts'
 
-const jobCount = numberFlag('jobs', 2000)
+const jobCount = numberFlag('jobs', 10_000)
 const rounds = numberFlag('rounds', 3)
 const foldMs = 1000
-const loadsAtOnce = 10
-const commitsAtOnce = 16
-/** So many that a snapshot is kept: a job that has reported its progress for a while. */
-const progressReports = 50
+const leaseTtlMs = 60_000
 
 const history = successfulWay.map(([type]) => happened(type))
-const inFlight = [
-  ...wayTo('provisioning.waitingForReport'),
-  ...Array.from({ length: progressReports }, (_, percent) => happened('progress.reported', { percent })),
-]
 
 /** Events per second through the machine, whole histories of a job. */
 function fold(): number {
@@ -43,63 +38,65 @@ function fold(): number {
   return (events * 1000) / (performance.now() - startedAt)
 }
 
-/** Does `work` with all of the items, so many at a time. */
-async function forAll<Item>(items: readonly Item[], atOnce: number, work: (item: Item) => Promise<void>) {
-  const rest = items.values()
-  const worker = async () => {
-    for (const item of rest) await work(item)
-  }
-  await Promise.all(Array.from({ length: atOnce }, worker))
-}
-
-async function startJobs(db: Database): Promise<readonly StreamId[]> {
-  const runtime = createRuntime({ db, nextId: uuidv7 })
-  const cause = { actor: 'principal:bench', causationId: null, correlationId: null, trace: null }
-  const ids = Array.from({ length: jobCount }, () => uuidv7())
-  await forAll(ids, commitsAtOnce, async (jobId) => {
-    const stream = jobStream(jobId)
-    const events = inFlight.map(({ type, data }) =>
-      type === 'job.requested' ? { type, data: { ...(data as object), job_id: jobId } } : { type, data },
-    )
-    await runtime.commit({ reads: [stream], cause, decide: () => [{ stream, events }] })
-  })
-  return ids.map(jobStream)
-}
-
-/** Milliseconds until every job is loaded and known to wait for something, in a process that knows none of them. */
-async function coldStart(url: string, streams: readonly StreamId[]): Promise<number> {
+/**
+ * Milliseconds until a process that knows none of the jobs has resumed all of them: it has leased every effect, read every
+ * deadline, rebuilt every state, and each state has what it waits for. A controller does the first two when it starts and
+ * rebuilds a state when something happens to it; here nothing is left to later.
+ */
+async function coldStart(url: string): Promise<number> {
   const { db, close } = connect({ url })
   try {
+    const runtime = createRuntime({ db, nextId: uuidv7 })
     const startedAt = performance.now()
-    await forAll(streams, loadsAtOnce, async (stream) => {
-      const actor = await loadActor(db, 'job', stream)
-      const waits = actor === null ? null : kinds.job.evolve.pending(actor.snapshot)
-      if (waits === null || waits.deadlines.size + waits.effects.size === 0)
-        throw new Error(`${stream} does not wait for anything`)
-    })
+    const inFlight = await db.select({ id: jobs.id }).from(jobs).where(ne(jobs.status, 'complete'))
+    const [leased, armed] = await Promise.all([
+      leaseEffects(db, { owner: `bench-${startedAt}`, ttlMs: leaseTtlMs, limit: jobCount }),
+      db.select({ stream: deadlines.stream, name: deadlines.name }).from(deadlines),
+    ])
+    const owned = new Set([...leased.map(({ stream, key }) => `${stream} ${key}`), ...armed.map(named)])
+    const waits = await Promise.all(
+      inFlight.map(async ({ id }) => {
+        const actor = await runtime.read('job', id)
+        const pending = actor === null ? null : kinds.job.evolve.pending(actor.snapshot)
+        const wanted = [...(pending?.effects ?? []), ...(pending?.deadlines ?? [])]
+        return wanted.length > 0 && wanted.every((name) => owned.has(`${jobStream(id)} ${name}`))
+      }),
+    )
+    const resumed = waits.filter(Boolean).length
+    if (resumed !== jobCount) throw new Error(`${resumed} of ${jobCount} jobs have what they wait for`)
     return performance.now() - startedAt
   } finally {
     await close()
   }
 }
 
+const named = ({ stream, name }: { readonly stream: StreamId; readonly name: string }) => `${stream} ${name}`
+
 const cold = await withDatabase(async (url) => {
-  const { db, close } = connect({ url })
+  const connections = connect({ url, asApplication: false, statementTimeoutMs: 0 })
+  const { db, raw } = connections
   try {
-    progress(`starting ${jobCount} jobs of ${inFlight.length} events`)
-    const streams = await startJobs(db)
-    const kept = await db.select().from(snapshots)
-    if (kept.length !== jobCount) throw new Error(`${kept.length} of ${jobCount} jobs have a snapshot`)
-    const measured = { withSnapshots: [] as number[], without: [] as number[] }
-    for (let round = 0; round < rounds; round += 1) {
-      measured.withSnapshots.push(await coldStart(url, streams))
-      await db.delete(snapshots)
-      measured.without.push(await coldStart(url, streams))
-      for (let row = 0; row < kept.length; row += 500) await db.insert(snapshots).values(kept.slice(row, row + 500))
+    progress(`loading ${jobCount} jobs in flight`)
+    const { events } = await loadJobs(connections, jobCount)
+    progress(`they have ${events} events`)
+    const measured = { events, withSnapshots: [] as number[], without: [] as number[] }
+    for (let round = 1; round <= rounds; round += 1) {
+      measured.withSnapshots.push(await coldStart(url))
+      await raw`alter table snapshots rename to snapshots_kept`
+      await raw`create table snapshots (like snapshots_kept including all)`
+      await raw`grant select on snapshots to ${raw(applicationRole)}`
+      await db.update(effects).set({ owner: null, expires_at: null })
+      measured.without.push(await coldStart(url))
+      await raw`drop table snapshots`
+      await raw`alter table snapshots_kept rename to snapshots`
+      await db.update(effects).set({ owner: null, expires_at: null })
+      progress(
+        `round ${round}: ${shown(measured.withSnapshots.at(-1) ?? 0)} ms, without ${shown(measured.without.at(-1) ?? 0)} ms`,
+      )
     }
     return measured
   } finally {
-    await close()
+    await connections.close()
   }
 })
 
@@ -107,14 +104,14 @@ fold()
 const folded = median(Array.from({ length: rounds }, fold))
 const withSnapshots = median(cold.withSnapshots)
 const without = median(cold.without)
-const perSecond = (ms: number) => (jobCount * inFlight.length * 1000) / ms
+const perSecond = (ms: number) => (cold.events * 1000) / ms
 print(
   {
     bench: 'replay',
     figures: {
       'fold.events_per_second': folded,
       'cold.jobs': jobCount,
-      'cold.events_per_job': inFlight.length,
+      'cold.events_per_job': cold.events / jobCount,
       'cold.with_snapshots_ms': withSnapshots,
       'cold.without_snapshots_ms': without,
       'cold.without_snapshots_events_per_second': perSecond(without),

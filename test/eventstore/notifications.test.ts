@@ -43,6 +43,17 @@ test('an announcement wakes once: the next wait is for the next one', async () =
   await alone.close()
 })
 
+test('a rest outlasts announcements, which are one look afterwards; an end does not wait for it', async () => {
+  const quiet = await quietNotifications()
+  const waiter = quiet.waiter()
+  waiter.wake()
+  const startedAt = performance.now()
+  await waiter.wait({ timeoutMs, restMs: 50, signal: never })
+  expect(performance.now() - startedAt).toBeGreaterThan(40)
+  await waiter.wait({ timeoutMs, restMs: timeoutMs, signal: AbortSignal.timeout(10) })
+  await quiet.close()
+})
+
 test('an announcement of another process arrives', async () => {
   const other = connect({ url: world.url })
   const theirs = await startNotifications(other.raw, (error) => {
