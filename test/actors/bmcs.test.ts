@@ -55,6 +55,19 @@ test('work on one server shares its client', async () => {
   expect(its.history).toEqual(['open 1', 'close 1'])
 })
 
+test('credentials are opened where a client is, and not for work that finds one open', async () => {
+  let unsealed = 0
+  const unseal = async () => {
+    unsealed += 1
+    return credentials
+  }
+  const its = clients({ access: async () => ({ registration, unseal }) })
+  await use(its)
+  await use(its)
+  expect(unsealed).toBe(1)
+  await its.bmcs.close()
+})
+
 test('a client that nobody used for a while is closed, and the next use opens another', async () => {
   const its = clients({ idleMs: 1 })
   const closed = its.closed()

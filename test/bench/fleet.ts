@@ -1,7 +1,8 @@
 /**
  * What a fleet costs its controller: one job on each of many simulated BMCs, which take 20 ms for an answer, all submitted
  * at once through the HTTP API to one `provisioner serve` in a process of its own, on PostgreSQL and NATS of their own.
- * BMCs, hosts and whoever submits are other processes. Linux only: it reads /proc, and every host has an address.
+ * BMCs, hosts and whoever submits are other processes. One round for each size: there is no peer to take turns with, and what
+ * counts is how the cost of a job changes with the number of jobs. Linux only: it reads /proc, and every host has an address.
  *
  *   npm run bench:fleet [-- --json] [--jobs 100,1000,3500] [--concurrency 4000] [--profile FOLDER] [--statements]
  */

@@ -2,16 +2,16 @@
  * What one step of the job machine costs: XState's exported `transition()`, which builds an actor for every call, against
  * the inert scope of machines/evolve.ts, which is made once. The same successful history, three rounds each, in turns.
  *
- *   npm run bench:transition [-- --json]
+ *   npm run bench:transition [-- --json] [--rounds 3]
  */
-import { arch, cpus } from 'node:os'
 import { type AnyEventObject, initialTransition, transition } from 'xstate'
 import type { JobRequested } from '../../machines/job/events.ts'
 import { jobMachine } from '../../machines/job/machine.ts'
 import { kinds } from '../../machines/kinds.ts'
 import { happened, successfulWay } from '../machines/job/samples.ts'
+import { median, numberFlag, print, shown } from './report.ts'
 
-const rounds = 3
+const rounds = numberFlag('rounds', 3)
 const roundMs = 1000
 const warmUpMs = 300
 
@@ -48,24 +48,21 @@ function measure(way: () => void, forMs: number): number {
   return ((performance.now() - startedAt) * 1000) / (histories * (events.length + 1))
 }
 
-const round2 = (value: number) => Math.round(value * 100) / 100
-
 for (const way of Object.values(ways)) measure(way, warmUpMs)
-const figures = Object.fromEntries(Object.keys(ways).map((name) => [name, [] as number[]]))
+const measured = Object.fromEntries(Object.keys(ways).map((name) => [name, [] as number[]]))
 for (let round = 0; round < rounds; round += 1)
-  for (const [name, way] of Object.entries(ways)) figures[name]?.push(round2(measure(way, roundMs)))
+  for (const [name, way] of Object.entries(ways)) measured[name]?.push(measure(way, roundMs))
 
-const [exported = [], inert = []] = Object.values(figures)
-const ratios = exported.map((one, round) => round2(one / (inert[round] ?? Number.NaN)))
-const machine = { cpu: cpus()[0]?.model ?? arch(), cores: cpus().length, node: process.version }
-
-if (process.argv.includes('--json')) {
-  const result = { bench: 'transition', machine, unit: 'µs per event', events: successfulWay.length, figures, ratios }
-  process.stdout.write(`${JSON.stringify(result)}\n`)
-} else {
-  const row = (name: string, cells: readonly number[]) =>
-    `${name.padEnd(26)}${cells.map((cell) => cell.toFixed(2).padStart(10)).join('')}\n`
-  process.stdout.write(`${machine.cpu}, ${machine.cores} cores, node ${machine.node}; µs per event of a job\n`)
-  for (const [name, cells] of Object.entries(figures)) process.stdout.write(row(name, cells))
-  process.stdout.write(row('ratio', ratios))
-}
+const [exported = [], inert = []] = Object.values(measured)
+print(
+  {
+    bench: 'transition',
+    figures: {
+      'history.events': successfulWay.length,
+      'exported.us_per_event': median(exported),
+      'inert.us_per_event': median(inert),
+    },
+    ratios: { 'exported/inert': median(exported.map((one, round) => one / (inert[round] ?? Number.NaN))) },
+  },
+  [['way', 'µs per event'], ...Object.entries(measured).map(([name, all]) => [name, shown(median(all))])],
+)

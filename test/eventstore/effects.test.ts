@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ConditionGone } from '../../eventstore/append.ts'
 import { deadlinesOf, dueDeadlines, nextDeadlineInMs } from '../../eventstore/deadlines.ts'
-import { type LeasedEffect, leaseEffects, renewLeases, returnEffect } from '../../eventstore/effects.ts'
+import { type LeasedEffect, leaseEffects, lostEffects, renewLeases, returnEffect } from '../../eventstore/effects.ts'
 import { readStream } from '../../eventstore/read.ts'
 import type { StreamId } from '../../machines/kinds.ts'
 import { commit, jobAfter, openWorld, registerServer, successfulRun, type World } from './world.ts'
@@ -99,6 +99,15 @@ describe('effects', () => {
     expect((await lease('two')).map(({ id }) => id)).not.toContain(effect.id)
     await commit(world, stream, [{ type: 'cancel.requested', data: { reason: null } }])
     expect(await renewLeases(world.db, { owner: 'one', ttlMs, ids: [effect.id] })).toEqual(new Set())
+  })
+
+  test('that were withdrawn or taken over are lost to their owner', async () => {
+    const { stream, effect } = await admission('one')
+    const ids = [effect.id, 'gone']
+    expect(await lostEffects(world.db, { owner: 'one', ids })).toEqual(new Set(['gone']))
+    expect(await lostEffects(world.db, { owner: 'two', ids })).toEqual(new Set(ids))
+    await commit(world, stream, [{ type: 'cancel.requested', data: { reason: null } }])
+    expect(await lostEffects(world.db, { owner: 'one', ids })).toEqual(new Set(ids))
   })
 
   test('that are given back are leased again at once or after their delay, by whoever asks', async () => {
