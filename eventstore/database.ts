@@ -6,7 +6,7 @@ import * as schema from './schema.ts'
 /** The role that the controller works as. It can insert into the log and read it, and nothing else (spec/security.md). */
 export const applicationRole = 'provisioner_app'
 
-/** Owns the one function that removes archived histories (migrations/0002_tombstones.sql). Nobody works as this role. */
+/** Owns the one function that removes archived histories (migrations/0004_tombstones.sql). Nobody works as this role. */
 export const archivistRole = 'provisioner_archivist'
 
 export type Database = PostgresJsDatabase<typeof schema> & {

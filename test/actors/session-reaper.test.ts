@@ -7,7 +7,7 @@ import { createBmcs } from '../../actors/bmcs.ts'
 import { UnknownServer } from '../../actors/refusals.ts'
 import { createSessionLedgers } from '../../actors/session-ledgers.ts'
 import { startSessionReaper } from '../../actors/session-reaper.ts'
-import { acquireBmc, releaseBmc } from '../../eventstore/bmc-writers.ts'
+import { acquireBmcs, releaseBmcs } from '../../eventstore/bmc-writers.ts'
 import { connect } from '../../eventstore/database.ts'
 import { bmcSessions, bmcWriters, sealed } from '../../eventstore/schema.ts'
 import { createVault } from '../../eventstore/vault.ts'
@@ -34,7 +34,7 @@ async function site({ registered = true, address: at = address }: { registered?:
   await db.update(bmcSessions).set({ expires_at: sql`clock_timestamp() - interval '1 s'` })
   const access = async () => {
     if (!registered) throw new UnknownServer(`server ${serial} is not registered`)
-    return { registration, credentials }
+    return { registration, unseal: async () => credentials }
   }
   return {
     db,
@@ -60,7 +60,7 @@ const rows = async ({ db }: Awaited<ReturnType<typeof site>>) => ({
 
 test('what is left is ended by the only writer of that BMC', async () => {
   const its = await site()
-  await acquireBmc(its.db, { serial, owner: 'writing', ttlMs: 60_000 })
+  await acquireBmcs(its.db, { serials: [serial], owner: 'writing', ttlMs: 60_000 })
   const ended = Promise.withResolvers<readonly { owner: string }[]>()
   await its.reap(
     async () => {
@@ -69,7 +69,7 @@ test('what is left is ended by the only writer of that BMC', async () => {
       ended.resolve(writing)
     },
     async () => {
-      await releaseBmc(its.db, { serial, owner: 'writing' })
+      await releaseBmcs(its.db, { serials: [serial], owner: 'writing' })
       expect(await ended.promise).toMatchObject([{ serial, owner: 'living/sessions' }])
     },
   )
