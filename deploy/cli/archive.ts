@@ -32,8 +32,6 @@ type ArchiveOptions = {
 }
 
 const reasonCharsMax = 1000
-const byHelp = 'who removes them (default: this user)'
-
 export function archiveCommands(program: Command, isJson: () => boolean): void {
   const archive = program
     .command('archive')
@@ -50,7 +48,7 @@ export function archiveCommands(program: Command, isJson: () => boolean): void {
     .option('--dry-run', 'only count')
     .option('--remove', 'then remove them from the log; each leaves a signed tombstone')
     .option('--reason <text>', 'why they are removed', readReason)
-    .option('--by <name>', byHelp)
+    .option('--by <name>', 'who removes them (default: this user)')
     .action(async (jobs: readonly string[] | undefined, options: ArchiveOptions, command: Command) => {
       const { before, serial, output: path, dryRun = false, remove = false, reason } = options
       const jobIds = jobs === undefined || jobs.length === 0 ? undefined : [...new Set(jobs)]
