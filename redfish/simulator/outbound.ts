@@ -33,7 +33,7 @@ export class Outbound {
 
   constructor(localAddress: string | null = null) {
     const from = localAddress === null ? {} : { localAddress }
-    this.#agent = new Agent({ connect: { timeout: connectTimeoutMs, ...from } })
+    this.#agent = new Agent({ connect: { timeout: connectTimeoutMs }, ...from })
   }
 
   /** @throws OutboundError, or the signal's reason when it is aborted. */

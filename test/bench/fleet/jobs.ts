@@ -37,7 +37,7 @@ type Sent = { readonly method: 'PUT' | 'POST'; readonly url: string; readonly bo
 /** Sends all of them, from as many addresses of a network as it takes. @throws for an answer that is no 2xx. */
 async function sendAll(requests: readonly Sent[], network: string): Promise<void> {
   const agents = Array.from({ length: Math.ceil(requests.length / requestsPerAddress) }, (_, index) => {
-    return new Agent({ connections: connectionsPerAddress, connect: { localAddress: `${network}.${index + 1}` } })
+    return new Agent({ connections: connectionsPerAddress, localAddress: `${network}.${index + 1}` })
   })
   try {
     await Promise.all(
