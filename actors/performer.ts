@@ -64,15 +64,17 @@ export function startPerformer(options: PerformerOptions): Performer {
   const { db, runtime, notifications, services, log, owner, concurrencyMax, leaseTtlMs } = options
   const stopping = new AbortController()
   const running = new Set<Running>()
+  /** The same by stream: an event concerns the few of its own, not the whole fleet. */
+  const runningOf = new Map<string, Set<Running>>()
   const writers = createBmcWriters({ db, owner, ttlMs: leaseTtlMs, log })
   const waiter = notifications.waiter()
 
   runtime.onAppended((appended) => {
     for (const { event, withdrawn } of appended) {
       if (withdrawn.length === 0) continue
-      for (const { effect, abort } of running) {
+      for (const { effect, abort } of runningOf.get(event.stream) ?? []) {
         // What the event itself asked for, under the same key, may have begun already.
-        const asked = effect.stream === event.stream && effect.version < event.version
+        const asked = effect.version < event.version
         const ended = event.causation_id === effect.id
         if (asked && withdrawn.includes(effect.key) && !ended) abort.abort(withdrawnReason)
       }
@@ -81,14 +83,18 @@ export function startPerformer(options: PerformerOptions): Performer {
 
   const start = (effect: LeasedEffect) => {
     // A lease that ran out while this process stood still can come back to it: the run before has lost it.
-    for (const before of running) if (before.effect.id === effect.id) before.abort.abort(withdrawnReason)
+    const ofStream = runningOf.get(effect.stream) ?? new Set()
+    for (const before of ofStream) if (before.effect.id === effect.id) before.abort.abort(withdrawnReason)
     const abort = new AbortController()
     const done = perform(effect, AbortSignal.any([abort.signal, stopping.signal])).finally(() => {
       running.delete(one)
+      ofStream.delete(one)
+      if (ofStream.size === 0 && runningOf.get(effect.stream) === ofStream) runningOf.delete(effect.stream)
       waiter.wake()
     })
     const one: Running = { effect, abort, done }
     running.add(one)
+    runningOf.set(effect.stream, ofStream.add(one))
   }
 
   /** Aborts what `lostOf` names: it was withdrawn, maybe through another controller, or taken over. */
