@@ -7,19 +7,20 @@ import { Boot } from './boot.ts'
 import { BoundedLog } from './bounded-log.ts'
 import { type HostOptions, SimulatedHost } from './host.ts'
 import { Slot } from './media.ts'
-import { type Refusal, refuse } from './messages.ts'
+import { refuse, styled } from './messages.ts'
 import { type Outbound, OutboundError } from './outbound.ts'
 import { Power } from './power.ts'
-import type { Profile, ResetType } from './profiles/profile.ts'
-import { type BmcRequest, type Json, parseJson, type Reply } from './reply.ts'
+import type { Behaviour, MediaCollection, Profile, ResetType } from './profiles/profile.ts'
+import type { BmcRequest, Reply } from './reply.ts'
 import { managers } from './resources/manager.ts'
-import type { Branch, Method, Resource } from './resources/resource.ts'
+import type { Branch, Resource } from './resources/resource.ts'
 import { rootPath, serviceRoot } from './resources/service-root.ts'
 import { sessionService } from './resources/session-service.ts'
 import { systems } from './resources/system.ts'
 import { virtualMedia } from './resources/virtual-media.ts'
 import { Sessions } from './sessions.ts'
 import type { Clock, Timing } from './timing.ts'
+import { isMethod, parseBody, resourcePath, type WireRequest } from './wire.ts'
 
 const resetsMax = 1_000
 const imageCheckDeadlineMs = 10_000
@@ -39,14 +40,7 @@ export type World = {
   readonly clock: Clock
   readonly timing: Timing
   readonly newId: () => string
-}
-
-/** A request off the wire. */
-export type WireRequest = {
-  readonly method: string
-  readonly path: string
-  readonly header: (name: string) => string | null
-  readonly body: Buffer
+  readonly random: () => number
 }
 
 export class Bmc {
@@ -56,22 +50,20 @@ export class Bmc {
   readonly profile: Profile
   readonly uuid: string
   readonly clock: Clock
+  readonly world: World
   readonly boot: Boot
   readonly slots: readonly Slot[]
   readonly power: Power
   readonly host: SimulatedHost
   readonly sessions: Sessions
-  readonly paths: {
-    readonly system: string
-    readonly manager: string
-    readonly chassis: string
-    readonly virtualMedia: string
-  }
-  readonly #world: World
+  readonly behaviour: Behaviour
+  readonly paths: { readonly system: string; readonly manager: string; readonly chassis: string }
+  /** The image that each slot was last given, which some firmware shows after the eject. */
+  readonly lastImages = new Map<string, string>()
   readonly #checksImages: boolean
   readonly #branches: readonly Branch[]
   readonly #resets = new BoundedLog<{ readonly at: Date; readonly resetType: ResetType }>(resetsMax)
-  #restarting = false
+  #restarting: 'down' | 'starting' | null = null
 
   constructor(options: BmcOptions, profile: Profile, world: World) {
     this.serial = options.serial
@@ -80,34 +72,45 @@ export class Bmc {
     this.profile = profile
     this.uuid = world.newId()
     this.clock = world.clock
-    this.#world = world
+    this.world = world
     this.#checksImages = options.checksImages
-    const manager = `${rootPath}/Managers/${profile.manager.id}`
     this.paths = {
       system: `${rootPath}/Systems/${profile.system.id}`,
-      manager,
+      manager: `${rootPath}/Managers/${profile.manager.id}`,
       chassis: `${rootPath}/Chassis/${profile.chassis.id}`,
-      virtualMedia: `${manager}/VirtualMedia`,
     }
-    this.boot = new Boot(profile.bootModes[0] ?? 'UEFI')
+    this.boot = new Boot(profile.boot.modes[0] ?? 'UEFI')
     this.slots = profile.slots.map((slot) => new Slot(slot, world))
     this.sessions = new Sessions({
       clock: world.clock,
       newToken: world.newId,
-      sessionsMax: profile.sessionsMax,
-      timeoutMs: profile.sessionTimeoutSeconds * 1_000,
+      sessionsMax: profile.sessions.max,
+      timeoutMs: profile.sessions.timeoutSeconds * 1_000,
     })
     this.host = new SimulatedHost(
       { serial: options.serial, options: options.host },
       { ...world, slots: this.slots, firmware: { takeOverride: () => this.#takeOverride() } },
     )
-    this.power = new Power(this.host, { ...world, initially: options.powerState })
-    this.#branches = [serviceRoot, sessionService, systems, managers, virtualMedia].map((make) => make(this))
+    this.power = new Power(this.host, {
+      ...world,
+      initially: options.powerState,
+      onState: (state) => this.behaviour.powerBecame?.(state),
+    })
+    this.behaviour = profile.behave?.(this) ?? {}
+    this.#branches = [
+      ...(this.behaviour.resources === undefined ? [] : [this.behaviour.resources]),
+      ...[serviceRoot, sessionService, systems, managers, virtualMedia].map((make) => make(this)),
+    ]
   }
 
   /** Every reset that was accepted. */
   get resets(): readonly { readonly at: Date; readonly resetType: ResetType }[] {
     return this.#resets.entries
+  }
+
+  /** The path of a VirtualMedia collection. */
+  mediaPath({ under, segment }: MediaCollection): string {
+    return `${this.paths[under]}/${segment}`
   }
 
   /** False when the power state rules it out. */
@@ -117,42 +120,74 @@ export class Bmc {
     return accepted
   }
 
-  /** All tokens are void, and for a while there is only 503. The host and its media do not notice. */
+  /** Does something after a while of simulated time, unless the simulator closes first. */
+  later(ms: number, act: () => void): void {
+    this.world.background.start(async (signal) => {
+      await this.clock.sleep(ms, signal)
+      act()
+    })
+  }
+
+  /** All tokens are void; for a while nobody answers, then there is only 503. The host and its media do not notice. */
   restartManager(): void {
+    const { managerDownMs, managerResetMs } = this.world.timing
     this.sessions.endAll()
-    this.#restarting = true
-    this.#world.background.start(async (signal) => {
-      await this.clock.sleep(this.#world.timing.managerResetMs, signal)
-      this.#restarting = false
+    this.#restarting = 'down'
+    this.later(managerDownMs, () => {
+      this.#restarting = 'starting'
+      this.later(managerResetMs, () => {
+        this.#restarting = null
+      })
     })
   }
 
   /** Why this image cannot be used, or null. BMCs look at it with a HEAD request first (quirks.md 7). */
-  async checkImage(image: string): Promise<Refusal | null> {
+  async checkImage(image: string): Promise<Reply | null> {
     if (!this.#checksImages) return null
+    const { unusable } = this.behaviour
     try {
-      const { status } = await this.#world.outbound.send({
+      const { status } = await this.world.outbound.send({
         method: 'HEAD',
         url: image,
-        signal: this.#world.background.closing,
+        signal: this.world.background.closing,
         deadlineMs: imageCheckDeadlineMs,
         bodyBytesMax: 0,
       })
       if (status === 200) return null
-      if (status === 401 || status === 403) return { key: 'ResourceAtUriUnauthorized', args: [image, `${status}`] }
-      return { key: 'ResourceMissingAtURI', args: [image] }
+      if (unusable !== undefined) return unusable(image, status)
+      const related = ['/Image']
+      return status === 401 || status === 403
+        ? refuse(400, { key: 'ResourceAtUriUnauthorized', args: [image, `${status}`], related })
+        : refuse(400, { key: 'ResourceMissingAtURI', args: [image], related })
     } catch (error) {
-      if (error instanceof OutboundError) return { key: 'CouldNotEstablishConnection', args: [image] }
-      throw error
+      if (!(error instanceof OutboundError)) throw error
+      if (unusable !== undefined) return unusable(image, null)
+      return refuse(400, { key: 'CouldNotEstablishConnection', args: [image], related: ['/Image'] })
     }
   }
 
-  /** Authentication, then the resource, then its method; every refusal in the form of DSP0266. */
-  async answer(wire: WireRequest): Promise<Reply> {
-    await this.clock.sleep(this.#world.timing.responseMs, this.#world.background.closing)
-    if (this.#restarting)
+  /** Null when nobody answers, because the BMC itself restarts. Refusals are in the style of the profile. */
+  async answer(wire: WireRequest): Promise<Reply | null> {
+    await this.clock.sleep(this.world.timing.responseMs, this.world.background.closing)
+    if (this.#restarting === 'down') return null
+    const reply = await this.#decide(wire)
+    const { rewrite } = this.behaviour
+    const written = this.inStyle(reply)
+    return rewrite === undefined ? written : rewrite(wire, written)
+  }
+
+  /** A refusal as this vendor words it; any other reply as it is. */
+  inStyle(reply: Reply): Reply {
+    return styled(reply, this.profile.messages)
+  }
+
+  /** Authentication, then the resource, then its method. */
+  async #decide(wire: WireRequest): Promise<Reply> {
+    if (this.#restarting === 'starting')
       return refuse(503, { key: 'ServiceTemporarilyUnavailable', args: ['5'], headers: { 'retry-after': '5' } })
-    const path = wire.path.length > 1 ? wire.path.replace(/\/$/, '') : wire.path
+    const intercepted = this.behaviour.intercept?.(wire) ?? null
+    if (intercepted !== null) return intercepted
+    const path = resourcePath(wire)
     const resource = this.#find(path)
     // HEAD is GET without the body, which the socket leaves out.
     const method = wire.method === 'HEAD' ? 'GET' : wire.method
@@ -161,6 +196,8 @@ export class Bmc {
       const refusal = this.#authenticate(wire, path)
       if (refusal !== null) return refusal
     }
+    const filtered = this.behaviour.filter?.(wire) ?? null
+    if (filtered !== null) return filtered
     if (resource === null) return refuse(404, { key: 'ResourceMissingAtURI', args: [path] })
     const handler = isMethod(method) ? resource.methods[method] : undefined
     const allow = allowed(resource)
@@ -184,36 +221,21 @@ export class Bmc {
   #authenticate(wire: WireRequest, path: string): Reply | null {
     const token = wire.header('x-auth-token')
     if (token !== null) return this.sessions.use(token) === null ? refuse(401, { key: 'NoValidSession' }) : null
-    const headers = { 'www-authenticate': 'Basic realm="Redfish"' }
+    const headers = this.profile.acceptsBasic ? { 'www-authenticate': 'Basic realm="Redfish"' } : {}
     const authorization = wire.header('authorization')
     if (authorization === null) return refuse(401, { key: 'NoValidSession', headers })
     const basic = Buffer.from(`${this.username}:${this.password}`).toString('base64')
-    if (authorization === `Basic ${basic}`) return null
+    if (this.profile.acceptsBasic && authorization === `Basic ${basic}`) return null
     const args = [path, 'Invalid username or password']
     return refuse(401, { key: 'ResourceAtUriUnauthorized', args, headers })
   }
 
   #takeOverride(): 'cd' | 'other' | null {
+    if (this.behaviour.bootsFromCd?.()) return 'cd'
     const target = this.boot.takeTarget()
     if (target === null) return null
     return this.profile.cdTargets.includes(target) ? 'cd' : 'other'
   }
-}
-
-function parseBody(wire: WireRequest): { readonly body: Json } | { readonly refusal: Reply } {
-  if (wire.body.length === 0) return { body: null }
-  if (!/^application\/json\b/i.test(wire.header('content-type') ?? ''))
-    return { refusal: refuse(415, { key: 'HeaderInvalid', args: ['Content-Type'] }) }
-  try {
-    return { body: parseJson(wire.body.toString('utf8')) }
-  } catch (error) {
-    if (error instanceof SyntaxError) return { refusal: refuse(400, { key: 'MalformedJSON' }) }
-    throw error
-  }
-}
-
-function isMethod(method: string): method is Method {
-  return method === 'GET' || method === 'POST' || method === 'PATCH' || method === 'DELETE'
 }
 
 function allowed(resource: Resource): string {

@@ -169,10 +169,19 @@ export class SimulatedHost extends EventEmitter<HostEvents> implements PoweredHo
 
     const override = firmware.takeOverride()
     const triesCd = override === 'cd' || (override === null && this.#options.bootsMountedMedia === true)
-    const present = this.#world.slots[0]?.medium ?? null
-    const medium = triesCd && present !== null ? await this.#findLoader(present, signal) : null
+    const medium = triesCd ? await this.#findBootMedium(signal) : null
     if (medium === null) return await this.#bootFromDisk(signal)
     await this.#bootFromCd(medium, signal)
+  }
+
+  /** The first drive that this firmware boots from and that has something to boot. */
+  async #findBootMedium(signal: AbortSignal): Promise<Medium | null> {
+    for (const { profile, medium: present } of this.#world.slots) {
+      if (profile.boots === false || present === null) continue
+      const medium = await this.#findLoader(present, signal)
+      if (medium !== null) return medium
+    }
+    return null
   }
 
   /** The medium when there is an ISO on it. Firmware passes over what it cannot read. */

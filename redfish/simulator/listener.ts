@@ -113,8 +113,8 @@ export class Listener {
         request.socket.destroy()
         return
       }
-      const reply = faultReply(fault) ?? (await this.#answer(request, { method, path, body }))
-      if (fault?.drop === 'after') {
+      const reply = this.#faultReply(fault) ?? (await this.#answer(request, { method, path, body }))
+      if (reply === null || fault?.drop === 'after') {
         log(null)
         request.socket.destroy()
         return
@@ -134,10 +134,20 @@ export class Listener {
   async #answer(
     request: IncomingMessage,
     { method, path, body }: { method: string; path: string; body: Buffer | null },
-  ): Promise<Reply> {
-    if (body === null) return refuse(413, { key: 'PayloadTooLarge', headers: { connection: 'close' } })
+  ): Promise<Reply | null> {
+    const { bmc } = this.#options
+    if (body === null) return bmc.inStyle(refuse(413, { key: 'PayloadTooLarge', headers: { connection: 'close' } }))
     const header = (name: string): string | null => [request.headers[name]].flat()[0] ?? null
-    return await this.#options.bmc.answer({ method, path, header, body })
+    return await bmc.answer({ method, path, header, body })
+  }
+
+  #faultReply(fault: Fault | null): Reply | null {
+    if (fault?.status === undefined) return null
+    const { status, headers = {}, body } = fault
+    if (body !== undefined) return { status, headers, body }
+    return status < 400
+      ? { status, headers }
+      : this.#options.bmc.inStyle(refuse(status, { key: 'GeneralError', headers }))
   }
 }
 
@@ -154,15 +164,9 @@ async function readBody(request: IncomingMessage): Promise<Buffer | null> {
   return size > bodyBytesMax ? null : Buffer.concat(parts)
 }
 
-function faultReply(fault: Fault | null): Reply | null {
-  if (fault?.status === undefined) return null
-  const { status, headers = {}, body } = fault
-  if (body !== undefined) return { status, headers, body }
-  return status < 400 ? { status, headers } : refuse(status, { key: 'GeneralError', headers })
-}
-
 function write(response: ServerResponse, method: string, reply: Reply): void {
-  const bytes = reply.body === undefined ? null : Buffer.from(JSON.stringify(reply.body))
+  const text = reply.text ?? (reply.body === undefined ? null : JSON.stringify(reply.body))
+  const bytes = text === null ? null : Buffer.from(text)
   response.writeHead(reply.status, {
     'odata-version': '4.0',
     'cache-control': 'no-cache',

@@ -1,19 +1,27 @@
 /**
- * Errors in the form of DSP0266 ("Error responses") with messages of the Base message registry 1.16.0 (DSP8011).
- * Texts, severities and resolutions are the registry's.
+ * Errors with messages of the Base message registry 1.16.0 (DSP8011), in the form of DSP0266 ("Error responses") or in
+ * that of a vendor: a refusal is kept apart from its body until the profile's style is known.
  */
-import type { Json, Reply } from './reply.ts'
+import { type JsonObject, noContent, type Reply } from './reply.ts'
 
-const registry = 'Base.1.16'
+export type Severity = 'Informational' | 'Warning' | 'Critical'
 
-type Severity = 'Warning' | 'Critical'
-type Message = { readonly text: string; readonly severity: Severity; readonly resolution: string }
+/** One entry of a message registry. */
+export type Message = { readonly text: string; readonly severity: Severity; readonly resolution: string }
+
+/** An entry of a vendor's own registry, with its whole id. */
+export type VendorMessage = Message & { readonly id: string }
 
 const messages = {
   ActionParameterMissing: {
     text: 'The action %1 requires the parameter %2 to be present in the request body.',
     severity: 'Critical',
     resolution: 'Supply the action with the required parameter in the request body when the request is resubmitted.',
+  },
+  ActionParameterUnknown: {
+    text: 'The action %1 was submitted with the invalid parameter %2.',
+    severity: 'Warning',
+    resolution: 'Correct the invalid parameter and resubmit the request if the operation failed.',
   },
   ActionParameterValueConflict: {
     text: "The parameter '%1' with the requested value of '%2' does not meet the constraints of the implementation.",
@@ -64,6 +72,11 @@ const messages = {
     text: "Header '%1' is invalid.",
     severity: 'Critical',
     resolution: 'Resubmit the request with a valid request header.',
+  },
+  InternalError: {
+    text: 'The request failed due to an internal service error.  The service is still operational.',
+    severity: 'Critical',
+    resolution: 'Resubmit the request.  If the problem persists, consider resetting the service.',
   },
   MalformedJSON: {
     text: 'The request body submitted was malformed JSON and could not be parsed by the receiving service.',
@@ -147,28 +160,72 @@ const messages = {
 
 export type MessageKey = keyof typeof messages
 
+/** What is wrong with a request. */
 export type Refusal = {
-  readonly key: MessageKey
+  /** A message of the Base registry, or one of the vendor's. */
+  readonly key: MessageKey | VendorMessage
   readonly args?: readonly string[]
   /** Names of the body's properties that the message is about, as JSON pointers without the leading `#`. */
   readonly related?: readonly string[]
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** The reply to a request that is refused: `error` with code, message and one entry of extended information. */
-export function refuse(status: number, { key, args = [], related = [], headers = {} }: Refusal): Reply {
-  const { text, severity, resolution } = messages[key]
-  const message = text.replace(/%(\d)/g, (placeholder, index: string) => args[Number(index) - 1] ?? placeholder)
-  const id = `${registry}.${key}`
-  const info: Record<string, Json> = {
-    '@odata.type': '#Message.v1_1_2.Message',
-    MessageId: id,
-    Message: message,
-    MessageArgs: args,
-    MessageSeverity: severity,
-    Severity: severity,
-    Resolution: resolution,
-  }
-  if (related.length > 0) info['RelatedProperties'] = related.map((pointer) => `#${pointer}`)
-  return { status, headers, body: { error: { code: id, message, '@Message.ExtendedInfo': [info] } } }
+/** One message, ready to be written down. */
+export type RenderedMessage = {
+  readonly id: string
+  readonly text: string
+  readonly severity: Severity
+  readonly resolution: string
+  readonly args: readonly string[]
+  /** JSON pointers without the leading `#`. */
+  readonly related: readonly string[]
+}
+
+/** How one make of BMC speaks of errors and of success. */
+export type MessageStyle = {
+  /** Prefix of the ids of Base messages, such as `Base.1.16`. */
+  readonly base: string
+  /** The vendor's message that stands for one of the Base registry. */
+  readonly own?: Readonly<Partial<Record<MessageKey, VendorMessage>>>
+  /** The body of an error. */
+  readonly body: (message: RenderedMessage) => JsonObject
+  /** What an action or a PATCH is answered with when it was accepted. */
+  readonly done: Reply
+}
+
+/** The form of DSP0266: `error` with code, message and one entry of extended information. */
+export const dmtf: MessageStyle = {
+  base: 'Base.1.16',
+  body: ({ id, text, severity, resolution, args, related }) => {
+    const info = {
+      '@odata.type': '#Message.v1_1_2.Message',
+      MessageId: id,
+      Message: text,
+      MessageArgs: args,
+      MessageSeverity: severity,
+      Severity: severity,
+      Resolution: resolution,
+      ...(related.length === 0 ? {} : { RelatedProperties: related.map((pointer) => `#${pointer}`) }),
+    }
+    return { error: { code: id, message: text, '@Message.ExtendedInfo': [info] } }
+  },
+  done: noContent,
+}
+
+/** The reply to a request that is refused. Its body is written by `styled`. */
+export function refuse(status: number, refusal: Refusal): Reply {
+  return { status, headers: refusal.headers ?? {}, refusal }
+}
+
+/** The reply with the body of its refusal in this style; any other reply as it is. */
+export function styled(reply: Reply, style: MessageStyle): Reply {
+  const { refusal, ...rest } = reply
+  return refusal === undefined ? reply : { ...rest, body: style.body(render(refusal, style)) }
+}
+
+function render({ key, args = [], related = [] }: Refusal, style: MessageStyle): RenderedMessage {
+  const ofBase = (name: MessageKey): VendorMessage => ({ ...messages[name], id: `${style.base}.${name}` })
+  const { id, text, severity, resolution } = typeof key === 'string' ? (style.own?.[key] ?? ofBase(key)) : key
+  const filled = text.replace(/%(\d)/g, (placeholder, index: string) => args[Number(index) - 1] ?? placeholder)
+  return { id, text: filled, severity, resolution, args, related }
 }

@@ -29,6 +29,7 @@ export class Power {
   readonly #timing: Timing
   #state: PowerState = 'Off'
   #lastResetTime: Date
+  readonly #onState: (state: PowerState) => void
   #end: () => void = () => {}
 
   constructor(
@@ -38,6 +39,8 @@ export class Power {
       readonly clock: Clock
       readonly timing: Timing
       readonly initially: 'On' | 'Off'
+      /** Told of every state that it changes to. */
+      readonly onState?: (state: PowerState) => void
     },
   ) {
     this.#host = host
@@ -45,6 +48,7 @@ export class Power {
     this.#clock = world.clock
     this.#timing = world.timing
     this.#lastResetTime = world.clock.now()
+    this.#onState = world.onState ?? (() => {})
     if (world.initially === 'On') {
       this.#state = 'On'
       this.#transition((signal) => host.resume(signal))
@@ -92,6 +96,11 @@ export class Power {
         if (off) return false
         if (this.#host.heedsAcpi) this.#transition((signal) => this.#gracefulRestart(signal))
         return true
+      case 'PushPowerButton':
+        return this.reset(off ? 'On' : 'GracefulShutdown')
+      case 'Nmi':
+        // The operating systems here take no notice of it.
+        return !off
     }
   }
 
@@ -101,16 +110,16 @@ export class Power {
   }
 
   async #powerUp(signal: AbortSignal): Promise<void> {
-    this.#state = 'PoweringOn'
+    this.#become('PoweringOn')
     await this.#clock.sleep(this.#timing.powerOnMs, signal)
     await this.#restart(signal)
   }
 
   async #powerDown(signal: AbortSignal): Promise<void> {
     this.#host.stop()
-    this.#state = 'PoweringOff'
+    this.#become('PoweringOff')
     await this.#clock.sleep(this.#timing.powerOffMs, signal)
-    this.#state = 'Off'
+    this.#become('Off')
   }
 
   async #powerCycle(signal: AbortSignal): Promise<void> {
@@ -121,22 +130,28 @@ export class Power {
 
   /** A warm reset never leaves `On` (quirks.md 9). */
   async #restart(signal: AbortSignal): Promise<void> {
-    this.#state = 'On'
+    this.#become('On')
     this.#lastResetTime = this.#clock.now()
     await this.#host.run(signal)
   }
 
   async #shutDown(signal: AbortSignal): Promise<void> {
     this.#host.shutDown()
-    this.#state = 'PoweringOff'
+    this.#become('PoweringOff')
     await this.#clock.sleep(this.#timing.gracefulShutdownMs, signal)
     this.#host.stop()
-    this.#state = 'Off'
+    this.#become('Off')
   }
 
   async #gracefulRestart(signal: AbortSignal): Promise<void> {
     this.#host.shutDown()
     await this.#clock.sleep(this.#timing.gracefulShutdownMs, signal)
     await this.#restart(signal)
+  }
+
+  #become(state: PowerState): void {
+    if (state === this.#state) return
+    this.#state = state
+    this.#onState(state)
   }
 }

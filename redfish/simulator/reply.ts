@@ -1,4 +1,5 @@
 /** What a resource answers, before it becomes bytes on a socket, and the JSON it is made of. */
+import type { Refusal } from './messages.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 export type JsonObject = { readonly [key: string]: Json }
@@ -8,6 +9,10 @@ export type Reply = {
   readonly headers?: Readonly<Record<string, string>>
   /** A Redfish document; other values occur only in the bodies of injected faults. */
   readonly body?: Json
+  /** Instead of a body: what is wrong, to be written down in the style of the profile. */
+  readonly refusal?: Refusal
+  /** Instead of a body: these very bytes, for firmware that sends something that is not JSON. */
+  readonly text?: string
 }
 
 /** One request as resources see it: already authenticated, its body read within its limit and parsed. */

@@ -12,13 +12,10 @@ import { type Fault, Faults } from './faults.ts'
 import type { HostBoot, HostOptions, SimulatedHost } from './host.ts'
 import { Listener, type LoggedRequest, type RequestUnderWay } from './listener.ts'
 import { Outbound } from './outbound.ts'
-import { generic } from './profiles/generic.ts'
-import type { Profile, ResetType } from './profiles/profile.ts'
+import { type ProfileName, profiles } from './profiles/catalogue.ts'
+import type { ResetType } from './profiles/profile.ts'
 import { type Clock, defaultTiming, realClock, type Timing } from './timing.ts'
 import { type BmcState, stateOf } from './view.ts'
-
-const profiles = { generic } as const satisfies Record<string, Profile>
-export type ProfileName = keyof typeof profiles
 
 const bmcsMax = 1_000
 
@@ -54,7 +51,7 @@ export type SimulatorOptions = {
   readonly speed?: number
   /** Instead of the real clock; `speed` then has no effect. */
   readonly clock?: Clock
-  /** For faults with a probability; `Math.random` by default. */
+  /** For faults with a probability and for the moods of a profile's firmware; `Math.random` by default. */
   readonly random?: () => number
   /** Offers `/simulator/faults` and `/simulator/state` beside Redfish, to everybody who can reach the port. */
   readonly control?: boolean
@@ -104,12 +101,12 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const { host = '127.0.0.1', port = 0 } = options
   const background = new Background()
   const outbound = new Outbound()
-  const world: World = {
+  const world = {
     background,
     outbound,
     clock: options.clock ?? realClock(options.speed),
-    timing: { ...defaultTiming, ...options.timing },
     newId: randomUUID,
+    random: options.random ?? Math.random,
   }
   const started: Started[] = []
   const close = async (): Promise<void> => {
@@ -145,12 +142,13 @@ async function startBmc(start: {
   readonly config: BmcConfig
   readonly address: { readonly host: string; readonly port: number }
   readonly options: SimulatorOptions
-  readonly world: World
+  readonly world: Omit<World, 'timing'>
 }): Promise<Started> {
   const { config, address, options } = start
   const outbound = config.sendsFrom === undefined ? start.world.outbound : new Outbound(config.sendsFrom)
   const world = { ...start.world, outbound }
   const { serial, username, password } = config
+  const profile = profiles[config.profile ?? 'generic']
   const bmc = new Bmc(
     {
       serial,
@@ -160,8 +158,8 @@ async function startBmc(start: {
       checksImages: config.checksImages ?? true,
       host: config.host ?? {},
     },
-    profiles[config.profile ?? 'generic'],
-    world,
+    profile,
+    { ...world, timing: { ...defaultTiming, ...profile.timing, ...options.timing } },
   )
   const certificate: Certificate | null = options.tls
     ? selfSignedCertificate({ commonName: `BMC ${serial}`, host: address.host, now: world.clock.now() })

@@ -31,7 +31,9 @@ export type Timing = {
   readonly mediaDetachMs: number
   /** What a BMC takes for any answer. */
   readonly responseMs: number
-  /** How long the BMC answers 503 after Manager.Reset. */
+  /** How long nobody answers after Manager.Reset. */
+  readonly managerDownMs: number
+  /** How long the BMC answers 503 after that. */
   readonly managerResetMs: number
   /** One step of the maintenance OS. */
   readonly stepMs: number
@@ -51,6 +53,7 @@ export const defaultTiming: Timing = {
   mediaAttachMs: 500,
   mediaDetachMs: 200,
   responseMs: 20,
+  managerDownMs: 3_000,
   managerResetMs: 10_000,
   stepMs: 450,
   taskMediumWaitMs: 120_000,

@@ -1,8 +1,20 @@
 /** A BMC without quirks: what DSP0266 and the schemas of DSP8010 describe, with two virtual CDs. */
+import { dmtf } from '../messages.ts'
 import type { Profile } from './profile.ts'
+
+export const allInsertParameters: readonly string[] = [
+  'Image',
+  'Inserted',
+  'WriteProtected',
+  'TransferMethod',
+  'TransferProtocolType',
+  'UserName',
+  'Password',
+]
 
 export const generic: Profile = {
   name: 'generic',
+  summary: 'what the Redfish standard describes, two virtual CDs',
   vendor: 'Simulated',
   product: 'Simulated BMC',
   redfishVersion: '1.15.0',
@@ -11,22 +23,27 @@ export const generic: Profile = {
   chassis: { id: '1' },
   slots: [
     { name: 'CD1', mediaTypes: ['CD', 'DVD'] },
-    { name: 'CD2', mediaTypes: ['CD', 'DVD'] },
+    { name: 'CD2', mediaTypes: ['CD', 'DVD'], boots: false },
   ],
-  insertParameters: [
-    'Image',
-    'Inserted',
-    'WriteProtected',
-    'TransferMethod',
-    'TransferProtocolType',
-    'UserName',
-    'Password',
+  mediaCollections: [
+    { under: 'manager', segment: 'VirtualMedia', slots: ['CD1', 'CD2'], linkedFrom: ['system', 'manager'] },
   ],
+  insertParameters: allInsertParameters,
+  insertRequires: [],
+  imageSchemes: ['http', 'https'],
   resetTypes: ['On', 'ForceOn', 'ForceOff', 'GracefulShutdown', 'GracefulRestart', 'ForceRestart', 'PowerCycle'],
   managerResetTypes: ['GracefulRestart', 'ForceRestart'],
-  bootTargets: ['None', 'Pxe', 'Cd', 'Usb', 'Hdd', 'BiosSetup'],
-  bootModes: ['UEFI'],
+  resetTypesIn: 'action',
+  boot: {
+    enabledValues: ['Disabled', 'Once', 'Continuous'],
+    targets: ['None', 'Pxe', 'Cd', 'Usb', 'Hdd', 'BiosSetup'],
+    modes: ['UEFI'],
+    lists: ['Enabled', 'Target', 'Mode'],
+  },
   cdTargets: ['Cd'],
-  sessionsMax: 8,
-  sessionTimeoutSeconds: 1_800,
+  sessions: { offered: true, max: 8, timeoutSeconds: 1_800, timeoutShown: 1_800 },
+  acceptsBasic: true,
+  messages: dmtf,
+  etags: { format: (digest) => `"${digest.slice(0, 16)}"`, missing: null },
+  showsPowerTransitions: true,
 }

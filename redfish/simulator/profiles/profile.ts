@@ -1,7 +1,16 @@
 /**
- * What makes one make of BMC different from another, as data and a few small functions. A profile never touches state:
- * the machinery in the folder above reads it. A new vendor is a new file beside `generic.ts` and a row in `profiles`.
+ * What makes one make of BMC different from another: data that the machinery in the folder above reads, and, where data
+ * does not reach, a `Behaviour` per BMC with the few moments at which firmware has a will of its own. A new vendor is a
+ * new file beside `generic.ts` and a row in `catalogue.ts`; generations of one vendor share a file.
  */
+import type { Bmc } from '../bmc.ts'
+import type { Slot } from '../media.ts'
+import type { MessageStyle } from '../messages.ts'
+import type { PowerState } from '../power.ts'
+import type { JsonObject, Reply } from '../reply.ts'
+import type { Branch } from '../resources/resource.ts'
+import type { Timing } from '../timing.ts'
+import type { WireRequest } from '../wire.ts'
 
 /** ResetType values of ComputerSystem.Reset that the simulator knows how to carry out. */
 export type ResetType =
@@ -12,28 +21,138 @@ export type ResetType =
   | 'GracefulRestart'
   | 'ForceRestart'
   | 'PowerCycle'
+  | 'PushPowerButton'
+  | 'Nmi'
 
-export type SlotProfile = { readonly name: string; readonly mediaTypes: readonly string[] }
+export type SlotProfile = {
+  readonly name: string
+  /** Empty where the BMC does not say (AMI). */
+  readonly mediaTypes: readonly string[]
+  /** False for a drive that the firmware never boots from. */
+  readonly boots?: boolean
+  /**
+   * `actions` has InsertMedia and EjectMedia, `patch` is written itself, `both` has the actions and can be emptied by a
+   * PATCH, `oem` is operated by something of the vendor's, `none` is for the KVM viewer. `actions` when absent.
+   */
+  readonly operated?: 'actions' | 'patch' | 'both' | 'oem' | 'none'
+}
+
+/** A VirtualMedia collection and the names of its members, in the order in which the BMC lists them. */
+export type MediaCollection = {
+  readonly under: 'system' | 'manager'
+  readonly segment: string
+  readonly slots: readonly string[]
+  readonly linkedFrom: readonly ('system' | 'manager')[]
+}
+
+export type BootProfile = {
+  readonly enabledValues: readonly string[]
+  readonly targets: readonly string[]
+  /** Modes that are accepted. Empty: the property does not exist, unless `refusesMode` says how it is refused. */
+  readonly modes: readonly string[]
+  /** The mode is in the schema and no value of it is accepted (Supermicro X11, quirks.md 8). */
+  readonly refusesMode?: boolean
+  /** Which lists of allowable values the document has. */
+  readonly lists: readonly ('Enabled' | 'Target' | 'Mode')[]
+  /** Id of the settings object beside the System, with the names of the Boot properties that it has. */
+  readonly settings?: { readonly id: string; readonly properties: readonly string[] }
+  /** The System itself refuses to have `Boot` written: only the settings object takes it (iDRAC10). */
+  readonly readOnly?: boolean
+  /** What `Enabled` becomes when a PATCH names a target and leaves it out (Supermicro reverts to Once, quirks.md 8). */
+  readonly impliedEnabled?: 'Once'
+}
+
+export type EtagProfile = {
+  /** The tag of what can be changed, from 64 hexadecimal digits that stand for it; null where there are no tags. */
+  readonly format: ((digest: string) => string) | null
+  /** The refusal of a change without If-Match; null where none is needed. */
+  readonly missing: (() => Reply) | null
+}
+
+/** Documents as this vendor writes them, made from those that the generic BMC has. */
+export type Documents = {
+  readonly [Name in 'root' | 'system' | 'manager' | 'chassis' | 'collection' | 'sessionService' | 'session']?: (
+    base: JsonObject,
+    bmc: Bmc,
+  ) => JsonObject
+} & { readonly media?: (base: JsonObject, bmc: Bmc, slot: Slot) => JsonObject }
+
+/** Moments at which a BMC does something of its own. One object per BMC, so it may remember. */
+export type Behaviour = {
+  /** Before authentication; an answer ends the request. */
+  readonly intercept?: (request: WireRequest) => Reply | null
+  /** After authentication, before the resource is asked. */
+  readonly filter?: (request: WireRequest) => Reply | null
+  /** The last word on what goes out. */
+  readonly rewrite?: (request: WireRequest, reply: Reply) => Reply
+  /** Before an image goes into a slot, when the request itself is in order; a reply refuses or answers it. */
+  readonly insert?: (slot: Slot, parameters: JsonObject, path: string) => Reply | null | Promise<Reply | null>
+  /** Why an image that cannot be fetched is refused; `status` is the web server's, null when it was not reached. */
+  readonly unusable?: (image: string, status: number | null) => Reply
+  /** Answers an accepted insert, instead of `messages.done`. */
+  readonly inserted?: (slot: Slot) => Reply
+  readonly eject?: (slot: Slot) => Reply | null
+  readonly reset?: (type: ResetType) => Reply | null
+  readonly changeBoot?: (boot: JsonObject) => Reply | null
+  /** Writes of the slot document that mean neither insert nor eject; a reply has taken care of them. */
+  readonly changeSlot?: (slot: Slot, body: JsonObject) => Reply | null
+  /** Whether the collection lists the slot at present. */
+  readonly lists?: (slot: Slot) => boolean
+  readonly powerBecame?: (state: PowerState) => void
+  /** A boot from CD that the firmware was told of by other means than the boot override. */
+  readonly bootsFromCd?: () => boolean
+  /** What this vendor has besides. */
+  readonly resources?: Branch
+}
 
 export type Profile = {
   readonly name: string
-  readonly vendor: string
-  readonly product: string
+  /** One line for people who choose a profile. */
+  readonly summary: string
+  /** Null where the service root does not say. */
+  readonly vendor: string | null
+  readonly product: string | null
   readonly redfishVersion: string
   readonly system: { readonly id: string; readonly manufacturer: string; readonly model: string; readonly bios: string }
   readonly manager: { readonly id: string; readonly model: string; readonly firmware: string }
   readonly chassis: { readonly id: string }
-  /** In the order in which the firmware tries them: the first one is the boot medium. */
+  /** Further members of the collections, which are not what a client looks for, without their `@odata.id`. */
+  readonly others?: {
+    readonly systems?: Readonly<Record<string, JsonObject>>
+    readonly managers?: Readonly<Record<string, JsonObject>>
+  }
+  /** In the order in which the firmware tries them. */
   readonly slots: readonly SlotProfile[]
-  /** Parameters that InsertMedia takes. `Image` is always required. */
+  readonly mediaCollections: readonly MediaCollection[]
+  /** Parameters that InsertMedia takes. */
   readonly insertParameters: readonly string[]
+  /** Parameters that it does not do without. */
+  readonly insertRequires: readonly string[]
+  /** Schemes of image addresses. */
+  readonly imageSchemes: readonly string[]
   readonly resetTypes: readonly ResetType[]
   readonly managerResetTypes: readonly string[]
-  readonly bootTargets: readonly string[]
-  readonly bootModes: readonly string[]
-  /** Targets of a boot override that mean the first slot. */
+  /** Where the documents list reset types. */
+  readonly resetTypesIn: 'action' | 'action-info'
+  readonly boot: BootProfile
+  /** Targets of a boot override that mean a virtual CD. */
   readonly cdTargets: readonly string[]
-  readonly sessionsMax: number
-  /** Whole seconds of silence after which a session ends, also shown as `SessionTimeout`. */
-  readonly sessionTimeoutSeconds: number
+  readonly sessions: {
+    /** False: there is no session service. */
+    readonly offered: boolean
+    readonly max: number
+    /** Whole seconds of silence after which a session ends. */
+    readonly timeoutSeconds: number
+    /** `SessionTimeout` of the document: iLO and AMI write minutes there. */
+    readonly timeoutShown: number | null
+  }
+  readonly acceptsBasic: boolean
+  readonly messages: MessageStyle
+  readonly etags: EtagProfile
+  /** Whether PowerState shows PoweringOn and PoweringOff, or the state that it comes from. */
+  readonly showsPowerTransitions: boolean
+  /** Delays that differ from those of `defaultTiming`. */
+  readonly timing?: Partial<Timing>
+  readonly documents?: Documents
+  readonly behave?: (bmc: Bmc) => Behaviour
 }

@@ -1,19 +1,28 @@
 /** ETags of resources that can be changed. */
 import { createHash } from 'node:crypto'
+import type { Bmc } from '../bmc.ts'
 import { refuse } from '../messages.ts'
-import type { BmcRequest, Json, Reply } from '../reply.ts'
+import type { BmcRequest, Json, JsonObject, Reply } from '../reply.ts'
+import { ok } from './resource.ts'
 
 /**
- * A strong tag of what a client can change. What changes by itself, such as BootProgress, is left out: otherwise no
- * client could ever get a PATCH through while the host boots.
+ * The tag of what a client can change, in the form of the profile, or null where it has none. What changes by itself,
+ * such as BootProgress, is left out: otherwise no client could ever get a PATCH through while the host boots.
  */
-export function etagOf(changeable: Json): string {
-  return `"${createHash('sha256').update(JSON.stringify(changeable)).digest('hex').slice(0, 16)}"`
+export function etagOf({ profile }: Bmc, changeable: Json): string | null {
+  const digest = createHash('sha256').update(JSON.stringify(changeable)).digest('hex')
+  return profile.etags.format?.(digest) ?? null
 }
 
-/** The refusal of a request whose If-Match names another state (RFC 9110, 13.1.1), or null. */
-export function checkIfMatch(request: BmcRequest, etag: string): Reply | null {
-  if (request.ifMatch === null) return null
+/** A document with its tag in the body and in the header. */
+export function tagged(document: JsonObject, etag: string | null): Reply {
+  return etag === null ? ok(document) : ok({ ...document, '@odata.etag': etag }, { etag })
+}
+
+/** The refusal of a request whose If-Match is missing or names another state (RFC 9110, 13.1.1), or null. */
+export function checkIfMatch({ profile }: Bmc, request: BmcRequest, etag: string | null): Reply | null {
+  if (request.ifMatch === null) return profile.etags.missing?.() ?? null
   const wanted = request.ifMatch.split(',').map((candidate) => candidate.trim())
-  return wanted.includes('*') || wanted.includes(etag) ? null : refuse(412, { key: 'PreconditionFailed' })
+  if (etag === null || wanted.includes('*') || wanted.includes(etag)) return null
+  return refuse(412, { key: 'PreconditionFailed' })
 }

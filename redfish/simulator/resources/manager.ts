@@ -1,8 +1,9 @@
-/** The one Manager, which is the BMC itself, and the one Chassis that both belong to. */
+/** The Manager, which is the BMC itself, the Chassis that it belongs to, and other Managers beside it. */
 import type { Bmc } from '../bmc.ts'
 import { refuse } from '../messages.ts'
-import { type BmcRequest, type JsonObject, noContent, type Reply } from '../reply.ts'
-import { type Branch, branch, checkKnown, collection, link, objectBody, ok, quote } from './resource.ts'
+import type { BmcRequest, JsonObject, Reply } from '../reply.ts'
+import { mediaLinkOf } from './media-links.ts'
+import { type Branch, branch, checkKnown, collection, link, objectBody, ok, quote, type Resource } from './resource.ts'
 import { rootPath } from './service-root.ts'
 
 const managersPath = `${rootPath}/Managers`
@@ -10,16 +11,43 @@ const chassisPath = `${rootPath}/Chassis`
 
 export function managers(bmc: Bmc): Branch {
   const { manager, chassis } = bmc.paths
+  const { documents, others } = bmc.profile
+  const other = Object.entries(others?.managers ?? {})
+  const members = [manager, ...other.map(([id]) => `${managersPath}/${id}`)]
+  const list = (path: string, schema: string, name: string, paths: readonly string[]) => {
+    const base = collection(path, schema, name, paths)
+    return ok(documents?.collection?.(base, bmc) ?? base)
+  }
   return branch({
     [managersPath]: {
-      methods: { GET: () => ok(collection(managersPath, 'ManagerCollection', 'Manager Collection', [manager])) },
+      methods: { GET: () => list(managersPath, 'ManagerCollection', 'Manager Collection', members) },
     },
-    [manager]: { methods: { GET: () => ok(managerDocument(bmc)) } },
+    [manager]: {
+      methods: {
+        GET: () => {
+          const base = managerDocument(bmc)
+          return ok(documents?.manager?.(base, bmc) ?? base)
+        },
+      },
+    },
+    ...Object.fromEntries(
+      other.map(([id, document]): [string, Resource] => {
+        const path = `${managersPath}/${id}`
+        return [path, { methods: { GET: () => ok({ '@odata.id': path, ...document }) } }]
+      }),
+    ),
     [resetPath(bmc)]: { methods: { POST: (request) => reset(bmc, request) } },
     [chassisPath]: {
-      methods: { GET: () => ok(collection(chassisPath, 'ChassisCollection', 'Chassis Collection', [chassis])) },
+      methods: { GET: () => list(chassisPath, 'ChassisCollection', 'Chassis Collection', [chassis]) },
     },
-    [chassis]: { methods: { GET: () => ok(chassisDocument(bmc)) } },
+    [chassis]: {
+      methods: {
+        GET: () => {
+          const base = chassisDocument(bmc)
+          return ok(documents?.chassis?.(base, bmc) ?? base)
+        },
+      },
+    },
   })
 }
 
@@ -41,7 +69,7 @@ function managerDocument(bmc: Bmc): JsonObject {
     DateTime: bmc.clock.now().toISOString(),
     Status: { State: 'Enabled', Health: 'OK' },
     PowerState: 'On',
-    VirtualMedia: link(paths.virtualMedia),
+    ...mediaLinkOf(bmc, 'manager'),
     Links: { ManagerForServers: [link(paths.system)], ManagerForChassis: [link(paths.chassis)] },
     Actions: {
       '#Manager.Reset': {
@@ -83,5 +111,5 @@ function reset(bmc: Bmc, request: BmcRequest): Reply {
       related: ['/ResetType'],
     })
   bmc.restartManager()
-  return noContent
+  return bmc.profile.messages.done
 }

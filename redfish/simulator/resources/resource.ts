@@ -32,6 +32,17 @@ export function collection(path: string, schema: string, name: string, members: 
   }
 }
 
+/** The ActionInfo resource of an action with one parameter. */
+export function actionInfo(path: string, parameter: string, values: readonly Json[]): JsonObject {
+  return {
+    '@odata.id': path,
+    '@odata.type': '#ActionInfo.v1_1_2.ActionInfo',
+    Id: path.split('/').at(-1) ?? '',
+    Name: 'Action Info',
+    Parameters: [{ Name: parameter, Required: true, DataType: 'String', AllowableValues: values }],
+  }
+}
+
 /** A fixed set of resources by their paths. */
 export function branch(resources: Readonly<Record<string, Resource>>): Branch {
   return (path) => (Object.hasOwn(resources, path) ? (resources[path] ?? null) : null)

@@ -1,7 +1,7 @@
 /** The session service and its collection (DSP0266, "Redfish session login authentication"). */
 import type { Bmc } from '../bmc.ts'
 import { refuse } from '../messages.ts'
-import { type BmcRequest, type JsonObject, noContent, type Reply } from '../reply.ts'
+import type { BmcRequest, JsonObject, Reply } from '../reply.ts'
 import type { Session } from '../sessions.ts'
 import { type Branch, branch, checkKnown, collection, link, objectBody, ok } from './resource.ts'
 import { rootPath } from './service-root.ts'
@@ -10,14 +10,24 @@ const servicePath = `${rootPath}/SessionService`
 const sessionsPath = `${servicePath}/Sessions`
 
 export function sessionService(bmc: Bmc): Branch {
+  const { documents, sessions, messages } = bmc.profile
+  if (!sessions.offered) return () => null
   const fixed = branch({
-    [servicePath]: { methods: { GET: () => ok(serviceDocument(bmc)) } },
+    [servicePath]: {
+      methods: {
+        GET: () => {
+          const base = serviceDocument(bmc)
+          return ok(documents?.sessionService?.(base, bmc) ?? base)
+        },
+      },
+    },
     [sessionsPath]: {
       open: ['POST'],
       methods: {
         GET: () => {
           const members = bmc.sessions.list().map(({ id }) => `${sessionsPath}/${id}`)
-          return ok(collection(sessionsPath, 'SessionCollection', 'Session Collection', members))
+          const base = collection(sessionsPath, 'SessionCollection', 'Session Collection', members)
+          return ok(documents?.collection?.(base, bmc) ?? base)
         },
         POST: (request) => logIn(bmc, request),
       },
@@ -28,10 +38,10 @@ export function sessionService(bmc: Bmc): Branch {
     if (session === undefined) return fixed(path)
     return {
       methods: {
-        GET: () => ok(sessionDocument(session)),
+        GET: () => ok(sessionDocument(bmc, session)),
         DELETE: () => {
           bmc.sessions.end(session.id)
-          return noContent
+          return messages.done
         },
       },
     }
@@ -46,13 +56,13 @@ function serviceDocument({ profile }: Bmc): JsonObject {
     Name: 'Session Service',
     Status: { State: 'Enabled', Health: 'OK' },
     ServiceEnabled: true,
-    SessionTimeout: profile.sessionTimeoutSeconds,
+    ...(profile.sessions.timeoutShown === null ? {} : { SessionTimeout: profile.sessions.timeoutShown }),
     Sessions: link(sessionsPath),
   }
 }
 
-function sessionDocument({ id, userName, createdAt }: Session): JsonObject {
-  return {
+function sessionDocument(bmc: Bmc, { id, userName, createdAt }: Session): JsonObject {
+  const base = {
     '@odata.id': `${sessionsPath}/${id}`,
     '@odata.type': '#Session.v1_6_0.Session',
     Id: id,
@@ -61,6 +71,7 @@ function sessionDocument({ id, userName, createdAt }: Session): JsonObject {
     // Whole seconds, as BMCs show time.
     CreatedTime: createdAt.toISOString().replace(/\.\d+Z$/, 'Z'),
   }
+  return bmc.profile.documents?.session?.(base, bmc) ?? base
 }
 
 function logIn(bmc: Bmc, request: BmcRequest): Reply {
@@ -84,6 +95,6 @@ function logIn(bmc: Bmc, request: BmcRequest): Reply {
   return {
     status: 201,
     headers: { 'x-auth-token': session.token, location: `${sessionsPath}/${session.id}` },
-    body: sessionDocument(session),
+    body: sessionDocument(bmc, session),
   }
 }

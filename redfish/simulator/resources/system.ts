@@ -1,57 +1,120 @@
-/** The one ComputerSystem: its document, the boot override, the reset action. */
+/** The host as a ComputerSystem: its document, its settings object, the reset action; and other members beside it. */
 import type { Bmc } from '../bmc.ts'
-import { overrideEnabledValues } from '../boot.ts'
 import { refuse } from '../messages.ts'
-import { type BmcRequest, isObject, type Json, type JsonObject, noContent, type Reply } from '../reply.ts'
-import { checkIfMatch, etagOf } from './etag.ts'
-import { type Branch, branch, checkKnown, collection, link, objectBody, ok, quote } from './resource.ts'
+import type { BmcRequest, JsonObject, Reply } from '../reply.ts'
+import { bootDocument, bootProperties, changeBoot, settingsBootDocument } from './boot.ts'
+import { checkIfMatch, etagOf, tagged } from './etag.ts'
+import { mediaLinkOf } from './media-links.ts'
+import {
+  actionInfo,
+  type Branch,
+  branch,
+  checkKnown,
+  collection,
+  link,
+  objectBody,
+  ok,
+  quote,
+  type Resource,
+} from './resource.ts'
 import { rootPath } from './service-root.ts'
 
 const systemsPath = `${rootPath}/Systems`
 
 export function systems(bmc: Bmc): Branch {
   const path = bmc.paths.system
+  const { profile } = bmc
+  const others = Object.entries(profile.others?.systems ?? {})
+  const members = [path, ...others.map(([id]) => `${systemsPath}/${id}`)]
+  const document = () => shapedDocument(bmc)
   return branch({
     [systemsPath]: {
       methods: {
-        GET: () => ok(collection(systemsPath, 'ComputerSystemCollection', 'Computer System Collection', [path])),
+        GET: () => ok(shaped(bmc, collection(systemsPath, 'ComputerSystemCollection', 'Systems Collection', members))),
       },
     },
     [path]: {
       methods: {
-        GET: () => ok({ ...document(bmc), '@odata.etag': etag(bmc) }, { etag: etag(bmc) }),
+        GET: () => tagged(document(), etagOf(bmc, bootDocument(bmc))),
         PATCH: (request) => change(bmc, request),
       },
     },
     [resetPath(bmc)]: { methods: { POST: (request) => reset(bmc, request) } },
+    ...(profile.resetTypesIn === 'action' ? {} : { [infoPath(path)]: resetInfo(bmc) }),
+    ...settings(bmc),
+    ...Object.fromEntries(
+      others.map(([id, other]): [string, Resource] => {
+        const otherPath = `${systemsPath}/${id}`
+        return [otherPath, { methods: { GET: () => ok({ '@odata.id': otherPath, ...other }) } }]
+      }),
+    ),
   })
+}
+
+function shaped(bmc: Bmc, document: JsonObject): JsonObject {
+  return bmc.profile.documents?.collection?.(document, bmc) ?? document
 }
 
 function resetPath(bmc: Bmc): string {
   return `${bmc.paths.system}/Actions/ComputerSystem.Reset`
 }
 
-function bootDocument({ boot, profile }: Bmc): JsonObject {
-  const { enabled, target, mode } = boot.override
-  return {
-    BootSourceOverrideEnabled: enabled,
-    'BootSourceOverrideEnabled@Redfish.AllowableValues': overrideEnabledValues,
-    BootSourceOverrideTarget: target,
-    'BootSourceOverrideTarget@Redfish.AllowableValues': profile.bootTargets,
-    BootSourceOverrideMode: mode,
-    'BootSourceOverrideMode@Redfish.AllowableValues': profile.bootModes,
-  }
+function infoPath(path: string): string {
+  return `${path}/ResetActionInfo`
 }
 
-function etag(bmc: Bmc): string {
-  return etagOf(bootDocument(bmc))
+function resetInfo(bmc: Bmc): Resource {
+  const path = infoPath(bmc.paths.system)
+  return { methods: { GET: () => ok(actionInfo(path, 'ResetType', bmc.profile.resetTypes)) } }
+}
+
+function settings(bmc: Bmc): Readonly<Record<string, Resource>> {
+  const { settings } = bmc.profile.boot
+  if (settings === undefined) return {}
+  const path = `${bmc.paths.system}/${settings.id}`
+  const boot = () => settingsBootDocument(bmc, settings.properties)
+  const document = (): JsonObject => ({
+    '@odata.id': path,
+    '@odata.type': '#ComputerSystem.v1_17_0.ComputerSystem',
+    Id: settings.id,
+    Name: `${bmc.profile.system.id} Pending Settings`,
+    Boot: boot(),
+  })
+  const write = (request: BmcRequest): Reply => {
+    const stale = checkIfMatch(bmc, request, etagOf(bmc, boot()))
+    if (stale !== null) return stale
+    const read = objectBody(request)
+    if ('refusal' in read) return read.refusal
+    return checkKnown(read.body, ['Boot']) ?? changeBoot(bmc, read.body['Boot'] ?? null, settings.properties)
+  }
+  return { [path]: { methods: { GET: () => tagged(document(), etagOf(bmc, boot())), PATCH: write } } }
+}
+
+function shownPower({ power, profile }: Bmc): string {
+  const { state } = power
+  if (profile.showsPowerTransitions) return state
+  return state === 'PoweringOn' ? 'Off' : state === 'PoweringOff' ? 'On' : state
+}
+
+function shapedDocument(bmc: Bmc): JsonObject {
+  const base = document(bmc)
+  return bmc.profile.documents?.system?.(base, bmc) ?? base
 }
 
 function document(bmc: Bmc): JsonObject {
   const { profile, power, host, paths } = bmc
+  const settingsId = profile.boot.settings?.id
   return {
     '@odata.id': paths.system,
     '@odata.type': '#ComputerSystem.v1_20_0.ComputerSystem',
+    ...(settingsId === undefined
+      ? {}
+      : {
+          '@Redfish.Settings': {
+            '@odata.type': '#Settings.v1_3_0.Settings',
+            SettingsObject: link(`${paths.system}/${settingsId}`),
+          },
+        }),
     Id: profile.system.id,
     Name: 'System',
     SystemType: 'Physical',
@@ -61,60 +124,36 @@ function document(bmc: Bmc): JsonObject {
     UUID: bmc.uuid,
     BiosVersion: profile.system.bios,
     Status: { State: power.state === 'Off' ? 'StandbyOffline' : 'Enabled', Health: 'OK' },
-    PowerState: power.state,
+    PowerState: shownPower(bmc),
     LastResetTime: power.lastResetTime.toISOString(),
     BootProgress: { LastState: host.bootProgress.state, LastStateTime: host.bootProgress.at.toISOString() },
     Boot: bootDocument(bmc),
-    VirtualMedia: link(paths.virtualMedia),
+    ...mediaLinkOf(bmc, 'system'),
     Links: { Chassis: [link(paths.chassis)], ManagedBy: [link(paths.manager)] },
     Actions: {
       '#ComputerSystem.Reset': {
         target: resetPath(bmc),
-        'ResetType@Redfish.AllowableValues': profile.resetTypes,
+        ...(profile.resetTypesIn === 'action'
+          ? { 'ResetType@Redfish.AllowableValues': profile.resetTypes }
+          : { '@Redfish.ActionInfo': infoPath(paths.system) }),
       },
     },
   }
 }
 
 function change(bmc: Bmc, request: BmcRequest): Reply {
-  const stale = checkIfMatch(request, etag(bmc))
+  const stale = checkIfMatch(bmc, request, etagOf(bmc, bootDocument(bmc)))
   if (stale !== null) return stale
   const read = objectBody(request)
   if ('refusal' in read) return read.refusal
   if (Object.keys(read.body).length === 0) return refuse(400, { key: 'EmptyJSON' })
-  const readOnly = Object.keys(read.body).find((name) => name !== 'Boot' && name in document(bmc))
+  const writable = bmc.profile.boot.readOnly ? [] : ['Boot']
+  const readOnly = Object.keys(read.body).find((name) => !writable.includes(name) && name in document(bmc))
   if (readOnly !== undefined)
     return refuse(400, { key: 'PropertyNotWritable', args: [readOnly], related: [`/${readOnly}`] })
   const unknown = checkKnown(read.body, ['Boot'])
   if (unknown !== null) return unknown
-  return changeBoot(bmc, read.body['Boot'] ?? null)
-}
-
-function changeBoot({ boot, profile }: Bmc, wanted: Json): Reply {
-  if (!isObject(wanted))
-    return refuse(400, { key: 'PropertyValueTypeError', args: [quote(wanted), 'Boot'], related: ['/Boot'] })
-  const allowed: Readonly<Record<string, readonly string[]>> = {
-    BootSourceOverrideEnabled: overrideEnabledValues,
-    BootSourceOverrideTarget: profile.bootTargets,
-    BootSourceOverrideMode: profile.bootModes,
-  }
-  const unknown = checkKnown(wanted, Object.keys(allowed), '/Boot')
-  if (unknown !== null) return unknown
-  for (const [name, values] of Object.entries(allowed)) {
-    const value = wanted[name]
-    if (value === undefined) continue
-    const about = { args: [quote(value), name], related: [`/Boot/${name}`] }
-    if (typeof value !== 'string') return refuse(400, { key: 'PropertyValueTypeError', ...about })
-    if (!values.includes(value)) return refuse(400, { key: 'PropertyValueNotInList', ...about })
-  }
-  const { BootSourceOverrideEnabled: enabled, BootSourceOverrideTarget: target, BootSourceOverrideMode: mode } = wanted
-  const known = overrideEnabledValues.find((value) => value === enabled)
-  boot.change({
-    ...(known === undefined ? {} : { enabled: known }),
-    ...(typeof target === 'string' ? { target } : {}),
-    ...(typeof mode === 'string' ? { mode } : {}),
-  })
-  return noContent
+  return changeBoot(bmc, read.body['Boot'] ?? null, bootProperties(bmc))
 }
 
 function reset(bmc: Bmc, request: BmcRequest): Reply {
@@ -130,8 +169,10 @@ function reset(bmc: Bmc, request: BmcRequest): Reply {
   if (typeof wanted !== 'string') return refuse(400, { key: 'ActionParameterValueTypeError', args, related })
   const type = bmc.profile.resetTypes.find((candidate) => candidate === wanted)
   if (type === undefined) return refuse(400, { key: 'ActionParameterValueNotInList', args, related })
+  const refusal = bmc.behaviour.reset?.(type) ?? null
+  if (refusal !== null) return refusal
   // 409 like iDRAC (quirks.md 9, "Already in state"); iDRAC10 uses this very message.
   return bmc.reset(type)
-    ? noContent
+    ? bmc.profile.messages.done
     : refuse(409, { key: 'ActionParameterValueConflict', args: ['ResetType', type], related })
 }

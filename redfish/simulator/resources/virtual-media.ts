@@ -1,44 +1,79 @@
-/** The virtual media slots under the Manager, with the insert and eject actions. */
+/** The virtual media collections with their slots, and the standard ways to insert and eject. */
 import type { Bmc } from '../bmc.ts'
 import type { Slot } from '../media.ts'
 import { refuse } from '../messages.ts'
-import { type BmcRequest, type Json, type JsonObject, noContent, type Reply } from '../reply.ts'
-import { type Branch, branch, checkKnown, collection, objectBody, ok, quote, type Resource } from './resource.ts'
+import type { MediaCollection } from '../profiles/profile.ts'
+import type { BmcRequest, JsonObject, Reply } from '../reply.ts'
+import { checkIfMatch, etagOf, tagged } from './etag.ts'
+import { checkInsert, ejectImage, insertImage } from './insertion.ts'
+import { type Branch, checkKnown, collection, objectBody, ok, type Resource } from './resource.ts'
+
+type Action = 'InsertMedia' | 'EjectMedia'
 
 export function virtualMedia(bmc: Bmc): Branch {
-  const root = bmc.paths.virtualMedia
-  const members = bmc.slots.map((slot) => slotPath(bmc, slot))
-  const resources: Record<string, Resource> = {
-    [root]: {
-      methods: { GET: () => ok(collection(root, 'VirtualMediaCollection', 'Virtual Media Collection', members)) },
-    },
+  const found = new Map<string, { resource: Resource; slot: Slot | null }>()
+  for (const media of bmc.profile.mediaCollections) {
+    const root = bmc.mediaPath(media)
+    found.set(root, { resource: { methods: { GET: () => ok(listDocument(bmc, media)) } }, slot: null })
+    for (const slot of slotsOf(bmc, media)) {
+      const path = `${root}/${slot.profile.name}`
+      const { operated = 'actions' } = slot.profile
+      const patched = operated === 'patch' || operated === 'both'
+      const get = () => tagged(document(bmc, slot, path), etagOf(bmc, changeable(slot)))
+      const write = { PATCH: (request: BmcRequest) => change(bmc, slot, request) }
+      found.set(path, { slot, resource: { methods: { GET: get, ...(patched ? write : {}) } } })
+      if (!hasActions(slot)) continue
+      const insert = { POST: (request: BmcRequest) => insertMedia(bmc, slot, request) }
+      const eject = { POST: (request: BmcRequest) => ejectMedia(bmc, slot, request) }
+      found.set(actionPath(path, 'InsertMedia'), { slot, resource: { methods: insert } })
+      found.set(actionPath(path, 'EjectMedia'), { slot, resource: { methods: eject } })
+    }
   }
-  for (const slot of bmc.slots) {
-    const path = slotPath(bmc, slot)
-    resources[path] = { methods: { GET: () => ok(document(bmc, slot)) } }
-    resources[actionPath(path, 'InsertMedia')] = { methods: { POST: (request) => insert(bmc, slot, request) } }
-    resources[actionPath(path, 'EjectMedia')] = { methods: { POST: (request) => eject(slot, request) } }
+  return (path) => {
+    const entry = found.get(path)
+    if (entry === undefined || (entry.slot !== null && !isListed(bmc, entry.slot))) return null
+    return entry.resource
   }
-  return branch(resources)
 }
 
-function slotPath(bmc: Bmc, slot: Slot): string {
-  return `${bmc.paths.virtualMedia}/${slot.profile.name}`
+function slotsOf(bmc: Bmc, { slots }: MediaCollection): readonly Slot[] {
+  return slots.flatMap((name) => bmc.slots.find((slot) => slot.profile.name === name) ?? [])
 }
 
-function actionPath(path: string, action: 'InsertMedia' | 'EjectMedia'): string {
+function isListed(bmc: Bmc, slot: Slot): boolean {
+  return bmc.behaviour.lists?.(slot) ?? true
+}
+
+function hasActions({ profile }: Slot): boolean {
+  return profile.operated === undefined || profile.operated === 'actions' || profile.operated === 'both'
+}
+
+function actionPath(path: string, action: Action): string {
   return `${path}/Actions/VirtualMedia.${action}`
 }
 
-function document(bmc: Bmc, slot: Slot): JsonObject {
-  const path = slotPath(bmc, slot)
-  const { request, inserted } = slot
-  return {
+function listDocument(bmc: Bmc, media: MediaCollection): JsonObject {
+  const root = bmc.mediaPath(media)
+  const members = slotsOf(bmc, media)
+    .filter((slot) => isListed(bmc, slot))
+    .map((slot) => `${root}/${slot.profile.name}`)
+  const base = collection(root, 'VirtualMediaCollection', 'Virtual Media Collection', members)
+  return bmc.profile.documents?.collection?.(base, bmc) ?? base
+}
+
+function changeable({ request, inserted }: Slot): JsonObject {
+  return { Image: request?.image ?? null, Inserted: inserted }
+}
+
+function document(bmc: Bmc, slot: Slot, path: string): JsonObject {
+  const { request, inserted, profile } = slot
+  const action = (name: Action) => ({ [`#VirtualMedia.${name}`]: { target: actionPath(path, name) } })
+  const base: JsonObject = {
     '@odata.id': path,
     '@odata.type': '#VirtualMedia.v1_6_0.VirtualMedia',
-    Id: slot.profile.name,
+    Id: profile.name,
     Name: 'Virtual CD',
-    MediaTypes: slot.profile.mediaTypes,
+    ...(profile.mediaTypes.length === 0 ? {} : { MediaTypes: profile.mediaTypes }),
     Image: request?.image ?? null,
     ImageName: request === null ? null : imageName(request.image),
     Inserted: inserted,
@@ -48,80 +83,43 @@ function document(bmc: Bmc, slot: Slot): JsonObject {
     TransferProtocolType: request?.transferProtocolType ?? null,
     UserName: request?.userName ?? null,
     Password: null,
-    Actions: {
-      '#VirtualMedia.InsertMedia': { target: actionPath(path, 'InsertMedia') },
-      '#VirtualMedia.EjectMedia': { target: actionPath(path, 'EjectMedia') },
-    },
+    ...(hasActions(slot) ? { Actions: { ...action('InsertMedia'), ...action('EjectMedia') } } : {}),
   }
+  return bmc.profile.documents?.media?.(base, bmc, slot) ?? base
 }
 
-function imageName(image: string): string {
+/** The file name at the end of an image's address. */
+export function imageName(image: string): string {
   return new URL(image).pathname.split('/').at(-1) ?? ''
 }
 
-const types: Readonly<Record<string, 'string' | 'boolean'>> = { Inserted: 'boolean', WriteProtected: 'boolean' }
-const values: Readonly<Record<string, readonly Json[]>> = {
-  // Nothing but inserting is possible while this action runs, as bmcweb has it.
-  Inserted: [true],
-  TransferMethod: ['Stream'],
-  TransferProtocolType: ['HTTP', 'HTTPS'],
-}
-
-async function insert(bmc: Bmc, slot: Slot, request: BmcRequest): Promise<Reply> {
+async function insertMedia(bmc: Bmc, slot: Slot, request: BmcRequest): Promise<Reply> {
   const read = objectBody(request)
   if ('refusal' in read) return read.refusal
   const { body } = read
-  const refusal = checkKnown(body, bmc.profile.insertParameters) ?? checkParameters(body)
-  if (refusal !== null) return refusal
-
-  const image = body['Image']
-  if (typeof image !== 'string' || !isWebAddress(image))
-    return refuse(400, {
-      key: 'ActionParameterValueFormatError',
-      args: [quote(image ?? null), 'Image', 'InsertMedia'],
-      related: ['/Image'],
-    })
-  const unusable = await bmc.checkImage(image)
-  if (unusable !== null) return refuse(400, { ...unusable, related: ['/Image'] })
-
-  const text = (name: string): string | null => {
-    const value = body[name]
-    return typeof value === 'string' ? value : null
-  }
-  const taken = slot.insert({
-    image,
-    writeProtected: body['WriteProtected'] !== false,
-    transferMethod: text('TransferMethod') ?? 'Stream',
-    transferProtocolType: text('TransferProtocolType') ?? new URL(image).protocol.slice(0, -1).toUpperCase(),
-    userName: text('UserName'),
-  })
-  return taken ? noContent : refuse(409, { key: 'ResourceInUse' })
-}
-
-function checkParameters(body: JsonObject): Reply | null {
-  if (body['Image'] === undefined)
-    return refuse(400, { key: 'ActionParameterMissing', args: ['InsertMedia', 'Image'], related: ['/Image'] })
-  for (const [name, value] of Object.entries(body)) {
-    const secret = name === 'Password' || name === 'UserName'
-    const about = { args: [secret ? '' : quote(value), name, 'InsertMedia'], related: [`/${name}`] }
-    if (typeof value !== (types[name] ?? 'string'))
-      return refuse(400, { key: 'ActionParameterValueTypeError', ...about })
-    if (values[name] !== undefined && !values[name].includes(value))
-      return refuse(400, { key: 'ActionParameterValueNotInList', ...about })
-  }
-  return null
-}
-
-function isWebAddress(image: string): boolean {
-  return URL.canParse(image) && /^https?:$/.test(new URL(image).protocol)
+  const refusal = checkKnown(body, bmc.profile.insertParameters) ?? checkInsert(bmc, body, request.path)
+  return refusal ?? (await insertImage(bmc, slot, body, request.path))
 }
 
 /** The body may be absent: the action has no required parameter (DSP0266, "POST (action)"), and sushy sends none. */
-function eject(slot: Slot, request: BmcRequest): Reply {
+function ejectMedia(bmc: Bmc, slot: Slot, request: BmcRequest): Reply {
   const read = objectBody(request)
   if ('refusal' in read) return read.refusal
-  const unknown = checkKnown(read.body, [])
+  return checkKnown(read.body, []) ?? ejectImage(bmc, slot)
+}
+
+/** A PATCH of the slot itself: an `Image` inserts, `Image: null` ejects (quirks.md 5, XCC and iLO 4). */
+async function change(bmc: Bmc, slot: Slot, request: BmcRequest): Promise<Reply> {
+  const stale = checkIfMatch(bmc, request, etagOf(bmc, changeable(slot)))
+  if (stale !== null) return stale
+  const read = objectBody(request)
+  if ('refusal' in read) return read.refusal
+  const { body } = read
+  const own = bmc.behaviour.changeSlot?.(slot, body) ?? null
+  if (own !== null) return own
+  const unknown = checkKnown(body, bmc.profile.insertParameters)
   if (unknown !== null) return unknown
-  slot.eject()
-  return noContent
+  if (body['Image'] === undefined) return refuse(400, { key: 'EmptyJSON' })
+  if (body['Image'] === null) return ejectImage(bmc, slot)
+  return checkInsert(bmc, body, request.path) ?? (await insertImage(bmc, slot, body, request.path))
 }

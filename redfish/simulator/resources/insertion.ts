@@ -1,0 +1,75 @@
+/** What happens to an image on its way into a slot and out of it, whatever the request looked like that asked for it. */
+import type { Bmc } from '../bmc.ts'
+import type { Slot } from '../media.ts'
+import { refuse } from '../messages.ts'
+import type { Json, JsonObject, Reply } from '../reply.ts'
+import { quote } from './resource.ts'
+
+const types: Readonly<Record<string, 'string' | 'boolean'>> = { Inserted: 'boolean', WriteProtected: 'boolean' }
+const values: Readonly<Record<string, readonly Json[]>> = {
+  // Nothing but inserting is possible while this action runs, as bmcweb has it.
+  Inserted: [true],
+  TransferMethod: ['Stream'],
+  TransferProtocolType: ['HTTP', 'HTTPS'],
+}
+
+/** The refusal of parameters that are missing, of the wrong type or of a value that this BMC does not know, or null. */
+export function checkInsert(bmc: Bmc, body: JsonObject, path: string): Reply | null {
+  const missing = ['Image', ...bmc.profile.insertRequires].find((name) => body[name] === undefined)
+  if (missing !== undefined)
+    return refuse(400, { key: 'ActionParameterMissing', args: [path, missing], related: [`/${missing}`] })
+  for (const [name, value] of Object.entries(body)) {
+    const secret = name === 'Password' || name === 'UserName'
+    const about = { args: [secret ? '' : quote(value), name, path], related: [`/${name}`] }
+    if (typeof value !== (types[name] ?? 'string'))
+      return refuse(400, { key: 'ActionParameterValueTypeError', ...about })
+    if (values[name] !== undefined && !values[name].includes(value))
+      return refuse(400, { key: 'ActionParameterValueNotInList', ...about })
+  }
+  return null
+}
+
+/** Puts the image of these parameters into the slot, or says why not. `path` is what the messages name. */
+export async function insertImage(bmc: Bmc, slot: Slot, parameters: JsonObject, path: string): Promise<Reply> {
+  const image = parameters['Image']
+  if (typeof image !== 'string' || !isAddress(image, bmc.profile.imageSchemes))
+    return refuse(400, {
+      key: 'ActionParameterValueFormatError',
+      args: [quote(image ?? null), 'Image', path],
+      related: ['/Image'],
+    })
+  const { behaviour } = bmc
+  const refusal = (await behaviour.insert?.(slot, parameters, path)) ?? (await bmc.checkImage(image))
+  if (refusal !== null) return refusal
+  if (!attach(bmc, slot, parameters, image)) return refuse(409, { key: 'ResourceInUse' })
+  return behaviour.inserted?.(slot) ?? bmc.profile.messages.done
+}
+
+/** Puts the image in without asking anybody. False when the slot is in use or in transition. */
+export function attach(bmc: Bmc, slot: Slot, parameters: JsonObject, image: string): boolean {
+  const text = (name: string): string | null => {
+    const value = parameters[name]
+    return typeof value === 'string' ? value : null
+  }
+  const taken = slot.insert({
+    image,
+    writeProtected: parameters['WriteProtected'] !== false,
+    transferMethod: text('TransferMethod') ?? 'Stream',
+    transferProtocolType: text('TransferProtocolType') ?? new URL(image).protocol.slice(0, -1).toUpperCase(),
+    userName: text('UserName'),
+  })
+  if (taken) bmc.lastImages.set(slot.profile.name, image)
+  return taken
+}
+
+/** Takes the image out, or says why not. Ejecting an empty slot succeeds unless the profile has another opinion. */
+export function ejectImage(bmc: Bmc, slot: Slot): Reply {
+  const refusal = bmc.behaviour.eject?.(slot) ?? null
+  if (refusal !== null) return refusal
+  slot.eject()
+  return bmc.profile.messages.done
+}
+
+function isAddress(image: string, schemes: readonly string[]): boolean {
+  return URL.canParse(image) && schemes.includes(new URL(image).protocol.slice(0, -1))
+}

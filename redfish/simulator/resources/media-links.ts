@@ -1,0 +1,10 @@
+/** How the System and the Manager lead to the VirtualMedia collections. */
+import type { Bmc } from '../bmc.ts'
+import type { JsonObject } from '../reply.ts'
+import { link } from './resource.ts'
+
+/** The `VirtualMedia` property of the System or the Manager, or nothing where it has none. */
+export function mediaLinkOf(bmc: Bmc, from: 'system' | 'manager'): JsonObject {
+  const linked = bmc.profile.mediaCollections.find(({ linkedFrom }) => linkedFrom.includes(from))
+  return linked === undefined ? {} : { VirtualMedia: link(bmc.mediaPath(linked)) }
+}
