@@ -220,10 +220,11 @@ export class Bmc {
   /** A token wins over Basic credentials when both are sent. */
   #authenticate(wire: WireRequest, path: string): Reply | null {
     const token = wire.header('x-auth-token')
-    if (token !== null) return this.sessions.use(token) === null ? refuse(401, { key: 'NoValidSession' }) : null
+    const nobody = { key: 'NoValidSession', args: [path, 'unauthorized'] } as const
+    if (token !== null) return this.sessions.use(token) === null ? refuse(401, nobody) : null
     const headers = this.profile.acceptsBasic ? { 'www-authenticate': 'Basic realm="Redfish"' } : {}
     const authorization = wire.header('authorization')
-    if (authorization === null) return refuse(401, { key: 'NoValidSession', headers })
+    if (authorization === null) return refuse(401, { ...nobody, headers })
     const basic = Buffer.from(`${this.username}:${this.password}`).toString('base64')
     if (this.profile.acceptsBasic && authorization === `Basic ${basic}`) return null
     const args = [path, 'Invalid username or password']

@@ -103,6 +103,12 @@ const messages = {
     severity: 'Critical',
     resolution: 'Try the operation again using the appropriate ETag.',
   },
+  PropertyMissing: {
+    text: 'The property %1 is a required property and must be included in the request.',
+    severity: 'Warning',
+    resolution:
+      'Ensure that the property is in the request body and has a valid value and resubmit the request if the operation failed.',
+  },
   PropertyNotWritable: {
     text: 'The property %1 is a read only property and cannot be assigned a value.',
     severity: 'Warning',
@@ -124,6 +130,11 @@ const messages = {
     severity: 'Warning',
     resolution:
       'Correct the value for the property in the request body and resubmit the request if the operation failed.',
+  },
+  ResourceAtUriInUnknownFormat: {
+    text: "The resource at '%1' is in a format not recognized by the service.",
+    severity: 'Critical',
+    resolution: 'Place an image or resource or file that is recognized by the service at the URI.',
   },
   ResourceAtUriUnauthorized: {
     text: "While accessing the resource at '%1', the service received an authorization error '%2'.",
@@ -227,5 +238,6 @@ function render({ key, args = [], related = [] }: Refusal, style: MessageStyle):
   const ofBase = (name: MessageKey): VendorMessage => ({ ...messages[name], id: `${style.base}.${name}` })
   const { id, text, severity, resolution } = typeof key === 'string' ? (style.own?.[key] ?? ofBase(key)) : key
   const filled = text.replace(/%(\d)/g, (placeholder, index: string) => args[Number(index) - 1] ?? placeholder)
-  return { id, text: filled, severity, resolution, args, related }
+  const placeholders = Math.max(0, ...[...text.matchAll(/%(\d)/g)].map(([, index]) => Number(index)))
+  return { id, text: filled, severity, resolution, args: args.slice(0, placeholders), related }
 }

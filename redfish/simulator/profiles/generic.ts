@@ -30,7 +30,6 @@ export const generic: Profile = {
   ],
   insertParameters: allInsertParameters,
   insertRequires: [],
-  imageSchemes: ['http', 'https'],
   resetTypes: ['On', 'ForceOn', 'ForceOff', 'GracefulShutdown', 'GracefulRestart', 'ForceRestart', 'PowerCycle'],
   managerResetTypes: ['GracefulRestart', 'ForceRestart'],
   resetTypesIn: 'action',

@@ -128,8 +128,6 @@ export type Profile = {
   readonly insertParameters: readonly string[]
   /** Parameters that it does not do without. */
   readonly insertRequires: readonly string[]
-  /** Schemes of image addresses. */
-  readonly imageSchemes: readonly string[]
   readonly resetTypes: readonly ResetType[]
   readonly managerResetTypes: readonly string[]
   /** Where the documents list reset types. */

@@ -32,7 +32,7 @@ export function checkInsert(bmc: Bmc, body: JsonObject, path: string): Reply | n
 /** Puts the image of these parameters into the slot, or says why not. `path` is what the messages name. */
 export async function insertImage(bmc: Bmc, slot: Slot, parameters: JsonObject, path: string): Promise<Reply> {
   const image = parameters['Image']
-  if (typeof image !== 'string' || !isAddress(image, bmc.profile.imageSchemes))
+  if (typeof image !== 'string' || !isWebAddress(image))
     return refuse(400, {
       key: 'ActionParameterValueFormatError',
       args: [quote(image ?? null), 'Image', path],
@@ -70,6 +70,6 @@ export function ejectImage(bmc: Bmc, slot: Slot): Reply {
   return bmc.profile.messages.done
 }
 
-function isAddress(image: string, schemes: readonly string[]): boolean {
-  return URL.canParse(image) && schemes.includes(new URL(image).protocol.slice(0, -1))
+function isWebAddress(image: string): boolean {
+  return URL.canParse(image) && /^https?:$/.test(new URL(image).protocol)
 }

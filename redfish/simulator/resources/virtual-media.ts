@@ -121,5 +121,7 @@ async function change(bmc: Bmc, slot: Slot, request: BmcRequest): Promise<Reply>
   if (unknown !== null) return unknown
   if (body['Image'] === undefined) return refuse(400, { key: 'EmptyJSON' })
   if (body['Image'] === null) return ejectImage(bmc, slot)
+  const missing = bmc.profile.insertRequires.find((name) => body[name] === undefined)
+  if (missing !== undefined) return refuse(400, { key: 'PropertyMissing', args: [missing], related: [`/${missing}`] })
   return checkInsert(bmc, body, request.path) ?? (await insertImage(bmc, slot, body, request.path))
 }
