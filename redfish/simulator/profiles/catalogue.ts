@@ -1,9 +1,15 @@
 /** The profiles by name. */
+import { ami } from './ami.ts'
+import { ciscoCimc } from './cisco.ts'
 import { generic } from './generic.ts'
 import { idrac9, idrac9Old, idrac10 } from './idrac.ts'
 import { ilo5, ilo6 } from './ilo.ts'
 import { ilo4 } from './ilo4.ts'
+import { irmc } from './irmc.ts'
+import { openbmc, openbmcNvidia } from './openbmc.ts'
 import type { Profile } from './profile.ts'
+import { supermicroX11, supermicroX13 } from './supermicro.ts'
+import { sushyTools } from './sushy-tools.ts'
 import { xcc } from './xcc.ts'
 
 export const profiles = {
@@ -15,6 +21,19 @@ export const profiles = {
   ilo5,
   ilo6,
   xcc,
+  'supermicro-x11': supermicroX11,
+  'supermicro-x13': supermicroX13,
+  ami,
+  openbmc,
+  'openbmc-nvidia': openbmcNvidia,
+  'cisco-cimc': ciscoCimc,
+  irmc,
+  'sushy-tools': sushyTools,
 } as const satisfies Record<string, Profile>
 
 export type ProfileName = keyof typeof profiles
+
+/** Whether there is a profile of this name. */
+export function isProfileName(name: string): name is ProfileName {
+  return Object.hasOwn(profiles, name)
+}
