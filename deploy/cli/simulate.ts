@@ -1,11 +1,13 @@
 /** `provisioner simulate`: BMCs with hosts behind them, to try everything without hardware. */
 import { once } from 'node:events'
 import type { Command } from 'commander'
+import { isProfileName, profiles } from '../../redfish/simulator/profiles/catalogue.ts'
 import { startSimulator } from '../../redfish/simulator/server.ts'
 import { heading, output } from './output.ts'
 
 type SimulateOptions = {
   readonly count: string
+  readonly profile: string
   readonly host: string
   readonly port: string
   readonly tls?: boolean
@@ -25,6 +27,7 @@ export function simulateCommand(program: Command, isJson: () => boolean): void {
     .command('simulate')
     .description('run simulated BMCs, each with a host that boots from its virtual media')
     .option('--count <n>', 'how many', '1')
+    .option('--profile <name>', 'what kind of BMC; "list" shows them', 'generic')
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'of the first; the others follow', '8443')
     .option('--tls', 'HTTPS with self-signed certificates')
@@ -34,6 +37,10 @@ export function simulateCommand(program: Command, isJson: () => boolean): void {
     .option('--silent', 'no host ever reports')
     .option('--control', 'offer /simulator/faults and /simulator/state to everybody who can reach the port')
     .action(async (options: SimulateOptions) => {
+      if (options.profile === 'list') return listProfiles(isJson())
+      const { profile } = options
+      if (!isProfileName(profile))
+        throw new Error(`--profile ${profile}: write one of ${Object.keys(profiles).join(', ')}`)
       const count = Number(options.count)
       if (!Number.isInteger(count) || count < 1 || count > countMax)
         throw new Error(`--count ${options.count}: write a number from 1 to ${countMax}`)
@@ -51,6 +58,7 @@ export function simulateCommand(program: Command, isJson: () => boolean): void {
           serial: `SIM-${String(index + 1).padStart(4, '0')}`,
           username: options.username,
           password: simulatedPassword,
+          profile,
           host,
         })),
       })
@@ -68,4 +76,10 @@ export function simulateCommand(program: Command, isJson: () => boolean): void {
       ended.abort()
       await simulator.close()
     })
+}
+
+function listProfiles(json: boolean): void {
+  const known = Object.entries(profiles).map(([name, { summary }]) => ({ name, summary }))
+  if (json) output.json(known)
+  else output.table([heading('PROFILE', 'WHAT IT IS'), ...known.map(({ name, summary }) => [name, summary])])
 }

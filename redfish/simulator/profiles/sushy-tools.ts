@@ -56,6 +56,11 @@ export const sushyTools: Profile = {
     media: (base) => ({ ...base, ConnectedVia: 'URI', Image: base['Image'] ?? '', ImageName: base['ImageName'] ?? '' }),
   },
   behave: (bmc) => ({
+    // There is nobody to log in with, and that is said to everybody.
+    intercept: ({ path }) =>
+      path.startsWith('/redfish/v1/SessionService')
+        ? general(404, '404 Not Found: The requested URL was not found on the server.')
+        : null,
     unusable: (_image, status) =>
       status === null
         ? general(500, 'Failed fetching image: connection refused')
