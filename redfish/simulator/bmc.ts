@@ -12,8 +12,9 @@ import { type Outbound, OutboundError } from './outbound.ts'
 import { Power } from './power.ts'
 import type { Behaviour, MediaCollection, Profile, ResetType } from './profiles/profile.ts'
 import type { BmcRequest, Reply } from './reply.ts'
+import { withTag } from './resources/etag.ts'
 import { managers } from './resources/manager.ts'
-import type { Branch, Resource } from './resources/resource.ts'
+import { allowedMethods, type Branch, type Resource } from './resources/resource.ts'
 import { rootPath, serviceRoot } from './resources/service-root.ts'
 import { sessionService } from './resources/session-service.ts'
 import { systems } from './resources/system.ts'
@@ -63,6 +64,7 @@ export class Bmc {
   readonly #checksImages: boolean
   readonly #branches: readonly Branch[]
   readonly #resets = new BoundedLog<{ readonly at: Date; readonly resetType: ResetType }>(resetsMax)
+  #startedAt: Date
   #restarting: 'down' | 'starting' | null = null
 
   constructor(options: BmcOptions, profile: Profile, world: World) {
@@ -74,6 +76,7 @@ export class Bmc {
     this.clock = world.clock
     this.world = world
     this.#checksImages = options.checksImages
+    this.#startedAt = world.clock.now()
     this.paths = {
       system: `${rootPath}/Systems/${profile.system.id}`,
       manager: `${rootPath}/Managers/${profile.manager.id}`,
@@ -108,6 +111,11 @@ export class Bmc {
     return this.#resets.entries
   }
 
+  /** When the BMC itself last started. */
+  get startedAt(): Date {
+    return this.#startedAt
+  }
+
   /** The path of a VirtualMedia collection. */
   mediaPath({ under, segment }: MediaCollection): string {
     return `${this.paths[under]}/${segment}`
@@ -135,6 +143,7 @@ export class Bmc {
     this.#restarting = 'down'
     this.later(managerDownMs, () => {
       this.#restarting = 'starting'
+      this.#startedAt = this.clock.now()
       this.later(managerResetMs, () => {
         this.#restarting = null
       })
@@ -170,13 +179,12 @@ export class Bmc {
   async answer(wire: WireRequest): Promise<Reply | null> {
     await this.clock.sleep(this.world.timing.responseMs, this.world.background.closing)
     if (this.#restarting === 'down') return null
-    const reply = await this.#decide(wire)
+    const written = withTag(this, this.inStyle(await this.#decide(wire)), wire.method)
     const { rewrite } = this.behaviour
-    const written = this.inStyle(reply)
     return rewrite === undefined ? written : rewrite(wire, written)
   }
 
-  /** A refusal as this vendor words it; any other reply as it is. */
+  /** A refusal as this vendor words it. */
   inStyle(reply: Reply): Reply {
     return styled(reply, this.profile.messages)
   }
@@ -200,7 +208,7 @@ export class Bmc {
     if (filtered !== null) return filtered
     if (resource === null) return refuse(404, { key: 'ResourceMissingAtURI', args: [path] })
     const handler = isMethod(method) ? resource.methods[method] : undefined
-    const allow = allowed(resource)
+    const allow = allowedMethods(resource)
     if (handler === undefined) return refuse(405, { key: 'OperationNotAllowed', headers: { allow } })
     const parsed = parseBody(wire)
     if ('refusal' in parsed) return parsed.refusal
@@ -237,10 +245,4 @@ export class Bmc {
     if (target === null) return null
     return this.profile.cdTargets.includes(target) ? 'cd' : 'other'
   }
-}
-
-function allowed(resource: Resource): string {
-  return Object.keys(resource.methods)
-    .flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
-    .join(', ')
 }

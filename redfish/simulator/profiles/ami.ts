@@ -60,7 +60,7 @@ export const ami: Profile = {
   insertRequires: ['TransferProtocolType'],
   resetTypes: ['GracefulShutdown', 'ForceRestart', 'ForceOff', 'On'],
   managerResetTypes: ['ForceRestart'],
-  resetTypesIn: 'action-info',
+  resetTypesIn: { system: 'action-info', manager: 'action-info' },
   boot: {
     enabledValues: ['Disabled', 'Once', 'Continuous'],
     targets: [
@@ -85,7 +85,11 @@ export const ami: Profile = {
   // The schema says seconds; AMI writes its minutes (quirks.md 11).
   sessions: { offered: true, max: 8, timeoutSeconds: 1_800, timeoutShown: 30 },
   messages,
-  etags: { format: (digest) => `W/"${Number.parseInt(digest.slice(0, 8), 16)}"`, missing: preconditionMissing },
+  etags: {
+    format: (digest) => `W/"${Number.parseInt(digest.slice(0, 8), 16)}"`,
+    missing: preconditionMissing,
+    everywhere: true,
+  },
   showsPowerTransitions: false,
   timing: { mediaAttachMs: 2_000 },
   documents: {

@@ -32,7 +32,7 @@ export const generic: Profile = {
   insertRequires: [],
   resetTypes: ['On', 'ForceOn', 'ForceOff', 'GracefulShutdown', 'GracefulRestart', 'ForceRestart', 'PowerCycle'],
   managerResetTypes: ['GracefulRestart', 'ForceRestart'],
-  resetTypesIn: 'action',
+  resetTypesIn: { system: 'action', manager: 'action' },
   boot: {
     enabledValues: ['Disabled', 'Once', 'Continuous'],
     targets: ['None', 'Pxe', 'Cd', 'Usb', 'Hdd', 'BiosSetup'],

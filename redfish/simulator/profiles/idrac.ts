@@ -1,5 +1,4 @@
 /** Dell iDRAC9 before and from 6.00, and iDRAC10 (quirks.md 3-6, 8, 9, 11): one firmware, generations as data. */
-import type { Bmc } from '../bmc.ts'
 import type { Slot } from '../media.ts'
 import type { JsonObject } from '../reply.ts'
 import { generic } from './generic.ts'
@@ -69,15 +68,16 @@ function profileOf(generation: Generation): Profile {
       }),
       collection: withContext,
       system: (base) => systemDocument(base, generation),
-      manager: (base) => ({
-        ...without(withContext(base), 'UUID'),
+      manager: (base, bmc) => ({
+        ...withContext(base),
+        LastResetTime: bmc.startedAt.toISOString(),
         Links: withCounts(part(base, 'Links')),
         Oem: { Dell: { '@odata.type': '#DellOem.v1_3_0.DellOemResources' } },
       }),
       chassis: withContext,
-      sessionService: withContext,
+      sessionService: (base) => without(withContext(base), 'Status'),
       session: withContext,
-      media: mediaDocument,
+      media: (base, _bmc, slot) => mediaDocument(base, slot, generation),
     },
     behave: (bmc) => behaviour(bmc, generation),
   }
@@ -94,13 +94,23 @@ function systemDocument(base: JsonObject, { lastResetTime, bootProgress }: Gener
   }
 }
 
-function mediaDocument(base: JsonObject, _bmc: Bmc, { profile }: Slot): JsonObject {
+function mediaDocument(base: JsonObject, { profile }: Slot, { bootsAtSettings }: Generation): JsonObject {
   const names: Readonly<Record<string, string>> = { CD: 'Virtual CD', RemovableDisk: 'Virtual Removable Disk' }
   return {
     ...withContext(base),
     Name: names[profile.name] ?? `VirtualMedia Instance ${profile.name}`,
     'MediaTypes@odata.count': profile.mediaTypes.length,
+    // iDRAC10 says what InsertMedia takes, and can be told not to look at certificates.
+    ...(bootsAtSettings ? { VerifyCertificate: false, Actions: listedActions(part(base, 'Actions')) } : {}),
   }
+}
+
+function listedActions(actions: JsonObject): JsonObject {
+  const lists = {
+    'TransferProtocolType@Redfish.AllowableValues': ['CIFS', 'HTTP', 'HTTPS', 'NFS'],
+    'TransferMethod@Redfish.AllowableValues': ['Stream'],
+  }
+  return { ...actions, '#VirtualMedia.InsertMedia': { ...part(actions, '#VirtualMedia.InsertMedia'), ...lists } }
 }
 
 export const idrac9Old = profileOf(old)

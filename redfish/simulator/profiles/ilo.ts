@@ -58,13 +58,16 @@ function profileOf(made: Generation): Profile {
     // The schema says seconds; iLO writes its minutes (quirks.md 11).
     sessions: { offered: true, max: 12, timeoutSeconds: 1_800, timeoutShown: 30 },
     messages: iloStyle(made),
-    etags: { format: weakTag, missing: null },
+    etags: { format: weakTag, missing: null, everywhere: true },
     showsPowerTransitions: false,
     timing: { postMs: 3_000 },
     documents: {
-      root: (base) => rootDocument(base, { key: 'Hpe', type: generation, version }),
+      root: (base) => rootDocument(withContext(base), { key: 'Hpe', type: generation, version }),
       collection: withContext,
-      system: (base, bmc) => systemDocument(withContext(base), bmc, 'Hpe', made.bootProgress),
+      system: (base, bmc) => ({
+        ...systemDocument(withContext(base), bmc, 'Hpe', made.bootProgress),
+        Boot: { ...part(base, 'Boot'), UefiTargetBootSourceOverride: 'None' },
+      }),
       manager: (base) => ({
         ...without(withContext(base), 'PowerState'),
         Oem: {

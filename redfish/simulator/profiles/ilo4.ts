@@ -39,7 +39,12 @@ export const ilo4: Profile = {
   showsPowerTransitions: false,
   timing: { postMs: 3_000 },
   documents: {
-    root: (document) => rootDocument(document, { key: 'Hp', type: 'iLO 4', version: '2.54' }),
+    root: (document) =>
+      rootDocument(without(document, 'UUID', 'ProtocolFeaturesSupported'), {
+        key: 'Hp',
+        type: 'iLO 4',
+        version: '2.54',
+      }),
     system: (document, bmc) => ({
       ...systemDocument(withContext(document), bmc, 'Hp', false),
       Boot: { ...part(document, 'Boot'), BootSourceOverrideSupported: targets, UefiTargetBootSourceOverride: 'None' },

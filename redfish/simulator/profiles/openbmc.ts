@@ -95,7 +95,7 @@ function profileOf(build: {
       'ForceRestart',
     ],
     managerResetTypes: ['GracefulRestart', 'ForceRestart'],
-    resetTypesIn: 'action-info',
+    resetTypesIn: { system: 'action-info', manager: 'action-info' },
     boot: {
       enabledValues: ['Once', 'Continuous', 'Disabled'],
       targets,
@@ -120,10 +120,21 @@ function profileOf(build: {
         ...without(document, 'BiosVersion', ...(build.board ? ['Manufacturer', 'Model'] : [])),
         LastResetTime: '1970-01-01T00:00:00+00:00',
       }),
-      manager: (document) => ({ ...without(document, 'PowerState'), Oem: { OpenBmc: {} } }),
+      manager: (document, bmc) => ({
+        ...document,
+        LastResetTime: bmc.startedAt.toISOString(),
+        Oem: { OpenBmc: {} },
+      }),
+      sessionService: (document) => without(document, 'Status'),
       media: (document) =>
         without(
-          { ...document, Name: 'Virtual Removable Media', TransferMethod: 'Stream', WriteProtected: true },
+          {
+            ...document,
+            Name: 'Virtual Removable Media',
+            TransferMethod: 'Stream',
+            WriteProtected: true,
+            Oem: { OpenBMC: { '@odata.type': '#OpenBMCVirtualMedia.v1_0_0.VirtualMedia' } },
+          },
           'UserName',
           'Password',
           ...(document['Image'] === null ? ['Image', 'ImageName', 'TransferProtocolType'] : []),

@@ -24,6 +24,8 @@ export type ResetType =
   | 'PushPowerButton'
   | 'Nmi'
 
+export type ResetTypesIn = 'action' | 'action-info' | 'both'
+
 export type SlotProfile = {
   readonly name: string
   /** Empty where the BMC does not say (AMI). */
@@ -67,6 +69,8 @@ export type EtagProfile = {
   readonly format: ((digest: string) => string) | null
   /** The refusal of a change without If-Match; null where none is needed. */
   readonly missing: (() => Reply) | null
+  /** Whether documents that nobody can change have tags too. */
+  readonly everywhere?: boolean
 }
 
 /** Documents as this vendor writes them, made from those that the generic BMC has. */
@@ -130,8 +134,8 @@ export type Profile = {
   readonly insertRequires: readonly string[]
   readonly resetTypes: readonly ResetType[]
   readonly managerResetTypes: readonly string[]
-  /** Where the documents list reset types. */
-  readonly resetTypesIn: 'action' | 'action-info'
+  /** Where the documents list reset types: in the action, in its ActionInfo, or in both. */
+  readonly resetTypesIn: Readonly<Record<'system' | 'manager', ResetTypesIn>>
   readonly boot: BootProfile
   /** Targets of a boot override that mean a virtual CD. */
   readonly cdTargets: readonly string[]

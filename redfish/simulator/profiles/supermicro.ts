@@ -3,7 +3,7 @@ import type { Bmc } from '../bmc.ts'
 import type { Slot } from '../media.ts'
 import type { MessageStyle } from '../messages.ts'
 import { type JsonObject, noContent } from '../reply.ts'
-import { link } from '../resources/resource.ts'
+import { actionInfo, type Branch, branch, link, ok, type Resource } from '../resources/resource.ts'
 import { imageName } from '../resources/virtual-media.ts'
 import { generic } from './generic.ts'
 import type { Profile } from './profile.ts'
@@ -89,12 +89,16 @@ export const supermicroX11: Profile = {
   messages: style('Base.1.0.0'),
   etags: { format: null, missing: null },
   documents: {
-    root: (base) => ({ ...withContext(base), Oem: {} }),
+    root: (base) => ({ ...without(withContext(base), 'ProtocolFeaturesSupported'), Oem: {} }),
     collection: (base) => collectionOfX11(withContext(base)),
-    system: (base) => without(withContext(base), 'LastResetTime', 'BootProgress'),
+    system: (base) => ({
+      ...without(withContext(base), 'LastResetTime', 'BootProgress'),
+      Oem: { Supermicro: { '@odata.type': '#SmcSystemExtensions.v1_0_0.System' } },
+    }),
     manager: (base) => ({
       ...without(withContext(base), 'PowerState'),
       Actions: { Oem: {}, '#Manager.Reset': { target: `${String(base['@odata.id'])}/Actions/Manager.Reset` } },
+      Oem: { Supermicro: { '@odata.type': '#SmcManagerExtensions.v1_0_0.Manager' } },
     }),
     chassis: withContext,
     sessionService: withContext,
@@ -140,7 +144,7 @@ export const supermicroX13: Profile = {
     { under: 'manager', segment: 'VirtualMedia', slots: slotsOfX13, linkedFrom: ['system', 'manager'] },
   ],
   resetTypes: ['On', 'ForceOff', 'GracefulShutdown', 'GracefulRestart', 'ForceRestart', 'Nmi', 'ForceOn', 'PowerCycle'],
-  resetTypesIn: 'action-info',
+  resetTypesIn: { system: 'action-info', manager: 'action' },
   boot: {
     enabledValues: ['Disabled', 'Once', 'Continuous'],
     targets: ['None', 'Pxe', 'Floppy', 'Cd', 'Usb', 'Hdd', 'BiosSetup', 'UsbCd', 'UefiBootNext', 'UefiHttp'],
@@ -150,7 +154,7 @@ export const supermicroX13: Profile = {
   },
   cdTargets: ['Cd', 'UsbCd'],
   messages: style('Base.v1_10_3'),
-  etags: { format: (digest) => `"${digest.slice(0, 32)}"`, missing: null },
+  etags: { format: (digest) => `"${digest.slice(0, 32)}"`, missing: null, everywhere: true },
   documents: {
     root: (base) => ({
       ...base,
@@ -164,12 +168,14 @@ export const supermicroX13: Profile = {
       Actions: { Oem: {}, ...part(base, 'Actions') },
       Oem: { Supermicro: { '@odata.type': '#SmcSystemExtensions.v1_0_0.System' } },
     }),
-    manager: (base) => ({
+    manager: (base, bmc) => ({
       ...without(base, 'PowerState'),
+      LastResetTime: bmc.startedAt.toISOString(),
       Oem: { Supermicro: { '@odata.type': '#SmcManagerExtensions.v1_0_0.Manager' } },
     }),
     media: mediaOfX13,
   },
+  behave: (bmc) => ({ resources: insertInfos(bmc) }),
 }
 
 function mediaOfX13(base: JsonObject, bmc: Bmc, slot: Slot): JsonObject {
@@ -186,8 +192,28 @@ function mediaOfX13(base: JsonObject, bmc: Bmc, slot: Slot): JsonObject {
     },
     Actions: {
       Oem: {},
-      '#VirtualMedia.InsertMedia': insert,
+      '#VirtualMedia.InsertMedia': {
+        ...part({ insert }, 'insert'),
+        '@Redfish.ActionInfo': `${String(base['@odata.id'])}/InsertMediaActionInfo`,
+      },
       ...(slot.request === null ? {} : { '#VirtualMedia.EjectMedia': eject }),
     },
   }
+}
+
+/** InsertMedia's parameters, none of which the BMC does without but the image. */
+function insertInfos(bmc: Bmc): Branch {
+  return branch(
+    Object.fromEntries(
+      slotsOfX13.map((name): [string, Resource] => {
+        const path = `${bmc.paths.manager}/VirtualMedia/${name}/InsertMediaActionInfo`
+        const parameters = bmc.profile.insertParameters.map((parameter) => ({
+          Name: parameter,
+          Required: parameter === 'Image',
+          DataType: parameter === 'Inserted' || parameter === 'WriteProtected' ? 'Boolean' : 'String',
+        }))
+        return [path, { methods: { GET: () => ok({ ...actionInfo(path, '', []), Parameters: parameters }) } }]
+      }),
+    ),
+  )
 }

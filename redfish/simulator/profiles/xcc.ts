@@ -34,7 +34,7 @@ export const xcc: Profile = {
   ],
   insertRequires: ['Inserted'],
   resetTypes: ['On', 'ForceOff', 'GracefulShutdown', 'GracefulRestart', 'ForceRestart', 'Nmi', 'ForceOn'],
-  resetTypesIn: 'action-info',
+  resetTypesIn: { system: 'both', manager: 'both' },
   boot: {
     enabledValues: ['Once', 'Disabled'],
     targets: ['None', 'Pxe', 'Cd', 'Usb', 'Hdd', 'BiosSetup', 'Diags', 'UefiTarget'],
@@ -68,6 +68,7 @@ export const xcc: Profile = {
   etags: {
     format: (digest) => `"${digest.slice(0, 19)}"`,
     missing: () => refuse(412, { key: 'PreconditionFailed' }),
+    everywhere: true,
   },
   showsPowerTransitions: false,
   // `Image` is there at once, `Inserted` seconds later.
@@ -97,7 +98,7 @@ export const xcc: Profile = {
       },
     }),
     chassis: withContext,
-    sessionService: withContext,
+    sessionService: (base) => without(withContext(base), 'Status'),
     session: withContext,
     media: (base) => ({
       ...withContext(base),

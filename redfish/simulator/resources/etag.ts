@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Bmc } from '../bmc.ts'
 import { refuse } from '../messages.ts'
-import type { BmcRequest, Json, JsonObject, Reply } from '../reply.ts'
+import { type BmcRequest, isObject, type Json, type JsonObject, type Reply } from '../reply.ts'
 import { ok } from './resource.ts'
 
 /**
@@ -17,6 +17,15 @@ export function etagOf({ profile }: Bmc, changeable: Json): string | null {
 /** A document with its tag in the body and in the header. */
 export function tagged(document: JsonObject, etag: string | null): Reply {
   return etag === null ? ok(document) : ok({ ...document, '@odata.etag': etag }, { etag })
+}
+
+/** The reply to a GET with a tag, where every document has one and this has none yet. */
+export function withTag(bmc: Bmc, reply: Reply, method: string): Reply {
+  const { body } = reply
+  if (!bmc.profile.etags.everywhere || method !== 'GET' || reply.status !== 200) return reply
+  if (!isObject(body) || '@odata.etag' in body || !('@odata.id' in body)) return reply
+  const etag = etagOf(bmc, body)
+  return etag === null ? reply : { ...reply, ...tagged(body, etag), headers: { ...reply.headers, etag } }
 }
 
 /** The refusal of a request whose If-Match is missing or names another state (RFC 9110, 13.1.1), or null. */

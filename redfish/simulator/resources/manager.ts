@@ -3,7 +3,19 @@ import type { Bmc } from '../bmc.ts'
 import { refuse } from '../messages.ts'
 import type { BmcRequest, JsonObject, Reply } from '../reply.ts'
 import { mediaLinkOf } from './media-links.ts'
-import { type Branch, branch, checkKnown, collection, link, objectBody, ok, quote, type Resource } from './resource.ts'
+import {
+  type Branch,
+  branch,
+  checkKnown,
+  collection,
+  link,
+  objectBody,
+  ok,
+  quote,
+  type Resource,
+  resetInfo,
+  resetTypesShown,
+} from './resource.ts'
 import { rootPath } from './service-root.ts'
 
 const managersPath = `${rootPath}/Managers`
@@ -36,6 +48,7 @@ export function managers(bmc: Bmc): Branch {
         return [path, { methods: { GET: () => ok({ '@odata.id': path, ...document }) } }]
       }),
     ),
+    ...resetInfo(manager, bmc.profile.managerResetTypes, bmc.profile.resetTypesIn.manager),
     [resetPath(bmc)]: { methods: { POST: (request) => reset(bmc, request) } },
     [chassisPath]: {
       methods: { GET: () => list(chassisPath, 'ChassisCollection', 'Chassis Collection', [chassis]) },
@@ -74,7 +87,7 @@ function managerDocument(bmc: Bmc): JsonObject {
     Actions: {
       '#Manager.Reset': {
         target: resetPath(bmc),
-        'ResetType@Redfish.AllowableValues': profile.managerResetTypes,
+        ...resetTypesShown(paths.manager, profile.managerResetTypes, profile.resetTypesIn.manager),
       },
     },
   }

@@ -1,5 +1,6 @@
 /** What can be addressed by a path, and what it has in common. */
 import { refuse } from '../messages.ts'
+import type { ResetTypesIn } from '../profiles/profile.ts'
 import { type BmcRequest, isObject, type Json, type JsonObject, type Reply } from '../reply.ts'
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
@@ -41,6 +42,31 @@ export function actionInfo(path: string, parameter: string, values: readonly Jso
     Name: 'Action Info',
     Parameters: [{ Name: parameter, Required: true, DataType: 'String', AllowableValues: values }],
   }
+}
+
+/** The ActionInfo of a reset action below this resource, where the profile has one. */
+export function resetInfo(
+  path: string,
+  types: readonly string[],
+  where: ResetTypesIn,
+): Readonly<Record<string, Resource>> {
+  const info = `${path}/ResetActionInfo`
+  return where === 'action' ? {} : { [info]: { methods: { GET: () => ok(actionInfo(info, 'ResetType', types)) } } }
+}
+
+/** How a document says which reset types there are. */
+export function resetTypesShown(path: string, types: readonly string[], where: ResetTypesIn): JsonObject {
+  return {
+    ...(where === 'action-info' ? {} : { 'ResetType@Redfish.AllowableValues': types }),
+    ...(where === 'action' ? {} : { '@Redfish.ActionInfo': `${path}/ResetActionInfo` }),
+  }
+}
+
+/** The methods of a resource as the Allow header lists them. */
+export function allowedMethods(resource: Resource): string {
+  return Object.keys(resource.methods)
+    .flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+    .join(', ')
 }
 
 /** A fixed set of resources by their paths. */

@@ -6,7 +6,6 @@ import { bootDocument, bootProperties, changeBoot, settingsBootDocument } from '
 import { checkIfMatch, etagOf, tagged } from './etag.ts'
 import { mediaLinkOf } from './media-links.ts'
 import {
-  actionInfo,
   type Branch,
   branch,
   checkKnown,
@@ -16,6 +15,8 @@ import {
   ok,
   quote,
   type Resource,
+  resetInfo,
+  resetTypesShown,
 } from './resource.ts'
 import { rootPath } from './service-root.ts'
 
@@ -40,7 +41,7 @@ export function systems(bmc: Bmc): Branch {
       },
     },
     [resetPath(bmc)]: { methods: { POST: (request) => reset(bmc, request) } },
-    ...(profile.resetTypesIn === 'action' ? {} : { [infoPath(path)]: resetInfo(bmc) }),
+    ...resetInfo(path, profile.resetTypes, profile.resetTypesIn.system),
     ...settings(bmc),
     ...Object.fromEntries(
       others.map(([id, other]): [string, Resource] => {
@@ -57,15 +58,6 @@ function shaped(bmc: Bmc, document: JsonObject): JsonObject {
 
 function resetPath(bmc: Bmc): string {
   return `${bmc.paths.system}/Actions/ComputerSystem.Reset`
-}
-
-function infoPath(path: string): string {
-  return `${path}/ResetActionInfo`
-}
-
-function resetInfo(bmc: Bmc): Resource {
-  const path = infoPath(bmc.paths.system)
-  return { methods: { GET: () => ok(actionInfo(path, 'ResetType', bmc.profile.resetTypes)) } }
 }
 
 function settings(bmc: Bmc): Readonly<Record<string, Resource>> {
@@ -133,9 +125,7 @@ function document(bmc: Bmc): JsonObject {
     Actions: {
       '#ComputerSystem.Reset': {
         target: resetPath(bmc),
-        ...(profile.resetTypesIn === 'action'
-          ? { 'ResetType@Redfish.AllowableValues': profile.resetTypes }
-          : { '@Redfish.ActionInfo': infoPath(paths.system) }),
+        ...resetTypesShown(paths.system, profile.resetTypes, profile.resetTypesIn.system),
       },
     },
   }

@@ -1,18 +1,21 @@
 import { describe, expect, test } from 'vitest'
 import { BmcError } from '../../../redfish/failure.ts'
 import { createHttpBmc } from '../../../redfish/http/client.ts'
+import type { ProfileName } from '../../../redfish/simulator/profiles/catalogue.ts'
 import { startSimulator } from '../../../redfish/simulator/server.ts'
 import { describeBmc, type FailingBmc } from '../bmc-contract.ts'
+import { contractProfiles } from './contract-profiles.ts'
 import { QUICK_LIMITS, QUICK_RETRIES } from './quick.ts'
 
 const SERIAL = 'SIM0001'
 
-async function simulated({ tls }: { tls: boolean }): Promise<FailingBmc> {
+async function simulated({ tls, profile = 'generic' }: { tls: boolean; profile?: ProfileName }): Promise<FailingBmc> {
   const account = { username: 'operator', password: 'hunter2-hunter2' }
   const simulator = await startSimulator({
     tls,
     speed: 50,
-    bmcs: [{ serial: SERIAL, ...account, checksImages: false }],
+    random: () => 1,
+    bmcs: [{ serial: SERIAL, ...account, profile, checksImages: false }],
   })
   const simulation = simulator.bmc(SERIAL)
   const client = (password: string) =>
@@ -55,10 +58,11 @@ async function simulated({ tls }: { tls: boolean }): Promise<FailingBmc> {
   }
 }
 
-describeBmc('the http client against a simulated BMC over HTTP', {
-  working: () => simulated({ tls: false }),
-  failing: () => simulated({ tls: false }),
-})
+for (const profile of contractProfiles)
+  describeBmc(`the http client against a simulated BMC (${profile}) over HTTP`, {
+    working: () => simulated({ tls: false, profile }),
+    failing: () => simulated({ tls: false, profile }),
+  })
 
 describeBmc('the http client against a simulated BMC over HTTPS with its own CA', {
   working: () => simulated({ tls: true }),
