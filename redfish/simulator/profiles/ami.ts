@@ -8,7 +8,7 @@ import { generic } from './generic.ts'
 import type { Profile } from './profile.ts'
 import { part, withContext, withCounts, without } from './shape.ts'
 
-const base = 'Base.1.12'
+const base = 'Base.1.5'
 
 const messages: MessageStyle = {
   base,
@@ -20,7 +20,7 @@ const messages: MessageStyle = {
           Message: text,
           MessageArgs: args,
           MessageId: id,
-          ...(related.length === 0 ? {} : { RelatedProperties: related }),
+          ...(related.length === 0 ? {} : { RelatedProperties: related.map((pointer) => `#${pointer}`) }),
           Resolution: resolution,
           Severity: severity,
         },

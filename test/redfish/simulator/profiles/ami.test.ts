@@ -25,14 +25,14 @@ test('remote media is off and lists nothing, until it is switched on and some ti
   expect([await status(), membersOf(await rig.get(media()))]).toEqual(['Enabled', []])
   await rig.clock.advance(10_000)
   expect(membersOf(await rig.get(media()))).toEqual([`${media()}/CD1`])
-  expect(says(await oem('EnableRMedia', { RMediaState: 'On' }))).toBe('400 Base.1.12.ActionParameterValueNotInList')
+  expect(says(await oem('EnableRMedia', { RMediaState: 'On' }))).toBe('400 Base.1.5.ActionParameterValueNotInList')
 })
 
 test('an insert demands the protocol, is a task, and empty is the word None', async () => {
   await enable()
   const refused = await insert({ Image: image })
-  expect(says(refused)).toBe('400 Base.1.12.ActionParameterMissing')
-  expect(JSON.stringify(refused.body)).toContain('"RelatedProperties":["/TransferProtocolType"]')
+  expect(says(refused)).toBe('400 Base.1.5.ActionParameterMissing')
+  expect(JSON.stringify(refused.body)).toContain('"RelatedProperties":["#/TransferProtocolType"]')
   const { body } = await rig.get(`${media()}/CD1`)
   expect(body).toMatchObject({ Image: 'None', ImageName: 'None', Inserted: false })
   expect(body).not.toHaveProperty('MediaTypes')
@@ -65,10 +65,10 @@ test('a change without If-Match is refused, with any or the right one it is not'
   expect(says(await rig.patch(rig.system, body, null))).toBe('428 Ami.1.0.PreconditionHeaderMissing')
   expect((await rig.patch(rig.system, body, '*')).status).toBe(204)
   expect((await rig.patch(rig.system, { Boot: { BootSourceOverrideTarget: 'None' } })).status).toBe(204)
-  expect(says(await rig.patch(rig.system, body, 'W/"1"'))).toBe('412 Base.1.12.PreconditionFailed')
+  expect(says(await rig.patch(rig.system, body, 'W/"1"'))).toBe('412 Base.1.5.PreconditionFailed')
 })
 
 test('it knows four resets, listed in the ActionInfo', async () => {
-  expect(says(await rig.reset('GracefulRestart'))).toBe('400 Base.1.12.ActionParameterValueNotInList')
+  expect(says(await rig.reset('GracefulRestart'))).toBe('400 Base.1.5.ActionParameterValueNotInList')
   expect((await rig.reset('On')).status).toBe(204)
 })
