@@ -1,5 +1,4 @@
 /** The controllers of a chaos run: each in a process and a storage folder of its own, killed and paused at will. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ControllerProcess, freePort, startProcess } from '../e2e/processes.ts'
@@ -9,36 +8,35 @@ export type Fleet = {
   readonly portsUp: () => readonly number[]
   /** Kills one and starts it again. */
   readonly kill: (index: number) => Promise<void>
-  /** Stops the process for a while; it comes back by itself. */
-  readonly pause: (index: number, forMs: number) => void
-  /** Waits until all are up again. */
-  readonly settle: () => Promise<void>
+  /** Stops the process for a while (SIGSTOP) and resolves when it goes on. */
+  readonly pause: (index: number, forMs: number) => Promise<void>
   readonly stop: () => Promise<void>
   readonly kills: () => number
   readonly pauses: () => number
   /** Controllers that ended by themselves, and were started again. */
-  readonly crashes: () => number
+  readonly crashed: readonly number[]
 }
 
-export const leaseTtlMs = 5000
+const restartEveryMs = 500
 
 type Member = {
   readonly port: number
   readonly env: NodeJS.ProcessEnv
   process: ControllerProcess | null
-  paused: Promise<void> | null
+  paused: boolean
 }
 
+/** Resolves once all are up. The signal ends waiting for those that do not come up. */
 export async function startFleet(options: {
   readonly count: number
   readonly folder: string
   readonly settings: NodeJS.ProcessEnv
+  readonly signal: AbortSignal
 }): Promise<Fleet> {
   const members = await Promise.all(
     Array.from({ length: options.count }, async (_, index): Promise<Member> => {
       const port = await freePort()
-      const storage = join(options.folder, `controller-${index}`)
-      await mkdir(join(storage, 'images'), { recursive: true })
+      const storage = join(options.folder, `chaos-controller-${index}`)
       await writeMaintenanceIso(storage)
       const env = {
         ...options.settings,
@@ -47,36 +45,47 @@ export async function startFleet(options: {
         SECRETS_KEY: Buffer.alloc(32, 7).toString('base64'),
         REDFISH_MODE: 'http',
         REDFISH_TIMEOUT: '5s',
-        JOB_LEASE_TTL: `${leaseTtlMs}ms`,
-        BUDGET_WEBHOOK_WAIT: '30s',
       }
-      return { port, env, process: null, paused: null }
+      return { port, env, process: null, paused: false }
     }),
   )
-  let [kills, pauses, crashes] = [0, 0, 0]
+  let [kills, pauses] = [0, 0]
+  const crashed: number[] = []
   let stopping = false
   const up = async (member: Member) => {
-    for (;;) {
+    while (!stopping) {
       try {
         const process = await startProcess(member.env)
+        if (stopping) return process.kill()
         member.process = process
         void process.ended.then(() => restarted(member, process))
         return
       } catch (error) {
         // The database may be down at this moment: an init system would start it again, too.
         if (!(error instanceof Error)) throw error
-        await delay(500)
+        await delay(restartEveryMs, undefined, { signal: options.signal })
       }
     }
   }
   /** What an init system does with a process that ended by itself. */
   const restarted = async (member: Member, process: ControllerProcess) => {
     if (stopping || member.process !== process) return
-    crashes += 1
+    crashed.push(members.indexOf(member))
     member.process = null
     await up(member)
   }
-  await Promise.all(members.map(up))
+  const stop = async () => {
+    stopping = true
+    // One that is paused would not hear.
+    for (const { process } of members) process?.resume()
+    await Promise.all(members.map(({ process }) => process?.stop()))
+  }
+  try {
+    await Promise.all(members.map(up))
+  } catch (error) {
+    await stop()
+    throw error
+  }
   const memberAt = (index: number) => {
     const member = members[index]
     if (member === undefined) throw new RangeError(`there is no controller ${index}`)
@@ -84,36 +93,31 @@ export async function startFleet(options: {
   }
 
   return {
-    portsUp: () => members.flatMap(({ port, process, paused }) => (process !== null && paused === null ? [port] : [])),
+    portsUp: () => members.flatMap(({ port, process, paused }) => (process !== null && !paused ? [port] : [])),
     kill: async (index) => {
       const member = memberAt(index)
-      if (member.paused !== null || member.process === null) return
+      // One that ended by itself is being started already.
+      if (member.process === null) return
       kills += 1
       const { process } = member
       member.process = null
       await process.kill()
       await up(member)
     },
-    pause: (index, forMs) => {
+    pause: async (index, forMs) => {
       const member = memberAt(index)
       const { process } = member
-      if (member.paused !== null || process === null) return
+      if (process === null) return
       pauses += 1
+      member.paused = true
       process.pause()
-      member.paused = delay(forMs).then(() => {
-        process.resume()
-        member.paused = null
-      })
+      await delay(forMs)
+      process.resume()
+      member.paused = false
     },
-    settle: async () => {
-      await Promise.all(members.map(({ paused }) => paused))
-    },
-    stop: async () => {
-      stopping = true
-      await Promise.all(members.map(({ process }) => process?.stop()))
-    },
+    stop,
     kills: () => kills,
     pauses: () => pauses,
-    crashes: () => crashes,
+    crashed,
   }
 }

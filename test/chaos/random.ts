@@ -4,7 +4,8 @@ export type Random = {
   readonly next: () => number
   /** A whole number from `min` to `max`, both included. */
   readonly between: (min: number, max: number) => number
-  readonly pick: <Item>(items: readonly [Item, ...Item[]]) => Item
+  /** The same items in an order by chance. */
+  readonly shuffled: <Item>(items: readonly Item[]) => readonly Item[]
 }
 
 export function seededRandom(seed: number): Random {
@@ -16,5 +17,10 @@ export function seededRandom(seed: number): Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
   }
   const between = (min: number, max: number) => min + Math.floor(next() * (max - min + 1))
-  return { next, between, pick: (items) => items[between(0, items.length - 1)] ?? items[0] }
+  const shuffled = <Item>(items: readonly Item[]) =>
+    items
+      .map((item) => ({ item, place: next() }))
+      .toSorted((one, other) => one.place - other.place)
+      .map(({ item }) => item)
+  return { next, between, shuffled }
 }

@@ -18,11 +18,15 @@ type CloudEvent = {
 }
 
 const durable = 'chaos'
+const ackWaitMs = 5000
 
-/** Events that come again are known by their id, as every subscriber has to do it: delivery is at least once. */
+/**
+ * Delivery is at least once, and a message that comes again is known by its place in the JetStream stream. Not by the
+ * event's id: an event that was published twice is to be found.
+ */
 export function createSubscriber(natsUrl: string): Subscriber {
   const received: Received[] = []
-  const seen = new Set<string>()
+  let lastSeq = 0
   let connection: NatsConnection | undefined
   let receiving: Promise<void> = Promise.resolve()
   return {
@@ -36,13 +40,15 @@ export function createSubscriber(natsUrl: string): Subscriber {
         .ackExplicit()
         .deliverTo(`deliver.${durable}`)
       wanted.maxAckPending(1)
+      // What was not acknowledged when a connection ended holds up all that follows.
+      wanted.ackWait(ackWaitMs)
       const subscription = await connection.jetstream().subscribe('provisioner.v1.>', wanted)
       receiving = (async () => {
         for await (const message of subscription) {
-          const event = message.json<CloudEvent>()
-          if (!seen.has(event.id)) {
-            seen.add(event.id)
+          if (message.seq > lastSeq) {
+            const event = message.json<CloudEvent>()
             received.push({ stream: String(event.stream), version: Number(event.streamversion), id: event.id })
+            lastSeq = message.seq
           }
           message.ack()
         }

@@ -4,13 +4,17 @@ import type { Client } from '../../deploy/cli/client.ts'
 import { replayJob } from '../../deploy/cli/replay.ts'
 import type { JobAnswer } from '../../deploy/cli/watch.ts'
 import { connect } from '../../eventstore/database.ts'
+import type { StoredEvent } from '../../eventstore/event.ts'
 import { verifyLog } from '../../eventstore/verify.ts'
-import type { Simulator } from '../../redfish/simulator/server.ts'
+import type { SimulatedBmc, Simulator } from '../../redfish/simulator/server.ts'
 import type { Received, Subscriber } from './subscriber.ts'
+
+/** A job, and the outcome that its host's script implies. */
+export type Ended = { readonly jobId: string; readonly serial: string; readonly outcome: string }
 
 export type Verified = {
   readonly client: Client
-  readonly jobs: readonly { readonly jobId: string; readonly serial: string; readonly outcome: string }[]
+  readonly jobs: readonly Ended[]
   readonly simulator: Simulator
   readonly databaseUrl: string
   readonly subscriber: Subscriber
@@ -28,7 +32,6 @@ export async function verify({
   signal,
 }: Verified): Promise<string[]> {
   const faults: string[] = []
-  const lengths = new Map<string, number>()
   for (const { jobId, serial, outcome } of jobs) {
     const job = await client.request<JobAnswer>(`/api/v1/jobs/${jobId}`)
     const about = `job ${jobId} of ${serial}`
@@ -39,37 +42,53 @@ export async function verify({
     if (job.cleanup !== 'clean') faults.push(`${about} left a ${job.cleanup} cleanup`)
     const { events, fault } = await replayJob(client, jobId)
     if (fault !== null) faults.push(`${about}: ${fault}`)
-    lengths.set(`job-${jobId}`, events.length)
 
     const bmc = simulator.bmc(serial)
-    const announced = events.filter(({ type }) => type === 'redfish.reset.requested').length
+    faults.push(...resetFaults(bmc, events).map((fault) => `${about}: ${fault}`))
     const fromCd = bmc.hostBoots.filter(({ from }) => from === 'cd').length
-    if (fromCd > announced)
-      faults.push(`${about}: the host booted from CD ${fromCd} times, ${announced} resets were announced`)
     if (fromCd > 1) faults.push(`${about}: the host booted from CD ${fromCd} times`)
     const mounted = Object.entries(bmc.state.slots).filter(([, { inserted }]) => inserted)
     for (const [slot] of mounted) faults.push(`${about}: ${slot} still holds a medium`)
   }
   const connections = connect({ url: databaseUrl, statementTimeoutMs: 0 })
+  let lengths: ReadonlyMap<string, number>
   try {
     const audit = await verifyLog(connections.db, { signal })
     for (const { stream, version, reason } of audit.faults) faults.push(`${stream} event ${version}: ${reason}`)
+    const streams = await connections.raw<
+      { stream: string; length: number }[]
+    >`select stream, count(*)::int as length from events group by stream`
+    lengths = new Map(streams.map(({ stream, length }) => [stream, length]))
   } finally {
     await connections.close()
   }
   return [...faults, ...(await deliveries(subscriber, lengths, signal))]
 }
 
-/** Every event of every job once and in order, to a subscriber that was away in between. */
+/** The resets that restart a host; that cleanup switches one off and on again is not announced. */
+const restarts: readonly string[] = ['GracefulRestart', 'ForceRestart', 'PowerCycle']
+
+/** A host is not restarted more often than its history says, in any way of doing so. */
+function resetFaults(bmc: SimulatedBmc, events: readonly StoredEvent[]): string[] {
+  const announced = events.flatMap(({ type, data }) =>
+    type === 'redfish.reset.requested' ? [(data as { readonly reset_type: string }).reset_type] : [],
+  )
+  return restarts.flatMap((restart) => {
+    const done = bmc.resets.filter(({ resetType }) => resetType === restart).length
+    const said = announced.filter((type) => type === restart).length
+    return done > said ? [`${done} times ${restart}, of which ${said} were announced`] : []
+  })
+}
+
+/** Every event of every stream once and in order, to a subscriber that was away in between. */
 async function deliveries(
   subscriber: Subscriber,
   lengths: ReadonlyMap<string, number>,
   signal: AbortSignal,
 ): Promise<string[]> {
   const expected = [...lengths.values()].reduce((sum, length) => sum + length, 0)
-  const heard = () => subscriber.received.filter(({ stream }) => lengths.has(stream)).length
   const limit = AbortSignal.any([signal, AbortSignal.timeout(deliveryTimeoutMs)])
-  while (heard() < expected && !limit.aborted) await delay(200)
+  while (subscriber.received.length < expected && !limit.aborted) await delay(200)
   return [...lengths].flatMap(([stream, length]) => orderFault(stream, length, subscriber.received))
 }
 

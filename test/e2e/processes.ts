@@ -26,16 +26,16 @@ export async function startProcess(env: NodeJS.ProcessEnv): Promise<ControllerPr
     execArgv: [],
   })
   const ended = once(child, 'exit').then(() => {})
-  const ready = once(child, 'message', { signal: AbortSignal.timeout(startTimeoutMs) })
   const end = async (signal: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return
     child.kill(signal)
     await ended
   }
+  const ready = once(child, 'message', { signal: AbortSignal.timeout(startTimeoutMs) })
   try {
     await Promise.race([ready, ended.then(() => Promise.reject(new Error('the controller ended before it was ready')))])
   } catch (error) {
-    // One that is late would keep the port of its successor.
+    // One that is late would hold the port of the next.
     await end('SIGKILL')
     throw error
   }

@@ -1,0 +1,38 @@
+/**
+ * The chaos harness with a few jobs and everything else short: one round with each kind of trouble in it.
+ * `npm run test:chaos` runs it in full.
+ */
+import { expect, inject, onTestFailed, test } from 'vitest'
+import { runChaos } from './harness.ts'
+
+/** Alone it takes a sixth of this; on a machine that does other things it takes longer, and is as right. */
+const timeoutMs = 240_000
+
+test(
+  'whatever is killed, stopped, cut off or restarted, every guarantee holds',
+  async () => {
+    const startedAt = performance.now()
+    const said: string[] = []
+    onTestFailed(() => void process.stderr.write(`${said.join('\n')}\n`))
+    const { faults, kills, pauses } = await runChaos({
+      folder: inject('runDir'),
+      seed: 1,
+      jobs: 10,
+      controllers: 3,
+      roundsMax: 1,
+      spreadMs: 5000,
+      pauseMs: 4000,
+      outageMs: 2000,
+      gapMs: { min: 300, max: 900 },
+      killsPerRound: 1,
+      leaseTtlMs: 2000,
+      reportWaitMs: 15_000,
+      speed: 20,
+      signal: AbortSignal.timeout(timeoutMs - 20_000),
+      say: (text) => void said.push(`${Math.round(performance.now() - startedAt)} ms  ${text}`),
+    })
+    expect(faults).toEqual([])
+    expect([kills, pauses]).toEqual([1, 1])
+  },
+  timeoutMs,
+)
