@@ -1,6 +1,6 @@
 /**
- * A controller in a process of its own that tells its parent of every seam it passes, and kills itself at one of them:
- * SIGKILL, so that nothing is tidied up. Time as services see it runs ten times as fast; everything else is `serve`.
+ * A controller in a process of its own that tells its parent of every seam it passes, and kills or stops itself at one of
+ * them: SIGKILL, so that nothing is tidied up; SIGSTOP, so that everything but time stands still. Time as services see it runs ten times as fast; everything else is `serve`.
  */
 import { setTimeout as timer } from 'node:timers/promises'
 import type { Timing } from '../../actors/timing.ts'
@@ -10,13 +10,14 @@ import { createLog } from '../../deploy/log.ts'
 import { quickRedfish } from '../e2e/quick-redfish.ts'
 import type { Orders } from './controller.ts'
 
-const { controllerId, killAt } = JSON.parse(process.argv[2] ?? '{}') as Orders
+const { controllerId, killAt, stopAt } = JSON.parse(process.argv[2] ?? '{}') as Orders
 const speed = 10
 const timing: Timing = {
   now: () => performance.now() * speed,
   delay: (delayMs, signal) => timer(delayMs / speed, undefined, { signal }),
 }
 
+let stopped = false
 const reading = readConfig({ env: process.env, flags: {}, readFile: () => '' })
 if (!reading.ok) throw new Error(reading.faults.join('\n'))
 const controller = await startController({
@@ -30,6 +31,9 @@ const controller = await startController({
     // Ends this very line: SIGKILL to oneself is delivered before kill(2) returns.
     if (seam === killAt) process.kill(process.pid, 'SIGKILL')
     process.send?.({ seam })
+    if (seam !== stopAt || stopped) return
+    stopped = true
+    process.kill(process.pid, 'SIGSTOP')
   },
 })
 process.send?.({ url: controller.url })

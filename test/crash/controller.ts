@@ -5,7 +5,12 @@ import { ClientError } from '../../deploy/cli/client.ts'
 import type { Seam } from '../../eventstore/seams.ts'
 
 /** What a controller process is told besides its settings. */
-export type Orders = { readonly controllerId: string; readonly killAt: Seam | null }
+export type Orders = {
+  readonly controllerId: string
+  readonly killAt?: Seam | null
+  /** Where it stops itself, the first time that it comes there. */
+  readonly stopAt?: Seam
+}
 
 export type Supervised = {
   /** Every seam that was passed, in order; the last one of a killed process is missing. */
