@@ -55,7 +55,13 @@ const lookForLostEveryMs = 250
 const unexpectedErrorsMax = 8
 const retryDelayMaxMs = 30_000
 
-type Running = { readonly effect: LeasedEffect; readonly abort: AbortController; readonly done: Promise<void> }
+type Running = {
+  readonly effect: LeasedEffect
+  readonly abort: AbortController
+  readonly done: Promise<void>
+  /** Until then nobody else can have the lease: it was given or renewed no earlier than `leaseTtlMs` before. */
+  heldUntil: number
+}
 
 const withdrawnReason = new Error('the effect was withdrawn')
 const stoppingReason = new Error('the controller is stopping')
@@ -81,18 +87,19 @@ export function startPerformer(options: PerformerOptions): Performer {
     }
   })
 
-  const start = (effect: LeasedEffect) => {
+  const start = (effect: LeasedEffect, heldUntil: number) => {
     // A lease that ran out while this process stood still can come back to it: the run before has lost it.
     const ofStream = runningOf.get(effect.stream) ?? new Set()
     for (const before of ofStream) if (before.effect.id === effect.id) before.abort.abort(withdrawnReason)
     const abort = new AbortController()
-    const done = perform(effect, AbortSignal.any([abort.signal, stopping.signal])).finally(() => {
+    const held = () => performance.now() < one.heldUntil
+    const done = perform(effect, AbortSignal.any([abort.signal, stopping.signal]), held).finally(() => {
       running.delete(one)
       ofStream.delete(one)
       if (ofStream.size === 0 && runningOf.get(effect.stream) === ofStream) runningOf.delete(effect.stream)
       waiter.wake()
     })
-    const one: Running = { effect, abort, done }
+    const one: Running = { effect, abort, done, heldUntil }
     running.add(one)
     runningOf.set(effect.stream, ofStream.add(one))
   }
@@ -122,8 +129,9 @@ export function startPerformer(options: PerformerOptions): Performer {
   const leasing = (async () => {
     while (!stopping.signal.aborted) {
       const limit = concurrencyMax - running.size
+      const heldUntil = performance.now() + leaseTtlMs
       const leased = limit > 0 ? await lookForEffects(limit) : []
-      for (const effect of leased) start(effect)
+      for (const effect of leased) start(effect, heldUntil)
       // A full batch means that there is more; at the limit, the end of what runs is what wakes.
       if (leased.length === 0 || leased.length < limit)
         await waiter.wait({ timeoutMs: lookEveryMs, restMs: lookRestMs, signal: stopping.signal })
@@ -134,16 +142,15 @@ export function startPerformer(options: PerformerOptions): Performer {
     waiter.close()
   })()
 
-  const heartbeat = setInterval(
-    () =>
-      void abortLost(async (ids) => {
-        const held = await renewLeases(db, { owner, ttlMs: leaseTtlMs, ids })
-        return new Set(ids).difference(held)
-      }),
-    leaseTtlMs / 3,
-  )
+  const renew = async (ids: readonly string[]) => {
+    const heldUntil = performance.now() + leaseTtlMs
+    const renewed = await renewLeases(db, { owner, ttlMs: leaseTtlMs, ids })
+    for (const one of running) if (renewed.has(one.effect.id)) one.heldUntil = heldUntil
+    return new Set(ids).difference(renewed)
+  }
+  const heartbeat = setInterval(() => void abortLost(renew), leaseTtlMs / 3)
 
-  const perform = async (effect: LeasedEffect, signal: AbortSignal): Promise<void> => {
+  const perform = async (effect: LeasedEffect, signal: AbortSignal, held: () => boolean): Promise<void> => {
     const startedAt = performance.now()
     const { id } = parseStream(effect.stream)
     const input = effect.input as { serial: string; jobId?: string }
@@ -182,7 +189,11 @@ export function startPerformer(options: PerformerOptions): Performer {
         const output = await service.perform(effect.input as never, {
           attempt: effect.epoch,
           signal: working,
-          record: (event) => appendFact(event, false),
+          record: async (event) => {
+            await appendFact(event, false)
+            // This process may have stood still since, and whoever has the lease now has seen the intent, and acted.
+            if (!held()) throw new ConditionGone(`the lease of ${effect.key} may have ended while a fact was recorded`)
+          },
           recorded: () => readCausedBy(db, effect.stream, effect.id),
         })
         options.onSeam?.(`effect.after:${effect.key}`)

@@ -11,7 +11,8 @@ export type ServiceContext = {
   /** Aborted when the state that asked was left, the lease was lost, or the controller stops. */
   readonly signal: AbortSignal
   /**
-   * Appends a fact to the actor's stream while the effect goes on, refused when the lease is gone. Used before an action
+   * Appends a fact to the actor's stream while the effect goes on, refused when the lease is gone, or may be gone by the
+   * time that the fact is stored (the process may have stood still). Used before an action
    * that must not be repeated blindly: first the intent is durable, then the request is sent.
    */
   readonly record: (event: { readonly type: string; readonly data: unknown }) => Promise<void>

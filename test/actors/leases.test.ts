@@ -16,6 +16,8 @@ import { gate, scriptedServices } from './scripted-services.ts'
 /** So long that no heartbeat and no expiry plays a part. */
 const leaseTtlMs = 600_000
 
+const standstill = new Int32Array(new SharedArrayBuffer(4))
+
 const building = () => gate(() => happened('iso.build.succeeded').data as JobEventData<'iso.build.succeeded'>)
 
 async function setUp() {
@@ -64,6 +66,30 @@ test('a fact is recorded only by the one who has the lease', async () => {
   expect(await refused.promise).toMatchObject({ name: 'ConditionGone' })
   const resets = (await parts.history(job)).filter(({ type }) => type.startsWith('redfish.reset'))
   expect(resets).toHaveLength(1)
+})
+
+test('an intent is not acted on by a process that stood still, while it was recorded, until its lease may have ended', async () => {
+  const { parts } = await setUp()
+  const ttlMs = 500
+  parts.runtime.onAppended(([appended]) => {
+    // The whole process, as when it is stopped: no timer runs, and nothing is heard.
+    if (appended?.event.type === 'redfish.reset.requested') Atomics.wait(standstill, 0, 0, ttlMs)
+  })
+  const refused = Promise.withResolvers<unknown>()
+  perform(
+    parts,
+    scriptedServices({
+      resetHost: async (_input, { record }) => {
+        const recorded = record(happened('redfish.reset.requested'))
+        recorded.catch(refused.resolve)
+        await recorded
+        return happened('redfish.reset.succeeded').data as JobEventData<'redfish.reset.succeeded'>
+      },
+    }),
+    { leaseTtlMs: ttlMs },
+  )
+  await parts.requestJob('SN-0001')
+  expect(await refused.promise).toMatchObject({ name: 'ConditionGone' })
 })
 
 test('an effect whose performer is gone is taken over when the lease runs out, and sees what was recorded', async () => {
