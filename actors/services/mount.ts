@@ -2,18 +2,21 @@
  * Mounts the two media. Safe to repeat: the client ejects whatever the slot holds, inserts a URL that is new with every
  * attempt, and reads back until the slot shows it. BMCs have been seen to report an old image as inserted.
  */
+import { BmcError } from '../../redfish/failure.ts'
 import type { Bmcs } from '../bmcs.ts'
 import { StepFailure } from '../failure.ts'
 import { redactMediaTokens } from '../media/redaction.ts'
 import { type MediaSigning, mediaUrl } from '../media/signing.ts'
 import type { ImageStore, TaskStore } from '../media/store.ts'
 import type { Service, ServiceContext } from '../service.ts'
+import type { Timing } from '../timing.ts'
 import type { IsoBuilder } from './build-iso.ts'
 
 export type MountOptions = {
   readonly bmcs: Bmcs
   readonly signing: MediaSigning
   readonly publicUrl: string
+  readonly timing: Timing
 }
 
 export type MaintenanceOptions = MountOptions & {
@@ -38,7 +41,7 @@ export function mountMaintenance(options: MaintenanceOptions): Service<'mountMai
     writesBmc: true,
     perform: async ({ jobId, serial, slot, url }, context) => {
       const image = url ?? maintenanceIsoUrl ?? (await urlFor(jobId, context.attempt))
-      return mount(options.bmcs, { serial, slot, image }, context)
+      return mount(options, { serial, slot, image }, context)
     },
   }
 }
@@ -47,6 +50,7 @@ export function mountTask({
   bmcs,
   signing,
   publicUrl,
+  timing,
   store,
   build,
 }: MountOptions & { readonly store: TaskStore; readonly build: RebuildIso }): Service<'mountTask'> {
@@ -55,18 +59,35 @@ export function mountTask({
     perform: async ({ jobId, serial, slot, sha256 }, context) => {
       await build.ensure(store, { jobId, serial, sha256 })
       const path = signing.taskPath({ jobId, sha256, attempt: context.attempt })
-      return mount(bmcs, { serial, slot, image: mediaUrl({ publicUrl, path }) }, context)
+      return mount({ bmcs, timing }, { serial, slot, image: mediaUrl({ publicUrl, path }) }, context)
     },
   }
 }
 
+/** What a BMC says that could not reach the image (DMTF Base message registry). */
+const unreachableImage = /\.CouldNotEstablishConnection$/
+/** Long enough for controllers to be replaced: while none of them is there, nobody serves the image. */
+const [insertsMax, retryDelayMs] = [6, 5000] as const
+
 async function mount(
-  bmcs: Bmcs,
+  { bmcs, timing }: Pick<MountOptions, 'bmcs' | 'timing'>,
   medium: { readonly serial: string; readonly slot: string; readonly image: string },
   { signal }: ServiceContext,
 ) {
   const { serial, slot, image } = medium
-  const result = await bmcs.use(serial, (bmc) => bmc.insertMedia({ slot, image }, { signal }))
+  const insert = async (tries: number) => {
+    try {
+      return await bmcs.use(serial, (bmc) => bmc.insertMedia({ slot, image }, { signal }))
+    } catch (error) {
+      if (tries >= insertsMax || !couldNotReachImage(error)) throw error
+      return null
+    }
+  }
+  let result = await insert(1)
+  for (let tries = 2; result === null; tries += 1) {
+    await timing.delay(retryDelayMs, signal)
+    result = await insert(tries)
+  }
   return {
     attempts: result.attempts,
     elapsed_ms: result.elapsedMs,
@@ -75,6 +96,11 @@ async function mount(
     inserted: result.confirmed.inserted,
     connected_via: result.confirmed.connectedVia,
   }
+}
+
+function couldNotReachImage(error: unknown): boolean {
+  if (!(error instanceof BmcError) || error.failure.kind !== 'refused') return false
+  return unreachableImage.test(error.failure.messageId ?? '')
 }
 
 /** Brings back a task ISO whose file was lost. */

@@ -9,6 +9,7 @@ import { mountMaintenance, mountTask, rebuildIso } from '../../../actors/service
 import { cleanUpServer, unmountMedia } from '../../../actors/services/unmount-media.ts'
 import type { Vault } from '../../../eventstore/vault.ts'
 import { checkEvent } from '../../../machines/kinds.ts'
+import { BmcError } from '../../../redfish/failure.ts'
 import { jobId } from '../../machines/job/samples.ts'
 import { rawRecipe } from '../controller.ts'
 import {
@@ -53,6 +54,51 @@ async function site({ build = builderOf() } = {}) {
   return { directory, store, bmcs, calls, inserted, recording: recording.bmcs, built, build }
 }
 
+describe('a BMC that cannot reach an image', () => {
+  const refused = (messageId: string) =>
+    new BmcError(
+      { kind: 'refused', retry: false, status: 400, messageId, related: [] },
+      { request: { operation: 'insertMedia', method: 'POST', target: maintenanceSlot }, attempts: 1 },
+    )
+
+  /** Refuses the first inserts. */
+  function bmcThatRefuses(times: number, messageId = 'Base.1.16.CouldNotEstablishConnection') {
+    const { noop } = scriptedBmc()
+    let inserts = 0
+    const { bmcs } = scriptedBmc({
+      insertMedia: async (media, options) => {
+        inserts += 1
+        if (inserts <= times) throw refused(messageId)
+        return noop.insertMedia(media, options)
+      },
+    })
+    const timing = manualTiming()
+    const url = 'http://192.0.2.8/maintenance.iso'
+    const images = imageStore('/nowhere')
+    const service = mountMaintenance({ bmcs, signing, publicUrl, timing, images, maintenanceIsoUrl: null })
+    const mount = () => service.perform({ ...bySerial, slot: maintenanceSlot, url }, contextOf())
+    return { mount, timing, inserts: () => inserts }
+  }
+
+  test('is asked again: nobody serves it while controllers are replaced', async () => {
+    const { mount, timing, inserts } = bmcThatRefuses(3)
+    expect(await mount()).toMatchObject({ inserted: true })
+    expect({ inserts: inserts(), delays: timing.delays }).toEqual({ inserts: 4, delays: [5000, 5000, 5000] })
+  })
+
+  test('is not asked for ever', async () => {
+    const { mount, inserts } = bmcThatRefuses(100)
+    await expect(mount()).rejects.toThrow(/CouldNotEstablishConnection/)
+    expect(inserts()).toBe(6)
+  })
+
+  test('is told from one that refuses for another reason', async () => {
+    const { mount, inserts } = bmcThatRefuses(1, 'Base.1.16.ResourceInUse')
+    await expect(mount()).rejects.toThrow(/ResourceInUse/)
+    expect(inserts()).toBe(1)
+  })
+})
+
 describe('the task ISO', () => {
   test('built twice is the same, byte for byte', async () => {
     const { store, built, build } = await site()
@@ -80,6 +126,7 @@ describe('mounting the task ISO', () => {
       bmcs: recording,
       signing,
       publicUrl,
+      timing: manualTiming(),
       store,
       build: rebuildIso({ build: rebuild, recipeOf: async () => recipe }),
     })
@@ -134,7 +181,7 @@ describe('mounting the maintenance ISO', () => {
     if (stored) await writeFile(join(directory, 'maintenance.iso'), 'an image')
     const its = await site()
     const options = { bmcs: its.recording, signing, publicUrl, images: imageStore(directory) }
-    const service = mountMaintenance({ ...options, maintenanceIsoUrl: configured })
+    const service = mountMaintenance({ ...options, timing: manualTiming(), maintenanceIsoUrl: configured })
     return {
       ...its,
       mount: (url: string | null, attempt = 1) =>
