@@ -2,12 +2,13 @@
  * The chaos harness: several controllers on one database, many jobs on BMCs that fail now and then, while a seeded
  * schedule kills (-9), pauses (SIGSTOP) and restarts controllers, restarts PostgreSQL, stops NATS and holds up appends. At
  * the end every job must have the outcome that its host's script implies, and every history, chain, reset and delivery must
- * be in order. Read it first, then `schedule.ts` (what happens), `troubles.ts` (how), `verify.ts` (what must hold).
+ * be in order, with no session left open on any BMC. Read it first, then `schedule.ts` (what happens), `troubles.ts` (how), `verify.ts` (what must hold).
  */
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Client, ClientError, createClient, type RequestOptions } from '../../deploy/cli/client.ts'
 import { type SimulatedBmc, startSimulator } from '../../redfish/simulator/server.ts'
+import { orphansEnded, tooManySessions } from '../e2e/open-sessions.ts'
 import { startBalancer } from './balancer.ts'
 import { startFleet } from './fleet.ts'
 import { createSchedule, type ScheduleOptions, type Scripted, type Trouble } from './schedule.ts'
@@ -38,8 +39,6 @@ export type ChaosReport = {
   readonly faults: readonly string[]
   readonly kills: number
   readonly pauses: number
-  /** Still open on BMCs when every controller had stopped: those of killed controllers. */
-  readonly sessionsLeft: number
 }
 
 const recipePath = new URL('../fixtures/recipes/linux.json', import.meta.url)
@@ -119,12 +118,14 @@ async function run(options: ChaosOptions, onEnd: (end: () => Promise<void>) => v
     subscriber,
     signal,
   })
+  await orphansEnded(servers.postgresUrl, { leaseTtlMs: options.leaseTtlMs, signal })
+  faults.push(...tooManySessions(simulator, { max: options.controllers }))
   await fleet.stop()
+  faults.push(...tooManySessions(simulator, { max: 0 }))
   return {
     faults: [...faults, ...fleet.crashed.map((index) => `controller ${index} ended by itself`)],
     kills: fleet.kills(),
     pauses: fleet.pauses(),
-    sessionsLeft: simulator.bmcs.reduce((sum, { state }) => sum + state.sessions, 0),
   }
 }
 
