@@ -3,7 +3,7 @@
  * what they refuse (quirks.md 5); the refusal's message and related properties say which way to go. Pure.
  */
 import type { Profile } from './quirks.ts'
-import { namesProperty, type Refusal, refusalKey } from './refusal.ts'
+import { mindsTheRequest, namesProperty, type Refusal, refusalKey } from './refusal.ts'
 
 export type InsertBody = Readonly<Record<string, string | boolean>>
 
@@ -22,23 +22,8 @@ const OPTIONAL: readonly (readonly string[])[] = [
   ['WriteProtected'],
 ]
 
-/** Message keys that speak of the body without saying more than that. */
-const BODY_MESSAGES: ReadonlySet<string | null> = new Set([
-  null,
-  'GeneralError',
-  'MalformedJSON',
-  'UnrecognizedRequestBody',
-  'ActionParameterMissing',
-  'ActionParameterNotSupported',
-  'ActionParameterUnknown',
-  'ActionParameterValueTypeError',
-  'CreateFailedMissingReqProperties',
-  'PropertyMissing',
-  'PropertyNotWritable',
-  'PropertyUnknown',
-  'PropertyValueTypeError',
-  'SYS429',
-])
+/** Message keys that say nothing: any of the usual bodies may be the right one. */
+const VAGUE_MESSAGES: ReadonlySet<string | null> = new Set([null, 'GeneralError', 'InternalError'])
 
 /** The body to begin with: what this BMC accepted before, else what the profile says. */
 export function firstInsertBody(
@@ -57,13 +42,14 @@ export function firstInsertBody(
 export function nextInsertBody(image: string, refusal: Refusal, tried: readonly InsertBody[]): InsertBody | null {
   const last = tried.at(-1)
   if (last === undefined || tried.length >= RUNGS_MAX || !BODY_STATUSES.has(refusal.status)) return null
+  if (!mindsTheRequest(refusal)) return null
   const named = OPTIONAL.filter((group) => group.some((property) => namesProperty(refusal, property)))
   const untried = (body: InsertBody) => !tried.some((other) => sameBody(other, body))
   if (named.length > 0) {
     const adapted = named.reduce((body, group) => adapt(body, group, image), last)
     if (untried(adapted)) return adapted
   } else if (namesProperty(refusal, 'Image')) return null
-  if (!BODY_MESSAGES.has(refusalKey(refusal))) return null
+  if (refusal.problem === undefined && !VAGUE_MESSAGES.has(refusalKey(refusal))) return null
   const usual = [{ Image: image }, fullBody(image), { Image: image, TransferProtocolType: protocolOf(image) }]
   return usual.find(untried) ?? null
 }

@@ -6,8 +6,8 @@ import type { Bmc, EjectResult, InsertResult } from '../bmc.ts'
 import type { Call } from './call.ts'
 import { firstInsertBody, type InsertBody, nextInsertBody } from './insert-body.ts'
 import type { Located } from './locate.ts'
-import { type Profile, SLOT_IN_USE_MESSAGES } from './quirks.ts'
-import { type Refusal, refusalKey, refusalOf } from './refusal.ts'
+import type { Profile } from './quirks.ts'
+import { mayStillHappen, type Refusal, refusalOf } from './refusal.ts'
 import type { Answer, Service } from './service.ts'
 import { type MediaState, mediaAction, mediaState, namesImage, showsImage } from './slots.ts'
 import { followTask } from './tasks.ts'
@@ -52,10 +52,9 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
     profile: Profile,
     refusal: Refusal,
   ): Promise<MediaState | null> {
-    const key = refusalKey(refusal)
     const { confirmTimeoutMs: timeoutMs, confirmPollMs: pollMs, ejectSettleMs } = service.limits
     const shown = () => readShown(service, call, slot, profile, image)
-    if (key !== null && SLOT_IN_USE_MESSAGES.has(key)) {
+    if (refusal.problem === 'slot-in-use') {
       // The slot looked empty and is not: eject it all the same, give the BMC time, and try once more.
       await sendEject(service, call, await service.read(call, slot), profile)
       await service.pause(call, ejectSettleMs)
@@ -63,7 +62,7 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
       await sendInsert(call, await service.read(call, slot), image, profile)
       return until(service, call, { timeoutMs, pollMs }, shown)
     }
-    if (key !== null && profile.lateAttachMessages.includes(key)) {
+    if (mayStillHappen(refusal)) {
       return until(service, call, { timeoutMs, pollMs }, shown)
     }
     return null

@@ -65,6 +65,8 @@ export const DEFAULT_LIMITS: Limits = {
 export type RetryPolicy = {
   /** Requests in all, the first one counted. */
   readonly attemptsMax: number
+  /** The same for what passes by itself in minutes: a host in POST, a job that runs on the BMC (quirks.md 8, 9). */
+  readonly patientAttemptsMax: number
   /** Upper end of the first pause; it doubles with each attempt. */
   readonly delayMinMs: number
   readonly delayMaxMs: number
@@ -74,6 +76,7 @@ export type RetryPolicy = {
 
 export const DEFAULT_RETRIES: RetryPolicy = {
   attemptsMax: 5,
+  patientAttemptsMax: 40,
   delayMinMs: 1_000,
   delayMaxMs: 30_000,
   retryAfterMaxMs: 120_000,

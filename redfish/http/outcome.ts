@@ -1,8 +1,8 @@
 /** What came of one attempt, and which failure it is when it is the last one. Pure. */
 import type { BmcFailure } from '../failure.ts'
-import { type ErrorSummary, hasMessage } from './error-body.ts'
+import { type ErrorSummary, messageKey } from './error-body.ts'
 import type { Fault } from './fault.ts'
-import { PERMANENT_MESSAGES, TRANSIENT_MESSAGES } from './quirks.ts'
+import { type MessageRow, messageRow } from './quirks/messages.ts'
 
 export type Outcome =
   | { readonly kind: 'fault'; readonly fault: Fault }
@@ -30,24 +30,52 @@ export function retryability(outcome: Outcome): Retryability {
     if (!outcome.fault.failure.retry) return 'final'
     return outcome.fault.sent ? 'ambiguous' : 'nothing-happened'
   }
-  if (hasMessage(outcome.error, PERMANENT_MESSAGES)) return 'final'
+  const row = rowOf(outcome.error)
+  if (row?.retry === 'never') return 'final'
+  if (row?.retry === 'later') return 'nothing-happened'
+  if (row?.retry === 'after-a-look') return 'ambiguous'
   if (outcome.status === 429 || outcome.status === 503) return 'nothing-happened'
-  if (hasMessage(outcome.error, TRANSIENT_MESSAGES)) return 'nothing-happened'
   if (outcome.status === 408 || (outcome.status >= 500 && !PERMANENT_5XX.has(outcome.status))) return 'ambiguous'
   return 'final'
+}
+
+/** Whether it passes by itself but may take minutes, so that more attempts than usual are worth it (quirks.md 8, 9). */
+export function needsPatience(outcome: Outcome): boolean {
+  return outcome.kind === 'refusal' && rowOf(outcome.error)?.patient === true
+}
+
+function rowOf(error: ErrorSummary): MessageRow | null {
+  const ids = [error.messageId, ...error.messages.map(({ id }) => id)].filter((id) => id !== null)
+  const texts = [error.message, ...error.messages.map(({ text }) => text)].filter((text) => text !== null)
+  return messageRow({ keys: ids.map(messageKey), texts })
 }
 
 /** The failure that an operation reports when this outcome was its last. */
 export function failureOf(outcome: Outcome): BmcFailure {
   if (outcome.kind === 'fault') return outcome.fault.failure
   const { status, error, retryAfterMs } = outcome
-  if (status === 401) return { kind: 'unauthorized', retry: false, status }
+  const row = rowOf(error)
+  const problem = row === null ? {} : { problem: row.problem }
+  if (status === 401) return { kind: 'unauthorized', retry: false, status, ...problem }
   const messageId = error.messageId === null ? {} : { messageId: error.messageId }
   if (retryability(outcome) !== 'final') {
-    return { kind: 'busy', retry: true, status, ...(retryAfterMs === null ? {} : { retryAfterMs }), ...messageId }
+    return {
+      kind: 'busy',
+      retry: true,
+      status,
+      ...(retryAfterMs === null ? {} : { retryAfterMs }),
+      ...messageId,
+      ...problem,
+    }
   }
   const message = error.message === null ? {} : { message: error.message }
-  return { kind: 'refused', retry: false, status, ...messageId, ...message, related: error.related }
+  return { kind: 'refused', retry: false, status, ...messageId, ...message, related: error.related, ...problem }
+}
+
+/** XCC says how long a resource stays locked in its words only: "Retry in 5 seconds." (quirks.md 15). */
+export function retryAfterInWords(message: string | null): number | null {
+  const seconds = /\bretry in (\d{1,6}) seconds?\b/i.exec(message ?? '')?.[1]
+  return seconds === undefined ? null : Number(seconds) * 1_000
 }
 
 /**

@@ -7,7 +7,7 @@ import { type Call, callError, naming } from './call.ts'
 import { readErrorBody } from './error-body.ts'
 import { Fault, malformed } from './fault.ts'
 import type { HttpBmcOptions, Limits, RetryPolicy, Surroundings } from './options.ts'
-import { failureOf, type Outcome, retryAfterOf } from './outcome.ts'
+import { failureOf, type Outcome, retryAfterInWords, retryAfterOf } from './outcome.ts'
 import { redactSecrets } from './redaction.ts'
 import { isDoc, linkOf, linksOf } from './resource.ts'
 import { type Repeat, withRetries } from './retry.ts'
@@ -95,7 +95,8 @@ export function createRequests(
       const answer = await exchange()
       if (answer.status >= 200 && answer.status < 300) return answer
       const error = readErrorBody(answer.body, call.redact)
-      const retryAfterMs = retryAfterOf(answer.headers['retry-after'], surroundings.now())
+      const asked = retryAfterOf(answer.headers['retry-after'], surroundings.now())
+      const retryAfterMs = asked ?? retryAfterInWords(error.message)
       return { kind: 'refusal', status: answer.status, error, retryAfterMs }
     } catch (error) {
       if (error instanceof Fault) return { kind: 'fault', fault: error }

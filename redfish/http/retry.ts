@@ -2,7 +2,7 @@
 
 import { aborted } from './fault.ts'
 import type { RetryPolicy, Surroundings } from './options.ts'
-import { type Outcome, retryability } from './outcome.ts'
+import { needsPatience, type Outcome, retryability } from './outcome.ts'
 
 /**
  * What a request is worth repeating:
@@ -35,7 +35,8 @@ export function decideRetry(
     readonly random: () => number
   },
 ): RetryDecision {
-  const left = attempt.number < attempt.policy.attemptsMax
+  const { attemptsMax, patientAttemptsMax } = attempt.policy
+  const left = attempt.number < (needsPatience(outcome) ? Math.max(attemptsMax, patientAttemptsMax) : attemptsMax)
   const kind = retryability(outcome)
   if (kind === 'final' || attempt.repeat === 'never') return { kind: 'give-up' }
   const delayMs = delayBefore(outcome, attempt)
