@@ -29,8 +29,15 @@ export type MediaSlot = {
   readonly name: string
   /** VirtualMedia.MediaType values, upper-cased as sent by the BMC: `CD`, `DVD`, `USBStick`, `Floppy`. */
   readonly mediaTypes: readonly string[]
+  /** Kinds of image that it takes: an ISO as a CD, a disk image as a USB stick. */
+  readonly takes: readonly ('cd' | 'usb')[]
+  /** How it is filled: `action` (VirtualMedia.InsertMedia), `patch` (of the slot), or the name of a vendor's own way. */
+  readonly operation: string
   readonly inserted: boolean
 }
+
+/** A slot that the BMC has and that media are not put into. */
+export type PassedOverSlot = { readonly id: string; readonly reason: string }
 
 /**
  * How the two media reach the host (spec/redfish.md "Discovery"): two CD slots, a CD and a removable slot for a FAT
@@ -55,18 +62,39 @@ export type BmcDescription = {
   readonly model: string | null
   readonly serial: string | null
   readonly redfishVersion: string | null
-  readonly system: { readonly id: string; readonly name: string | null; readonly biosVersion: string | null }
+  /** `why` says why this one was chosen. */
+  readonly system: {
+    readonly id: string
+    readonly name: string | null
+    readonly biosVersion: string | null
+    readonly why: string
+  }
   /** `id` is empty where the service lists no Manager that can be read. */
-  readonly manager: { readonly id: string; readonly model: string | null; readonly firmware: string | null }
+  readonly manager: {
+    readonly id: string
+    readonly model: string | null
+    readonly firmware: string | null
+    readonly why: string
+  }
+  /** What the BMC says of its licence, where it says something that is known. */
+  readonly licence: string | null
   readonly slots: readonly MediaSlot[]
+  readonly passedOver: readonly PassedOverSlot[]
   /** Null when no layout is possible; a finding then says why. */
   readonly layout: MediaLayout | null
   readonly boot: {
     readonly targets: readonly string[]
     readonly cdTarget: string | null
     readonly modes: readonly string[]
+    /** Where the override's target is written: the System, or its `@Redfish.Settings`. */
+    readonly writtenTo: 'system' | 'settings'
+    readonly override: BootOverride
   }
   readonly resetTypes: readonly ResetType[]
+  /** Where the reset types come from; `assumed` where the BMC has the action and lists no values. */
+  readonly resetTypesFrom: 'action' | 'action-info' | 'assumed' | 'none'
+  /** `demanded`: a write without `If-Match` is refused or lost. `given`: documents carry entity tags. */
+  readonly etags: 'demanded' | 'given' | 'none'
   readonly power: PowerObservation
   readonly session: 'session' | 'basic'
   readonly tls: 'none' | 'verified' | 'pinned' | 'insecure'
@@ -99,12 +127,19 @@ export type InsertResult = OperationFacts & {
     readonly image: string | null
     readonly connectedVia: string | null
   }
+  /** Other slots that had to be emptied because the BMC said that media are in use. */
+  readonly alsoEjected: readonly string[]
 }
 
 /** `alreadyEmpty` is true when nothing was mounted: ejecting an empty slot succeeds. */
 export type EjectResult = OperationFacts & { readonly slot: string; readonly alreadyEmpty: boolean }
 
-export type BootOverrideResult = OperationFacts & { readonly changed: boolean; readonly override: BootOverride }
+/** `warnings`: what reads back differently than it was written and does not matter, in words. */
+export type BootOverrideResult = OperationFacts & {
+  readonly changed: boolean
+  readonly override: BootOverride
+  readonly warnings: readonly string[]
+}
 
 /** One reset that is about to be sent, and the look at the host that it was decided on. */
 export type ResetIntent = {
@@ -133,7 +168,10 @@ export type ResetVerdict = {
 export type OperationOptions = { readonly signal: AbortSignal }
 
 export interface Bmc {
-  /** Walks the tree from the service root and reports what is there. Only reads. */
+  /**
+   * Walks the tree from the service root and reports what is there. Only reads, unless the client was allowed to switch
+   * remote media on where it is off (`switchOnMedia` of the http client).
+   */
   discover(options: OperationOptions): Promise<BmcDescription>
   /** One GET of the service root, without credentials. Resolves when the BMC answers like a Redfish service. */
   ping(options: OperationOptions): Promise<void>

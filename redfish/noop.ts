@@ -70,7 +70,14 @@ export function createNoopBmc(options: NoopBmcOptions): Bmc {
   }
 
   function slotOf(id: string, index: number): MediaSlot {
-    return { id, name: `Virtual CD ${index + 1}`, mediaTypes: ['CD', 'DVD'], inserted: media.get(id) !== null }
+    return {
+      id,
+      name: `Virtual CD ${index + 1}`,
+      mediaTypes: ['CD', 'DVD'],
+      takes: ['cd'],
+      operation: 'action',
+      inserted: media.get(id) !== null,
+    }
   }
 
   /** Starts the host: firmware uses the override up. The time moves on even where the clock stands still. */
@@ -106,7 +113,7 @@ export function createNoopBmc(options: NoopBmcOptions): Bmc {
     async insertMedia({ slot, image }, operation) {
       const facts = begin('insertMedia', operation, `insert an image into ${slot}`)
       media.set(known('insertMedia', slot), image)
-      return { ...facts(), slot, confirmed: { inserted: true, image, connectedVia: 'URI' } }
+      return { ...facts(), slot, confirmed: { inserted: true, image, connectedVia: 'URI' }, alsoEjected: [] }
     },
     async ejectMedia({ slot }, operation): Promise<EjectResult> {
       const facts = begin('ejectMedia', operation, `eject ${slot}`)
@@ -122,13 +129,13 @@ export function createNoopBmc(options: NoopBmcOptions): Bmc {
       const facts = begin('setBootOnceFromCd', operation, 'boot once from Cd')
       const changed = override !== CD_ONCE
       override = CD_ONCE
-      return { ...facts(), changed, override }
+      return { ...facts(), changed, override, warnings: [] }
     },
     async clearBootOverride(operation) {
       const facts = begin('clearBootOverride', operation, 'no boot override')
       const changed = override !== NO_OVERRIDE
       override = NO_OVERRIDE
-      return { ...facts(), changed, override }
+      return { ...facts(), changed, override, warnings: [] }
     },
     async restart({ signal, onIntent }): Promise<ResetResult> {
       const type = power.powerState === 'Off' ? 'On' : 'GracefulRestart'
@@ -171,12 +178,16 @@ function description(serial: string, slots: readonly MediaSlot[], power: PowerOb
     model: 'Noop',
     serial,
     redfishVersion: null,
-    system: { id: 'noop', name: 'Noop', biosVersion: null },
-    manager: { id: 'noop', model: null, firmware: null },
+    system: { id: 'noop', name: 'Noop', biosVersion: null, why: 'it is the only one' },
+    manager: { id: 'noop', model: null, firmware: null, why: 'it is the only one' },
+    licence: null,
     slots,
+    passedOver: [],
     layout: { kind: 'two-cds', maintenance: SLOTS[0], task: SLOTS[1] },
-    boot: { targets: ['None', 'Cd'], cdTarget: 'Cd', modes: ['UEFI'] },
+    boot: { targets: ['None', 'Cd'], cdTarget: 'Cd', modes: ['UEFI'], writtenTo: 'system', override: NO_OVERRIDE },
     resetTypes: RESET_TYPES,
+    resetTypesFrom: 'action',
+    etags: 'none',
     power,
     session: 'session',
     tls: 'none',

@@ -25,6 +25,11 @@ export function readOverride(boot: BootDocuments): BootOverride {
   return { enabled: at(ENABLED), target: at(TARGET), mode: at(MODE) }
 }
 
+/** Where the override's target is written. */
+export function targetPlace(boot: BootDocuments): 'system' | 'settings' {
+  return placeOf(boot, TARGET)
+}
+
 /** Allowable targets, from `AllowableValues` or iLO 4's `BootSourceOverrideSupported`; empty when none are listed. */
 export function bootTargets(boot: BootDocuments): readonly string[] {
   const lists = [boot.system, boot.settings ?? {}].flatMap((doc) => [

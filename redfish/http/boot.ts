@@ -58,10 +58,11 @@ export function createBoot(service: Service, locateFor: (call: Call) => Promise<
       const failure = { kind: 'unsupported', retry: false, action: 'boot from CD', detail } as const
       throw service.fail(call, failure, { method: 'GET', target: look.system.path })
     }
-    if (isAlreadySet(look.boot, wanted)) return { ...call.facts(), changed: false, override: readOverride(look.boot) }
+    if (isAlreadySet(look.boot, wanted))
+      return { ...call.facts(), changed: false, override: readOverride(look.boot), warnings: [] }
     await write(call, look, wanted)
     const override = await confirm(call, look.system.path, wanted)
-    return { ...call.facts(), changed: true, override }
+    return { ...call.facts(), changed: true, override, warnings: [] }
   }
 
   /** Writes the change, relaxing it as the BMC's refusals say. Each rung drops something, so that the loop ends. */

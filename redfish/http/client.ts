@@ -53,6 +53,7 @@ export function createHttpBmc(options: HttpBmcOptions): Bmc {
       locateAnew,
       tls: options.tls,
       secure: address.protocol === 'https:',
+      switchOnMedia: options.switchOnMedia ?? false,
       ...(options.serial === undefined ? {} : { serial: options.serial }),
     }),
     async ping({ signal }) {

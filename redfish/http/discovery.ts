@@ -1,105 +1,141 @@
-/** Discovery: what there is on this BMC, and what an operator should know before a job needs it. Only reads. */
-import type { Bmc, BmcDescription, MediaLayout, MediaSlot, TlsPolicy } from '../bmc.ts'
+/** Discovery: what there is on this BMC, and what an operator should know before a job needs it. */
+import type { Bmc, BmcDescription, TlsPolicy } from '../bmc.ts'
+import { problemOf } from '../failure.ts'
 import { settingsOf } from './boot.ts'
-import { bootModes, bootTargets, cdTarget } from './boot-override.ts'
+import { bootModes, bootTargets, cdTarget, readOverride, targetPlace } from './boot-override.ts'
 import type { Call } from './call.ts'
-import { readCollection, samePathKey } from './collection.ts'
-import { type FindingFacts, findings } from './findings.ts'
+import { findings } from './findings.ts'
 import { isSerial, type Located } from './locate.ts'
+import { switchOnMedia } from './media-switch.ts'
+import { type Documents, valueAt } from './pointer.ts'
 import { requirePower } from './power-state.ts'
+import { LICENCES, LICENSED_ACTIONS, MEDIA_SWITCHES, MORE_SLOTS } from './quirks/settings.ts'
 import { readResetTypes } from './reset-types.ts'
-import { docAt, lastSegment, linkOf, textAt } from './resource.ts'
+import { flagAt, lastSegment, linkOf, textAt } from './resource.ts'
 import type { Answer, Service } from './service.ts'
-import { bestCollection, chooseLayout, describeSlot, usableSlots } from './slots.ts'
+import { type SlotSearch, searchSlots } from './slot-search.ts'
 
-type Collection = {
-  readonly slots: readonly MediaSlot[]
-  readonly layout: MediaLayout | null
-  readonly disabled: boolean
+export type DiscoveryOptions = {
+  readonly locateAnew: (call: Call) => Promise<Located>
+  readonly tls: TlsPolicy
+  readonly secure: boolean
+  readonly serial?: string
+  readonly switchOnMedia: boolean
 }
 
-export function createDiscovery(
-  service: Service,
-  options: {
-    readonly locateAnew: (call: Call) => Promise<Located>
-    readonly tls: TlsPolicy
-    readonly secure: boolean
-    readonly serial?: string
-  },
-): Pick<Bmc, 'discover'> {
+export function createDiscovery(service: Service, options: DiscoveryOptions): Pick<Bmc, 'discover'> {
+  /** The slots, after what hides them was switched on where that is allowed. */
+  async function search(call: Call): Promise<{ located: Located; slots: SlotSearch }> {
+    const located = await options.locateAnew(call)
+    const slots = await searchSlots(service, call, located)
+    if (slots.best !== null || !options.switchOnMedia) return { located, slots }
+    if (!(await switchOnMedia(service, call, located))) return { located, slots }
+    const anew = await options.locateAnew(call)
+    return { located: anew, slots: await searchSlots(service, call, anew) }
+  }
+
   return {
     async discover({ signal }): Promise<BmcDescription> {
       const call = service.begin('discover', { signal })
-      const located = await options.locateAnew(call)
+      const { located, slots } = await search(call)
       const { root, system, managers, profile } = located
-      const collections = await readSlotCollections(service, call, located)
-      const best = bestCollection(collections)
-      const { boot } = await settingsOf(service, call, system)
+      const { best, sources } = slots
+      const { settings, boot } = await settingsOf(service, call, system)
       const targets = bootTargets(boot)
-      const resetTypes = await readResetTypes(service, call, system)
+      const { types: resetTypes, from: resetTypesFrom } = await readResetTypes(service, call, system, profile)
       const power = requirePower(service, call, system, profile)
       const authentication = service.authentication()
-      const manager = managers[0]
-      const tls = options.secure ? tlsOf(options.tls) : 'none'
-      const facts: FindingFacts = {
+      const manager = managers.find(({ path }) => path === best?.owner.path) ?? managers[0]
+      const documents: Documents = { system: system.doc, manager: manager?.doc ?? {} }
+      const licence = licenceOf(documents)
+      const failures = sources.map(({ failure }) => failure).filter((failure) => failure !== null)
+      const tagged = [system, settings, best?.document ?? null].some(
+        (answer) => answer !== null && answer.etag !== null,
+      )
+      const facts = {
         slots: best?.slots ?? [],
         layout: best?.layout ?? null,
-        remoteMediaDisabled: collections.some(({ disabled }) => disabled),
+        licence: licence.name,
         cdTarget: cdTarget(targets, profile),
         resetTypes,
+        resetTypesFrom,
         power,
-        authentication,
-        tls,
-        serialDiffers: options.serial !== undefined && !isSerial(system.doc, options.serial),
-      }
+        etags: profile.ifMatch === 'always' ? 'demanded' : tagged ? 'given' : 'none',
+        tls: options.secure ? tlsOf(options.tls) : 'none',
+      } as const
       return {
         vendor: located.vendor,
         model: textAt(system.doc, 'Model'),
         serial: textAt(system.doc, 'SerialNumber'),
-        redfishVersion: textAt(root, 'RedfishVersion'),
+        redfishVersion: textAt(root.doc, 'RedfishVersion'),
         system: {
-          id: textAt(system.doc, 'Id') ?? lastSegment(system.path),
+          id: idOf(system),
           name: textAt(system.doc, 'Name'),
           biosVersion: textAt(system.doc, 'BiosVersion'),
+          why: located.systemWhy,
         },
         manager: {
-          id: manager === undefined ? '' : (textAt(manager.doc, 'Id') ?? lastSegment(manager.path)),
+          id: manager === undefined ? '' : idOf(manager),
           model: textAt(manager?.doc ?? {}, 'Model'),
           firmware: textAt(manager?.doc ?? {}, 'FirmwareVersion'),
+          why: manager === undefined ? 'none can be read' : located.managersWhy,
         },
+        licence: facts.licence,
         slots: facts.slots,
+        passedOver: best?.passedOver ?? [],
         layout: facts.layout,
-        boot: { targets, cdTarget: facts.cdTarget, modes: bootModes(boot) },
+        boot: {
+          targets,
+          cdTarget: facts.cdTarget,
+          modes: bootModes(boot),
+          writtenTo: targetPlace(boot),
+          override: readOverride(boot),
+        },
         resetTypes,
+        resetTypesFrom,
+        etags: facts.etags,
         power,
         session: authentication === 'session' ? 'session' : 'basic',
-        tls,
-        findings: findings(facts),
+        tls: facts.tls,
+        findings: findings({
+          ...facts,
+          licenceLacks: licence.lacking || failures.some((failure) => problemOf(failure) === 'bmc-licence-missing'),
+          remoteMediaDisabled: MEDIA_SWITCHES.some(({ state, off }) => valueAt(documents, state) === off),
+          moreSlotsPossible: MORE_SLOTS.some(({ action }) => valueAt(documents, action) !== undefined),
+          virtualMediaLinked: sources.length > 0,
+          mediaFailure: failures[0] ?? null,
+          secureBoot: await readSecureBoot(service, call, system),
+          authentication,
+          serialDiffers: options.serial !== undefined && !isSerial(system.doc, options.serial),
+          notices: profile.notices,
+        }),
       }
     },
   }
 }
 
-/** The VirtualMedia collections of the Managers and of the System, each once (X13's System links to its Manager's). */
-async function readSlotCollections(service: Service, call: Call, located: Located): Promise<readonly Collection[]> {
-  const { profile } = located
-  const roots = new Map<string, { path: string; owner: Answer }>()
-  for (const owner of [...located.managers, located.system]) {
-    const link = owner.doc['VirtualMedia']
-    if (linkOf(link) === null) continue
-    const path = service.follow(call, link, owner.path)
-    if (!roots.has(samePathKey(path))) roots.set(samePathKey(path), { path, owner })
+/** The licence that the BMC names, and whether it is known not to cover virtual media (quirks.md 12). */
+function licenceOf(documents: Documents): { readonly name: string | null; readonly lacking: boolean } {
+  const unlicensed = LICENSED_ACTIONS.some(({ values }) => {
+    const listed = valueAt(documents, values)
+    return Array.isArray(listed) && listed.length === 0
+  })
+  for (const { name, lacking } of LICENCES) {
+    const said = valueAt(documents, name)
+    if (typeof said === 'string' && said !== '') return { name: said, lacking: unlicensed || lacking.test(said) }
   }
-  const collections: Collection[] = []
-  for (const { path, owner } of roots.values()) {
-    const members = await readCollection(service, call, path)
-    const slots = usableSlots(members, profile).map((member) => describeSlot(member, profile))
-    // AMI empties the collection while remote media is switched off (fixtures/ami-dgx-h100).
-    const remote = docAt(docAt(docAt(owner.doc, 'Oem'), 'Ami'), 'VirtualMedia')
-    const disabled = slots.length === 0 && textAt(remote, 'RMediaStatus') === 'Disabled'
-    collections.push({ slots, layout: chooseLayout(slots, profile), disabled })
-  }
-  return collections
+  return { name: null, lacking: unlicensed }
+}
+
+async function readSecureBoot(service: Service, call: Call, system: Answer): Promise<boolean | null> {
+  const link = system.doc['SecureBoot']
+  if (linkOf(link) === null) return null
+  const secureBoot = await service.readOptional(call, service.follow(call, link, system.path))
+  return flagAt(secureBoot?.doc ?? {}, 'SecureBootEnable')
+}
+
+function idOf(answer: Answer): string {
+  return textAt(answer.doc, 'Id') ?? lastSegment(answer.path)
 }
 
 function tlsOf(policy: TlsPolicy): BmcDescription['tls'] {

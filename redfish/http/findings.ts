@@ -1,16 +1,35 @@
 /** What an operator should know about this BMC before a job needs it, with what to do about it. Pure. */
 import type { BmcDescription, Finding } from '../bmc.ts'
+import { type BmcFailure, problemOf } from '../failure.ts'
+import { ADVICE } from '../problem.ts'
+import { type NoticeCode, noticeOf } from './quirks/notices.ts'
 import type { Authentication } from './session.ts'
 
-export type FindingFacts = Pick<BmcDescription, 'slots' | 'layout' | 'resetTypes' | 'power' | 'tls'> & {
+export type FindingFacts = Pick<
+  BmcDescription,
+  'slots' | 'layout' | 'resetTypes' | 'resetTypesFrom' | 'power' | 'tls' | 'etags' | 'licence'
+> & {
+  /** The licence is one that does not cover virtual media, or the BMC said so. */
+  readonly licenceLacks: boolean
   readonly remoteMediaDisabled: boolean
+  /** The BMC has an action that makes more CD slots. */
+  readonly moreSlotsPossible: boolean
+  /** Whether the service links to virtual media at all. */
+  readonly virtualMediaLinked: boolean
+  /** Why a VirtualMedia resource was not shown. */
+  readonly mediaFailure: BmcFailure | null
   readonly cdTarget: string | null
+  readonly secureBoot: boolean | null
   readonly authentication: ReturnType<Authentication['state']>
   /** The System has another serial number than the server record. */
   readonly serialDiffers: boolean
+  readonly notices: readonly NoticeCode[]
 }
 
 type Row = Finding & { readonly when: (facts: FindingFacts) => boolean }
+
+const hasNoLayout = ({ layout, remoteMediaDisabled, licenceLacks }: FindingFacts) =>
+  layout === null && !remoteMediaDisabled && !licenceLacks
 
 const ROWS: readonly Row[] = [
   {
@@ -21,18 +40,40 @@ const ROWS: readonly Row[] = [
     advice: 'Check the address of the BMC before anything is installed: it may be another machine.',
   },
   {
+    code: 'bmc-licence-missing',
+    severity: 'error',
+    when: (facts) => facts.licenceLacks,
+    message: 'The licence of this BMC does not cover virtual media.',
+    advice: ADVICE['bmc-licence-missing'],
+  },
+  {
     code: 'remote-media-disabled',
     severity: 'error',
     when: (facts) => facts.remoteMediaDisabled,
     message: 'Remote media is switched off on this BMC, so that it has no virtual media slots.',
-    advice: 'Enable remote media in the BMC settings (AMI: EnableRMedia) and probe again.',
+    advice: 'Enable remote media in the settings of the BMC, or allow this controller to, and probe again.',
+  },
+  {
+    code: 'virtual-media-unsupported',
+    severity: 'error',
+    when: (facts) => hasNoLayout(facts) && !facts.virtualMediaLinked,
+    message: 'This firmware has no virtual media over Redfish: nothing in its service links to any.',
+    advice: 'Update the firmware of the BMC to a build with virtual media, or install this server by other means.',
+  },
+  {
+    code: 'virtual-media-unreadable',
+    severity: 'error',
+    when: (facts) => hasNoLayout(facts) && facts.virtualMediaLinked && facts.mediaFailure !== null,
+    message: 'The BMC links to virtual media and does not show it.',
+    advice:
+      'Check that the account may use virtual media, that virtual media is switched on and licensed, and update the firmware of the BMC.',
   },
   {
     code: 'no-virtual-media',
     severity: 'error',
-    when: (facts) => facts.layout === null && !facts.remoteMediaDisabled,
+    when: (facts) => hasNoLayout(facts) && facts.virtualMediaLinked && facts.mediaFailure === null,
     message: 'No virtual media slot of this BMC takes a CD image.',
-    advice: 'Check the licence of the BMC (iLO Advanced, iDRAC Enterprise, XCC Advanced, SFT-DCMS) and its firmware.',
+    advice: `Switch on virtual media in the settings of the BMC and check its firmware. ${ADVICE['bmc-licence-missing']}`,
   },
   {
     code: 'single-slot',
@@ -40,6 +81,13 @@ const ROWS: readonly Row[] = [
     when: (facts) => facts.layout?.kind === 'single-cd',
     message: 'There is one usable slot, so that both media are merged into one image.',
     advice: 'Nothing to do; a merged image takes longer to build the first time.',
+  },
+  {
+    code: 'more-slots-possible',
+    severity: 'info',
+    when: (facts) => facts.layout?.kind === 'single-cd' && facts.moreSlotsPossible,
+    message: 'This BMC can be given more CD slots.',
+    advice: 'Set the number of CD instances to 2 in the settings of the BMC; its media service restarts for minutes.',
   },
   {
     code: 'media-inserted',
@@ -56,11 +104,25 @@ const ROWS: readonly Row[] = [
     advice: 'Update the BMC and BIOS firmware, or check whether the boot override is locked.',
   },
   {
+    code: 'secure-boot-on',
+    severity: 'warning',
+    when: (facts) => facts.secureBoot === true,
+    message: 'Secure Boot is on: the firmware of the host boots signed media only.',
+    advice: 'Use a signed maintenance ISO, or switch Secure Boot off for the installation.',
+  },
+  {
     code: 'no-reset',
     severity: 'error',
     when: (facts) => facts.resetTypes.length === 0,
     message: 'This BMC offers no reset for the System.',
     advice: 'Check the privileges of the BMC account.',
+  },
+  {
+    code: 'reset-types-assumed',
+    severity: 'info',
+    when: (facts) => facts.resetTypesFrom === 'assumed',
+    message: 'This BMC does not list its reset types; the usual ones are tried.',
+    advice: 'Nothing to do.',
   },
   {
     code: 'power-unknown',
@@ -99,6 +161,17 @@ const ROWS: readonly Row[] = [
   },
 ]
 
+/** One line per finding: what follows from the facts, then what is known of the model. */
 export function findings(facts: FindingFacts): readonly Finding[] {
-  return ROWS.filter((row) => row.when(facts)).map(({ when: _, ...finding }) => finding)
+  const found = ROWS.filter((row) => row.when(facts)).map(({ when: _, ...finding }) => withReason(finding, facts))
+  return [...found, ...facts.notices.map(noticeOf)]
+}
+
+/** What the BMC said when it refused to show its media goes along. */
+function withReason(finding: Finding, { mediaFailure }: FindingFacts): Finding {
+  if (finding.code !== 'virtual-media-unreadable' || mediaFailure?.kind !== 'refused') return finding
+  const said = [mediaFailure.status, mediaFailure.messageId, mediaFailure.message].filter((part) => part !== undefined)
+  const problem = problemOf(mediaFailure)
+  const advice = problem === null || problem === 'not-there' ? finding.advice : ADVICE[problem]
+  return { ...finding, message: `${finding.message} It answers: ${said.join(' ')}.`, advice }
 }

@@ -28,11 +28,15 @@ const VAGUE_MESSAGES: ReadonlySet<string | null> = new Set([null, 'GeneralError'
 /** The body to begin with: what this BMC accepted before, else what the profile says. */
 export function firstInsertBody(
   image: string,
-  profile: Pick<Profile, 'insertStart'>,
+  profile: Pick<Profile, 'insertStart' | 'insertAlso'>,
   learned?: InsertBody,
 ): InsertBody {
   if (learned !== undefined) return { ...learned, Image: image }
-  return profile.insertStart === 'full' ? fullBody(image) : { Image: image }
+  const start = profile.insertStart === 'full' ? fullBody(image) : { Image: image }
+  return {
+    ...start,
+    ...Object.fromEntries(profile.insertAlso.map((property) => [property, valueFor(property, image)])),
+  }
 }
 
 /**

@@ -13,9 +13,11 @@ import type { Answer, Service } from './service.ts'
 import { detectVendor } from './vendor.ts'
 
 export type Located = {
-  readonly root: Doc
+  readonly root: Answer
   readonly system: Answer
+  readonly systemWhy: string
   readonly managers: readonly Answer[]
+  readonly managersWhy: string
   readonly vendor: Vendor
   readonly profile: Profile
 }
@@ -33,19 +35,22 @@ export async function locate(service: Service, call: Call, wanted: Wanted): Prom
   const systems = await readCollection(service, call, service.follow(call, root.doc['Systems'], root.path))
   const chosen = chooseSystem(systems, wanted)
   if (chosen.kind === 'none') throw unsupported(service, call, chosen.detail)
-  const managers = await readManagers(service, call, { root, system: chosen.system })
+  const { managers, why: managersWhy } = await readManagers(service, call, { root, system: chosen.system })
   const manager = managers[0]?.doc ?? null
-  const { system } = chosen
+  const { system, why: systemWhy } = chosen
   const vendor = detectVendor({ root: root.doc, system: system.doc, manager, hint: wanted.vendorHint ?? null })
   const profile = profileFor({
     vendor,
     model: textAt(system.doc, 'Model'),
+    controller: textAt(manager ?? {}, 'Model'),
     firmware: textAt(manager ?? {}, 'FirmwareVersion'),
   })
-  return { root: root.doc, system, managers, vendor, profile }
+  return { root, system, systemWhy, managers, managersWhy, vendor, profile }
 }
 
-type Choice<T> = { readonly kind: 'one'; readonly system: T } | { readonly kind: 'none'; readonly detail: string }
+type Choice<T> =
+  | { readonly kind: 'one'; readonly system: T; readonly why: string }
+  | { readonly kind: 'none'; readonly detail: string }
 
 /**
  * The System to work on: the one with the wanted Id; else the only one that can be reset (GPU boards and AMI's
@@ -61,16 +66,22 @@ export function chooseSystem<T extends { readonly path: string; readonly doc: Do
     const known = systems.map(idOf).join(', ')
     return system === undefined
       ? { kind: 'none', detail: `no System ${wanted.systemId} among: ${known}` }
-      : { kind: 'one', system }
+      : { kind: 'one', system, why: 'its Id is the one of the registration' }
   }
   const resettable = systems.filter(({ doc }) => isDoc(docAt(doc, 'Actions')['#ComputerSystem.Reset']))
   const candidates = resettable.length > 0 ? resettable : systems
   const [first, ...others] = candidates
   if (first === undefined) return { kind: 'none', detail: 'the BMC has no System that can be read' }
-  if (others.length === 0) return { kind: 'one', system: first }
+  if (others.length === 0) {
+    const why =
+      systems.length === 1 ? 'it is the only one' : `it is the only one of ${systems.length} that can be reset`
+    return { kind: 'one', system: first, why }
+  }
   const ours = candidates.filter(({ doc }) => isSerial(doc, wanted.serial))
   const [only, ...more] = ours
-  if (only !== undefined && more.length === 0) return { kind: 'one', system: only }
+  if (only !== undefined && more.length === 0) {
+    return { kind: 'one', system: only, why: `of ${candidates.length}, it has the serial number of the server` }
+  }
   return {
     kind: 'none',
     detail: `several Systems (${candidates.map(idOf).join(', ')}) and none is the server's; name its Id`,
@@ -93,7 +104,7 @@ async function readManagers(
   service: Service,
   call: Call,
   from: { readonly root: Answer; readonly system: Answer },
-): Promise<readonly Answer[]> {
+): Promise<{ readonly managers: readonly Answer[]; readonly why: string }> {
   const { root, system } = from
   const linked: Answer[] = []
   for (const link of listAt(linksOf(system.doc), 'ManagedBy').slice(0, service.limits.membersMax)) {
@@ -101,14 +112,22 @@ async function readManagers(
     const manager = await service.readOptional(call, service.follow(call, link, system.path))
     if (manager !== null) linked.push(manager)
   }
-  if (linked.length > 0 || root.doc['Managers'] === undefined) return linked
-  const all = await readCollection(service, call, service.follow(call, root.doc['Managers'], root.path))
+  if (linked.length > 0) return { managers: linked, why: 'the System names it (Links.ManagedBy)' }
+  const all = await readAllManagers(service, call, root)
   const ours = all.filter(({ doc }) =>
     listAt(linksOf(doc), 'ManagerForServers').some(
       (link) => samePathKey(linkOf(link) ?? '') === samePathKey(system.path),
     ),
   )
-  return ours.length > 0 ? ours : all
+  return ours.length > 0
+    ? { managers: ours, why: 'it says that it manages the System (Links.ManagerForServers)' }
+    : { managers: all, why: 'the System names none, and it is the first of the Managers' }
+}
+
+/** The members of the service's Managers collection. */
+export async function readAllManagers(service: Service, call: Call, root: Answer): Promise<readonly Answer[]> {
+  if (root.doc['Managers'] === undefined) return []
+  return readCollection(service, call, service.follow(call, root.doc['Managers'], root.path))
 }
 
 function unsupported(service: Service, call: Call, detail: string): Error {

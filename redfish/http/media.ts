@@ -4,197 +4,134 @@
  */
 import type { Bmc, EjectResult, InsertResult } from '../bmc.ts'
 import type { Call } from './call.ts'
-import { firstInsertBody, type InsertBody, nextInsertBody } from './insert-body.ts'
+import { createInsertLadder } from './insert-ladder.ts'
 import type { Located } from './locate.ts'
-import type { Profile } from './quirks.ts'
 import { mayStillHappen, type Refusal, refusalOf } from './refusal.ts'
-import type { Answer, Service } from './service.ts'
-import { type MediaState, mediaAction, mediaState, namesImage, showsImage } from './slots.ts'
-import { followTask } from './tasks.ts'
+import type { Service } from './service.ts'
+import { driveSlot, type SlotDriver } from './slot-driver.ts'
+import { searchSlots } from './slot-search.ts'
+import { type MediaState, showsImage } from './slots.ts'
 import { until } from './until.ts'
 
 type Media = Pick<Bmc, 'insertMedia' | 'ejectMedia'>
 
-/** The action is not there although it is listed, or not implemented: the slot itself may be written instead. */
-const NO_ACTION: ReadonlySet<number> = new Set([404, 405, 501])
-
-/** How this BMC took an image before; kept for the next insert of this client. */
-type Learned = { readonly body: InsertBody; readonly method: 'POST' | 'PATCH' }
+type Inserted = { readonly state: MediaState; readonly alsoEjected: readonly string[] }
 
 export function createMedia(service: Service, locateFor: (call: Call) => Promise<Located>): Media {
-  let learned: Learned | undefined
+  const ladder = createInsertLadder(service)
+  /** Slots that this client has filled: what is in them is in use by the job, and stays. */
+  const filled = new Set<string>()
+  const { confirmTimeoutMs: timeoutMs, confirmPollMs: pollMs, ejectSettleMs } = service.limits
 
-  async function insert(call: Call, slot: string, image: string): Promise<MediaState> {
-    const { profile } = await locateFor(call)
-    const emptied = await emptySlot(service, call, slot, profile)
-    const shown = () => readShown(service, call, slot, profile, image)
+  async function drive(call: Call, path: string): Promise<SlotDriver> {
+    return driveSlot(service, call, { located: await locateFor(call), ladder, path })
+  }
+
+  async function insert(call: Call, path: string, image: string): Promise<Inserted> {
+    const driver = await drive(call, path)
+    await empty(service, call, driver, (await locateFor(call)).profile.emptyWhenNotConnected)
     try {
-      await sendInsert(call, emptied.slot, image, profile)
+      await driver.insert(image)
     } catch (error) {
       const refusal = refusalOf(error)
       if (refusal === null) throw error
-      const seen = await recover(call, slot, image, profile, refusal)
-      if (seen === null) throw error
-      return seen
+      const recovered = await recover(call, driver, image, refusal)
+      if (recovered === null) throw error
+      return recovered
     }
-    const { confirmTimeoutMs: timeoutMs, confirmPollMs: pollMs } = service.limits
-    const state = await until(service, call, { timeoutMs, pollMs }, shown)
-    if (state !== null) return state
+    const state = await shown(call, driver, image)
+    if (state !== null) return { state, alsoEjected: [] }
     const detail = `the BMC accepted the image but the slot did not show it within ${timeoutMs} ms`
-    throw service.fail(call, notConfirmed('insert', detail), { method: 'GET', target: slot })
+    throw service.fail(call, notConfirmed('insert', detail), { method: 'GET', target: path })
   }
 
-  /** What can still be done after a refusal; the state of the slot when the image is in it after all. */
-  async function recover(
-    call: Call,
-    slot: string,
-    image: string,
-    profile: Profile,
-    refusal: Refusal,
-  ): Promise<MediaState | null> {
-    const { confirmTimeoutMs: timeoutMs, confirmPollMs: pollMs, ejectSettleMs } = service.limits
-    const shown = () => readShown(service, call, slot, profile, image)
+  /** What can still be done after a refusal; null when the image is not in after all. */
+  async function recover(call: Call, driver: SlotDriver, image: string, refusal: Refusal): Promise<Inserted | null> {
     if (refusal.problem === 'slot-in-use') {
-      // The slot looked empty and is not: eject it all the same, give the BMC time, and try once more.
-      await sendEject(service, call, await service.read(call, slot), profile)
+      // The slot looked empty and is not: empty it all the same and the others besides it, give the BMC time, try once.
+      await ignoringRefusals(() => eject(driver))
+      const alsoEjected = await ejectOthers(call, driver.path)
       await service.pause(call, ejectSettleMs)
       call.countRepeat()
-      await sendInsert(call, await service.read(call, slot), image, profile)
-      return until(service, call, { timeoutMs, pollMs }, shown)
+      await driver.insert(image)
+      const state = await shown(call, driver, image)
+      return state === null ? null : { state, alsoEjected }
     }
-    if (mayStillHappen(refusal)) {
-      return until(service, call, { timeoutMs, pollMs }, shown)
-    }
-    return null
+    if (!mayStillHappen(refusal)) return null
+    const state = await shown(call, driver, image)
+    return state === null ? null : { state, alsoEjected: [] }
   }
 
-  async function sendInsert(call: Call, current: Answer, image: string, profile: Profile): Promise<void> {
-    const action = mediaAction(current.doc, 'InsertMedia')
-    let method: Learned['method'] = action === undefined ? 'PATCH' : (learned?.method ?? 'POST')
-    const tried: InsertBody[] = []
-    for (let body: InsertBody | null = firstInsertBody(image, profile, learned?.body); body !== null; ) {
-      tried.push(body)
-      const refusal = await refusedInsert(call, { current, action, method, body, image, profile })
-      if (refusal === null) {
-        learned = { body, method }
-        return
-      }
-      if (method === 'POST' && NO_ACTION.has(refusal.refusal.status)) {
-        method = 'PATCH'
-        tried.length = 0
-        call.countRepeat()
-        continue
-      }
-      body = nextInsertBody(image, refusal.refusal, tried)
-      if (body === null) throw refusal.error
-      call.countRepeat()
+  /** Empties the other slots that hold something which this client did not put there. */
+  async function ejectOthers(call: Call, path: string): Promise<readonly string[]> {
+    const { best } = await searchSlots(service, call, await locateFor(call))
+    const ejected: string[] = []
+    for (const slot of best?.slots ?? []) {
+      if (slot.id === path || !slot.inserted || filled.has(slot.id)) continue
+      await ignoringRefusals(async () => eject(await drive(call, slot.id)))
+      ejected.push(slot.id)
     }
+    return ejected
   }
 
-  async function refusedInsert(
-    call: Call,
-    insertion: {
-      current: Answer
-      action: unknown
-      method: Learned['method']
-      body: InsertBody
-      image: string
-      profile: Profile
-    },
-  ): Promise<{ refusal: Refusal; error: unknown } | null> {
-    const { current, action, method, body, image, profile } = insertion
-    const write = {
-      body,
-      repeat: 'after-look' as const,
-      look: async () => namesImage(mediaState((await service.read(call, current.path)).doc, profile), image),
-      readTimeoutMs: service.limits.insertReadTimeoutMs,
-    }
-    try {
-      const written =
-        method === 'POST'
-          ? await service.post(call, service.follow(call, action, current.path), write)
-          : await service.patch(call, current, write)
-      await followTask(service, call, written)
-      return null
-    } catch (error) {
-      const refusal = refusalOf(error)
-      if (refusal === null) throw error
-      return { refusal, error }
-    }
+  function shown(call: Call, driver: SlotDriver, image: string): Promise<MediaState | null> {
+    return until(service, call, { timeoutMs, pollMs }, async () => {
+      const state = await driver.state()
+      return showsImage(state, image) ? state : null
+    })
   }
 
   return {
     async insertMedia({ slot, image }, options): Promise<InsertResult> {
       const call = service.begin('insertMedia', { ...options, image })
-      const confirmed = await insert(call, service.follow(call, slot, slot), image)
-      return { ...call.facts(), slot, confirmed }
+      const path = service.follow(call, slot, slot)
+      const { state, alsoEjected } = await insert(call, path, image)
+      filled.add(path)
+      return { ...call.facts(), slot, confirmed: state, alsoEjected }
     },
     async ejectMedia({ slot }, options): Promise<EjectResult> {
       const call = service.begin('ejectMedia', options)
-      const { profile } = await locateFor(call)
-      const { alreadyEmpty } = await emptySlot(service, call, service.follow(call, slot, slot), profile)
+      const path = service.follow(call, slot, slot)
+      const driver = await drive(call, path)
+      const alreadyEmpty = await empty(service, call, driver, (await locateFor(call)).profile.emptyWhenNotConnected)
+      filled.delete(path)
       return { ...call.facts(), slot, alreadyEmpty }
     },
   }
 }
 
-async function readShown(
-  service: Service,
-  call: Call,
-  slot: string,
-  profile: Profile,
-  image: string,
-): Promise<MediaState | null> {
-  const state = mediaState((await service.read(call, slot)).doc, profile)
-  return showsImage(state, image) ? state : null
-}
-
 /**
- * Empties a slot and resolves with its document once it reads as empty. An image that is named but not inserted counts
- * as held: XCC shows it before it is attached (quirks.md 6).
+ * Empties a slot and resolves once it reads as empty, with whether it had been so before. An image that is named but
+ * not inserted counts as held: XCC shows it before it is attached (quirks.md 6).
  */
-async function emptySlot(
-  service: Service,
-  call: Call,
-  path: string,
-  profile: Profile,
-): Promise<{ readonly alreadyEmpty: boolean; readonly slot: Answer }> {
-  const before = await service.read(call, path)
-  const state = mediaState(before.doc, profile)
-  const leftover = profile.emptyWhenNotConnected && state.connectedVia === 'NotConnected'
-  const held = state.inserted || (state.image !== null && !leftover)
-  if (!held) return { alreadyEmpty: true, slot: before }
-  await sendEject(service, call, before, profile)
+async function empty(service: Service, call: Call, driver: SlotDriver, lingers: boolean): Promise<boolean> {
+  const state = await driver.lastState()
+  const leftover = lingers && state.connectedVia === 'NotConnected'
+  if (!state.inserted && (state.image === null || leftover)) return true
+  await eject(driver, () => call.countRepeat())
   const { confirmTimeoutMs: timeoutMs, confirmPollMs: pollMs } = service.limits
-  const slot = await until(service, call, { timeoutMs, pollMs }, () => readEmpty(service, call, path, profile))
-  if (slot !== null) return { alreadyEmpty: false, slot }
+  const emptied = await until(service, call, { timeoutMs, pollMs }, async () => {
+    return (await driver.state()).inserted ? null : true
+  })
+  if (emptied !== null) return false
   const detail = `the BMC accepted the eject but the slot still showed media after ${timeoutMs} ms`
-  throw service.fail(call, notConfirmed('eject', detail), { method: 'GET', target: path })
+  throw service.fail(call, notConfirmed('eject', detail), { method: 'GET', target: driver.path })
 }
 
 /**
- * Ejects by the action, else by writing the slot, with and without `Inserted` (iLO 4 does not know it). A refusal by
- * a slot that reads as empty is a success: iDRAC and iLO refuse to eject nothing (quirks.md 6).
+ * Tries the requests that may empty the slot until one is accepted. A refusal by a slot that reads as empty is a
+ * success: iDRAC and iLO refuse to eject nothing (quirks.md 6).
  */
-async function sendEject(service: Service, call: Call, slot: Answer, profile: Profile): Promise<void> {
-  const action = mediaAction(slot.doc, 'EjectMedia')
-  const empty = () => readEmpty(service, call, slot.path, profile)
-  const write = { repeat: 'after-look' as const, look: async () => (await empty()) !== null }
-  const ways = [
-    ...(action === undefined
-      ? []
-      : [() => service.post(call, service.follow(call, action, slot.path), { ...write, body: {} })]),
-    () => service.patch(call, slot, { ...write, body: { Image: null, Inserted: false } }),
-    () => service.patch(call, slot, { ...write, body: { Image: null } }),
-  ]
+async function eject(driver: SlotDriver, onRepeat: () => void = () => {}): Promise<void> {
   let refused: unknown = null
-  for (const way of ways) {
-    if (refused !== null) call.countRepeat()
+  for (const way of driver.ejects()) {
+    if (refused !== null) onRepeat()
     try {
-      return await followTask(service, call, await way())
+      return await way()
     } catch (error) {
-      if (refusalOf(error) === null) throw error
-      if ((await empty()) !== null) return
+      const refusal = refusalOf(error)
+      if (refusal === null) throw error
+      if (!(await driver.state()).inserted) return
       // The first refusal says most: later ones are about a way that was only worth trying.
       refused ??= error
     }
@@ -202,10 +139,13 @@ async function sendEject(service: Service, call: Call, slot: Answer, profile: Pr
   throw refused
 }
 
-/** The slot's document when it reads as empty, else null. */
-async function readEmpty(service: Service, call: Call, path: string, profile: Profile): Promise<Answer | null> {
-  const slot = await service.read(call, path)
-  return mediaState(slot.doc, profile).inserted ? null : slot
+/** For what is only worth a try: the insert that follows tells whether it helped. */
+async function ignoringRefusals(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (refusalOf(error) === null) throw error
+  }
 }
 
 function notConfirmed(action: string, detail: string) {

@@ -24,6 +24,8 @@ export type Limits = {
   readonly confirmPollMs: number
   /** Between an eject and the next insert where the slot was found in use (iDRAC, quirks.md 6). */
   readonly ejectSettleMs: number
+  /** At most this long a BMC gets to show its slots after remote media was switched on (quirks.md 5). */
+  readonly mediaSwitchSettleMs: number
   /** How long a graceful restart or shutdown is given before it is forced (quirks.md 9). */
   readonly gracefulTimeoutMs: number
   /** How long the effect of any other reset may take to show: firmware may need minutes to use up the override. */
@@ -52,6 +54,7 @@ export const DEFAULT_LIMITS: Limits = {
   confirmTimeoutMs: 60_000,
   confirmPollMs: 2_000,
   ejectSettleMs: 5_000,
+  mediaSwitchSettleMs: 30_000,
   gracefulTimeoutMs: 300_000,
   resetTimeoutMs: 300_000,
   resetLookMs: 60_000,
@@ -114,6 +117,8 @@ export type HttpBmcOptions = {
   readonly systemId?: string
   /** Serial number or service tag of the server, to tell several Systems apart and to notice a wrong address. */
   readonly serial?: string
+  /** Whether remote media may be switched on where it is off and hides the slots (AMI); a setting of the BMC changes. */
+  readonly switchOnMedia?: boolean
   readonly limits?: Partial<Limits>
   readonly retries?: Partial<RetryPolicy>
   readonly surroundings?: Partial<Surroundings>

@@ -65,7 +65,8 @@ export function createPower(service: Service, locateFor: (call: Call) => Promise
 
   async function start(call: Call, onIntent: Run['onIntent']): Promise<Run> {
     const first = await look(call)
-    const offered = await readResetTypes(service, call, first.system)
+    const { profile } = await locateFor(call)
+    const { types: offered } = await readResetTypes(service, call, first.system, profile)
     return { call, first, offered, sent: [], onIntent }
   }
 

@@ -1,15 +1,21 @@
 /**
  * What differs between BMCs, as data: a condition, the change it makes, and the hardware or document that taught it.
- * Operations read the resulting profile and the message tables and never ask for a vendor. To add a quirk, add a row.
+ * Operations read the resulting profile and never ask for a vendor. To add a quirk, add a row. The tables are in
+ * `quirks/`: `rows.ts` by model, `messages.ts` by error, `slot-ways.ts` for media that no standard action moves,
+ * `settings.ts` for licences and switches, `notices.ts` for what an operator should know of a model.
  */
-import type { Vendor } from '../bmc.ts'
+import type { ResetType, Vendor } from '../bmc.ts'
 import { messageKeysOf } from './quirks/messages.ts'
+import type { NoticeCode } from './quirks/notices.ts'
+import { QUIRKS } from './quirks/rows.ts'
 
 /** How this model wants to be spoken to. */
 export type Profile = {
   /** First body that an insert tries; the ladder of insert-body.ts goes on from there. */
   readonly insertStart: 'full' | 'image-only'
-  /** Members of the VirtualMedia collections that are not for us, by Id. */
+  /** Properties that an insert is known to be refused without. */
+  readonly insertAlso: readonly ('TransferProtocolType' | 'TransferMethod' | 'UserName' | 'Password')[]
+  /** Members of the VirtualMedia collections that are not for us, by the last segment of their path. */
   readonly slotsIgnored: RegExp | null
   /** Whether a CD and a removable slot can hold media at the same time. */
   readonly companionSlot: boolean
@@ -19,88 +25,88 @@ export type Profile = {
   readonly cdTargets: readonly string[]
   /** `uefi`: sent when the property exists. `if-same`: only when it already is UEFI. `omit`: never. */
   readonly bootMode: 'uefi' | 'if-same' | 'omit'
+  /** What `BootSourceOverrideEnabled` may read back after `Once` was written, without anything being wrong. */
+  readonly onceReadsBack: readonly string[]
   /** `LastResetTime` is not kept up to date and proves nothing. */
   readonly lastResetTimeStale: boolean
+  /** Resets that are listed and do not work. */
+  readonly resetsAvoided: readonly ResetType[]
+  /** `always`: a PATCH without precondition is refused or silently dropped, so that `*` goes where no tag is given. */
+  readonly ifMatch: 'when-given' | 'always'
+  /** What an operator should know of this model (quirks/notices.ts). */
+  readonly notices: readonly NoticeCode[]
 }
 
 /** What the condition of a quirk is tested on. */
 export type Traits = {
   readonly vendor: Vendor
+  /** ComputerSystem.Model. */
   readonly model: string | null
+  /** Manager.Model. */
+  readonly controller: string | null
+  /** Manager.FirmwareVersion. */
   readonly firmware: string | null
 }
 
+/** Versions are compared number by number; `below` is exclusive. */
+export type FirmwareRange = { readonly from?: string; readonly below?: string }
+
 export type Quirk = {
-  readonly when: { readonly vendor: Vendor; readonly model?: RegExp; readonly firmware?: RegExp }
+  readonly when: {
+    readonly vendor: Vendor
+    readonly model?: RegExp
+    readonly controller?: RegExp
+    readonly firmware?: FirmwareRange
+  }
   readonly change: Partial<Profile>
-  readonly evidence: string
+  /** Recorded documents below `fixtures/`, or sections of quirks.md. */
+  readonly evidence: readonly string[]
 }
 
 export const DEFAULT_PROFILE: Profile = {
   insertStart: 'full',
+  insertAlso: [],
   slotsIgnored: null,
   companionSlot: true,
   emptyWhenNotConnected: false,
   cdTargets: ['Cd', 'UefiUsbCd', 'UsbCd', 'CD/DVD'],
   bootMode: 'uefi',
+  onceReadsBack: ['Once'],
   lastResetTimeStale: false,
+  resetsAvoided: [],
+  ifMatch: 'when-given',
+  notices: [],
 }
 
-/** Rows that match are applied in order, later ones over earlier ones. */
-export const QUIRKS: readonly Quirk[] = [
-  {
-    when: { vendor: 'supermicro' },
-    change: {
-      insertStart: 'image-only',
-      emptyWhenNotConnected: true,
-      cdTargets: ['UsbCd', 'Cd', 'UefiUsbCd', 'CD/DVD'],
-    },
-    evidence:
-      'X11/X12 refuse Inserted (errors/supermicro/400-insertmedia-inserted-not-valid.json); Image stays after eject (community.general#6969); UsbCd: sushy system.py',
-  },
-  {
-    when: { vendor: 'supermicro', model: /^ars-111gl-nhr/i },
-    change: { cdTargets: ['Cd'] },
-    evidence: 'sushy system.py l.379-400',
-  },
-  {
-    when: { vendor: 'supermicro' },
-    change: { bootMode: 'omit' },
-    evidence: 'X11 answers PropertyValueNotInList to UEFI (errors/supermicro/400-boot-mode-not-in-list.json)',
-  },
-  {
-    when: { vendor: 'dell' },
-    change: { bootMode: 'if-same' },
-    evidence:
-      'a changed mode creates a BIOS job and a reboot (ironic story 2008712); attached 55 s after RAC0720 (quirks.md 6)',
-  },
-  {
-    when: { vendor: 'dell', firmware: /^[1-5]\./ },
-    change: { companionSlot: false },
-    evidence: 'VRM0021 on the second insert through Managers (dell-scr#290, dell-ans idrac_virtual_media.py l.341-353)',
-  },
-  {
-    when: { vendor: 'lenovo' },
-    change: { slotsIgnored: /^(RDOC|Remote)\d+$/i },
-    evidence: 'fixtures/xcc2-sr670v2: RDOC is upload only, Remote is the KVM (quirks.md 3)',
-  },
-  {
-    when: { vendor: 'openbmc', model: /GB300/i },
-    change: { lastResetTimeStale: true },
-    evidence: 'LastResetTime two months older than BootProgress (quirks.md 9)',
-  },
-]
-
-/** The defaults with every matching row applied. */
+/** The defaults with every matching row applied in order, later ones over earlier ones; notices add up. */
 export function profileFor(traits: Traits, quirks: readonly Quirk[] = QUIRKS): Profile {
   const changes = quirks.filter((quirk) => matches(quirk, traits)).map(({ change }) => change)
-  return Object.assign({}, DEFAULT_PROFILE, ...changes)
+  const notices = changes.flatMap((change) => change.notices ?? [])
+  return { ...Object.assign({}, DEFAULT_PROFILE, ...changes), notices }
 }
 
 function matches({ when }: Quirk, traits: Traits): boolean {
   if (when.vendor !== traits.vendor) return false
   if (when.model !== undefined && !when.model.test(traits.model ?? '')) return false
-  return when.firmware === undefined || when.firmware.test(traits.firmware ?? '')
+  if (when.controller !== undefined && !when.controller.test(traits.controller ?? '')) return false
+  return when.firmware === undefined || isInRange(traits.firmware, when.firmware)
+}
+
+/** Whether the first dotted number in a firmware version is in the range; a version without one is in none. */
+export function isInRange(firmware: string | null, { from, below }: FirmwareRange): boolean {
+  const version = /\d+(\.\d+)+/.exec(firmware ?? '')?.[0]
+  if (version === undefined) return false
+  return (from === undefined || compare(version, from) >= 0) && (below === undefined || compare(version, below) < 0)
+}
+
+function compare(a: string, b: string): number {
+  const [left, right] = [a, b].map((version) => version.split('.').map(Number))
+  const length = Math.max(left?.length ?? 0, right?.length ?? 0)
+  for (let index = 0; index < length; index++) {
+    const difference = (left?.[index] ?? 0) - (right?.[index] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return 0
 }
 
 /** The session table is full: Basic for now, and no login loop (quirks.md 11). */

@@ -1,6 +1,7 @@
 /** Which resets a BMC offers and in which order a restart tries them. */
 import type { ResetType } from '../bmc.ts'
 import type { Call } from './call.ts'
+import type { Profile } from './quirks.ts'
 import { type Doc, docAt, isDoc, linkOf, listAt, textAt, textsAt } from './resource.ts'
 import type { Answer, Service } from './service.ts'
 
@@ -42,17 +43,33 @@ export function resetAction(system: Doc): Doc {
   return docAt(docAt(system, 'Actions'), '#ComputerSystem.Reset')
 }
 
-/** The offered resets, from the action's allowable values, else from its ActionInfo (one more read), else assumed. */
-export async function readResetTypes(service: Service, call: Call, system: Answer): Promise<readonly ResetType[]> {
+export type OfferedResets = {
+  readonly types: readonly ResetType[]
+  readonly from: 'action' | 'action-info' | 'assumed' | 'none'
+}
+
+/**
+ * The offered resets, from the action's allowable values, else from its ActionInfo (one more read), else assumed; those
+ * that are known not to work on this model are left out.
+ */
+export async function readResetTypes(
+  service: Service,
+  call: Call,
+  system: Answer,
+  profile: Pick<Profile, 'resetsAvoided'>,
+): Promise<OfferedResets> {
+  const known = (values: readonly string[]) =>
+    knownResetTypes(values).filter((type) => !profile.resetsAvoided.includes(type))
   const action = resetAction(system.doc)
   const listed = textsAt(action, 'ResetType@Redfish.AllowableValues')
-  if (listed.length > 0) return knownResetTypes(listed)
+  if (listed.length > 0) return { types: known(listed), from: 'action' }
+  if (Object.keys(action).length === 0) return { types: [], from: 'none' }
   const info = action['@Redfish.ActionInfo']
-  if (linkOf(info) === null) return Object.keys(action).length === 0 ? [] : ASSUMED
-  const answer = await service.readOptional(call, service.follow(call, info, system.path))
+  const answer =
+    linkOf(info) === null ? null : await service.readOptional(call, service.follow(call, info, system.path))
   const parameter = listAt(answer?.doc ?? {}, 'Parameters').find(
     (item) => isDoc(item) && textAt(item, 'Name') === 'ResetType',
   )
   const values = isDoc(parameter) ? textsAt(parameter, 'AllowableValues') : []
-  return values.length > 0 ? knownResetTypes(values) : ASSUMED
+  return values.length > 0 ? { types: known(values), from: 'action-info' } : { types: known(ASSUMED), from: 'assumed' }
 }

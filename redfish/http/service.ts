@@ -34,6 +34,8 @@ export type Write = {
   /** Whether the wanted state shows; asked after an attempt that may or may not have worked. */
   readonly look?: () => Promise<boolean>
   readonly readTimeoutMs?: number
+  /** Of a PATCH: `*` goes where the document gives no tag, because this BMC wants a precondition (quirks.md 10). */
+  readonly wantsPrecondition?: boolean
 }
 
 export type Service = {
@@ -127,7 +129,7 @@ export function createService(
     },
     patch(call, current, how) {
       const request = requestOf('PATCH', current.path, how)
-      let tag = current.etag
+      let tag = current.etag ?? (how.wantsPrecondition === true ? '*' : null)
       const exchange = async (attempt: number): Promise<WireAnswer> => {
         const preconditions: Precondition[] = []
         for (let precondition = tag; ; ) {

@@ -50,37 +50,51 @@ function isSameImage(shown: string, image: string): boolean {
 const CD_TYPES: ReadonlySet<string> = new Set(['CD', 'DVD'])
 const REMOVABLE_TYPES: ReadonlySet<string> = new Set(['USBSTICK', 'FLOPPY'])
 
-/**
- * The members that can take media, by natural order of their Id (BMCs list them in any order, quirks.md 3). Where some
- * members of a collection have media actions, those without are left out: they are for the KVM only (OpenBMC proxy
- * slots). Where none has any, all are written by PATCH (XCC).
- */
-export function usableSlots(members: readonly SlotDocument[], profile: Profile): readonly SlotDocument[] {
-  const ours = members.filter((member) => profile.slotsIgnored?.test(slotId(member)) !== true)
-  const acting = ours.filter(({ doc }) => hasAction(doc, 'InsertMedia') || hasAction(doc, 'EjectMedia'))
-  return [...(acting.length > 0 ? acting : ours)].sort((a, b) =>
-    slotId(a).localeCompare(slotId(b), 'en', { numeric: true }),
-  )
+/** Members in natural order of their Id: BMCs list them in any (quirks.md 3). */
+export function inOrder<T extends SlotDocument>(members: readonly T[]): readonly T[] {
+  return [...members].sort((a, b) => slotId(a).localeCompare(slotId(b), 'en', { numeric: true }))
 }
 
-export function describeSlot({ path, doc }: SlotDocument, profile: Profile): MediaSlot {
+export function hasMediaAction({ doc }: SlotDocument): boolean {
+  return mediaAction(doc, 'InsertMedia') !== undefined || mediaAction(doc, 'EjectMedia') !== undefined
+}
+
+/** `operation` says how the slot is filled, `mediaTypes` what it takes where it does not say so itself. */
+export function describeSlot(
+  slot: SlotDocument,
+  known: {
+    readonly operation: string
+    readonly inserted: boolean
+    readonly mediaTypes: readonly string[]
+  },
+): MediaSlot {
+  const said = mediaTypesOf(slot)
+  const mediaTypes = said.length > 0 ? said : known.mediaTypes
+  const takes = [
+    ...(some(mediaTypes, CD_TYPES) ? (['cd'] as const) : []),
+    ...(some(mediaTypes, REMOVABLE_TYPES) ? (['usb'] as const) : []),
+  ]
   return {
-    id: path,
-    name: textAt(doc, 'Name') ?? slotId({ path, doc }),
-    mediaTypes: mediaTypes({ path, doc }),
-    inserted: mediaState(doc, profile).inserted,
+    id: slot.path,
+    name: textAt(slot.doc, 'Name') ?? slotId(slot),
+    mediaTypes,
+    takes,
+    operation: known.operation,
+    inserted: known.inserted,
   }
+}
+
+function some(types: readonly string[], wanted: ReadonlySet<string>): boolean {
+  return types.some((type) => wanted.has(type.toUpperCase()))
 }
 
 /** The best layout of these slots (spec/redfish.md "Discovery"), or null when there is no slot for a CD. */
 export function chooseLayout(slots: readonly MediaSlot[], profile: Pick<Profile, 'companionSlot'>): MediaLayout | null {
-  const cds = slots.filter((slot) => slot.mediaTypes.some((type) => CD_TYPES.has(type.toUpperCase())))
+  const cds = slots.filter(({ takes }) => takes.includes('cd'))
   const [maintenance, task] = cds
   if (maintenance === undefined) return null
   if (task !== undefined) return { kind: 'two-cds', maintenance: maintenance.id, task: task.id }
-  const removable = slots.find(
-    (slot) => slot.id !== maintenance.id && slot.mediaTypes.some((type) => REMOVABLE_TYPES.has(type.toUpperCase())),
-  )
+  const removable = slots.find(({ id, takes }) => id !== maintenance.id && takes.includes('usb'))
   if (removable === undefined || !profile.companionSlot) return { kind: 'single-cd', maintenance: maintenance.id }
   return { kind: 'cd-and-usb', maintenance: maintenance.id, task: removable.id }
 }
@@ -88,8 +102,8 @@ export function chooseLayout(slots: readonly MediaSlot[], profile: Pick<Profile,
 const RANKS = { 'two-cds': 3, 'cd-and-usb': 2, 'single-cd': 1 } as const
 
 /**
- * The collection with the best layout; of equals the first, and the Manager's are listed before the System's. iDRAC9
- * from 6.00 has a CD under its Manager but two under its System (fixtures/idrac9-6.00.30-r750).
+ * The collection with the best layout, of equals the first. iDRAC9 from 6.00 has a CD under its Manager but two under
+ * its System (fixtures/idrac9-6.00.30-r750).
  */
 export function bestCollection<T extends { readonly layout: MediaLayout | null }>(collections: readonly T[]): T | null {
   const rank = ({ layout }: T) => (layout === null ? 0 : RANKS[layout.kind])
@@ -101,16 +115,12 @@ export function mediaAction(doc: Doc, name: 'InsertMedia' | 'EjectMedia'): unkno
   return docAt(docAt(doc, 'Actions'), `#VirtualMedia.${name}`)['target']
 }
 
-function hasAction(doc: Doc, name: 'InsertMedia' | 'EjectMedia'): boolean {
-  return mediaAction(doc, name) !== undefined
-}
-
-function slotId({ path, doc }: SlotDocument): string {
+export function slotId({ path, doc }: SlotDocument): string {
   return textAt(doc, 'Id') ?? path.replace(/\/+$/, '').split('/').at(-1) ?? path
 }
 
 /** AMI has no `MediaTypes`; its Id says what the slot is (`CD1`; fixtures/ami-gigabyte-h262). */
-function mediaTypes(slot: SlotDocument): readonly string[] {
+function mediaTypesOf(slot: SlotDocument): readonly string[] {
   const types = textsAt(slot.doc, 'MediaTypes')
   if (types.length > 0) return types
   const id = slotId(slot)

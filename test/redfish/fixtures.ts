@@ -2,7 +2,8 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-const FIXTURES = resolve(import.meta.dirname, '../../../shared/redfish/fixtures')
+/** Where they are. */
+export const FIXTURES = resolve(import.meta.dirname, '../../../shared/redfish/fixtures')
 
 /** Null where they are there, else why a test that needs them does not run. */
 export const fixturesMissing: string | null = existsSync(FIXTURES)
@@ -25,6 +26,12 @@ export function recordedErrors(): readonly RecordedError[] {
       name: `${vendor}/${file}`,
     })),
   )
+}
+
+/** Names of all recorded BMCs. */
+export function recordedTrees(): readonly string[] {
+  if (fixturesMissing !== null) return []
+  return readdirSync(FIXTURES).filter((name) => existsSync(join(FIXTURES, name, 'redfish')))
 }
 
 /** The documents of one recorded BMC by path, without a trailing slash. */

@@ -19,7 +19,7 @@ import { rebaseLink } from '../../../redfish/http/links.ts'
 import { chooseSystem } from '../../../redfish/http/locate.ts'
 import { DEFAULT_RETRIES } from '../../../redfish/http/options.ts'
 import { failureOf, type Outcome, retryAfterOf, retryability } from '../../../redfish/http/outcome.ts'
-import { DEFAULT_PROFILE, profileFor, QUIRKS } from '../../../redfish/http/quirks.ts'
+import { DEFAULT_PROFILE } from '../../../redfish/http/quirks.ts'
 import { redactImage, redactSecrets } from '../../../redfish/http/redaction.ts'
 import type { Refusal } from '../../../redfish/http/refusal.ts'
 import {
@@ -417,11 +417,4 @@ test('a task is judged by its state, a monitor without one by its status', () =>
   expect(taskProgress({ status: 200, doc: { TaskState: 'Running' } }).kind).toBe('running')
   expect(taskProgress({ status: 200, doc: { TaskState: 'Exception' } }).kind).toBe('failed')
   expect(taskProgress({ status: 200, doc: { TaskState: 'Completed', TaskStatus: 'Critical' } }).kind).toBe('failed')
-})
-
-test('every quirk says where it was learned', () => {
-  for (const quirk of QUIRKS) expect(quirk.evidence.length).toBeGreaterThan(10)
-  const traits = { vendor: 'dell', model: null } as const
-  expect(profileFor({ ...traits, firmware: '5.10.50.00' }).companionSlot).toBe(false)
-  expect(profileFor({ ...traits, firmware: '6.00.30.00' }).companionSlot).toBe(true)
 })

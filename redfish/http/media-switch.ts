@@ -1,0 +1,28 @@
+/** Switches remote media on where a BMC hides its slots while it is off (quirks.md 5). Only where that was allowed. */
+import type { Call } from './call.ts'
+import type { Located } from './locate.ts'
+import { valueAt } from './pointer.ts'
+import { MEDIA_SWITCHES } from './quirks/settings.ts'
+import { isDoc } from './resource.ts'
+import type { Service } from './service.ts'
+import { followTask } from './tasks.ts'
+
+/**
+ * Whether something was switched on; the BMC then had the time that it needs to show its slots. Safe to repeat: a
+ * switch that is on is left alone. Rejects with the BMC's refusal.
+ */
+export async function switchOnMedia(service: Service, call: Call, located: Located): Promise<boolean> {
+  for (const manager of located.managers) {
+    const documents = { manager: manager.doc }
+    for (const row of MEDIA_SWITCHES) {
+      if (valueAt(documents, row.state) !== row.off) continue
+      const action = row.actions.map((pointer) => valueAt(documents, pointer)).find(isDoc)
+      if (action === undefined) continue
+      const target = service.follow(call, action['target'], manager.path)
+      await followTask(service, call, await service.post(call, target, { body: row.body, repeat: 'always' }))
+      await service.pause(call, Math.min(row.settleMs, service.limits.mediaSwitchSettleMs))
+      return true
+    }
+  }
+  return false
+}

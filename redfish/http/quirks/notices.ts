@@ -1,0 +1,41 @@
+/** What an operator should know of a model before a job needs it, by the code that quirk rows name. */
+import type { Finding } from '../../bmc.ts'
+
+const NOTICES = {
+  'cd-target-is-physical': {
+    severity: 'error',
+    message: 'On this firmware the boot target Cd means the physical drive, so that the virtual CD is not booted.',
+    advice: 'Update the iDRAC to 4.40 or later (iDRAC9) or 2.75.75.75 or later (iDRAC8).',
+  },
+  'boots-from-first-slot-only': {
+    severity: 'info',
+    message: 'Both slots take media, but the host boots only from the first.',
+    advice: 'Nothing to do: the boot medium goes into the first slot.',
+  },
+  'firmware-without-virtual-media': {
+    severity: 'error',
+    message: 'This firmware has no virtual media over Redfish.',
+    advice: 'Update the XCC to 2.50 (18D) or later.',
+  },
+  'reset-stops-dpus': {
+    severity: 'warning',
+    message: 'A reset of this model also stops its DPUs.',
+    advice: 'Expect what runs on the DPUs to be interrupted by a job.',
+  },
+  'images-over-https-only': {
+    severity: 'warning',
+    message: 'This firmware mounts images over https only (besides file shares).',
+    advice: 'Serve media over https: set PUBLIC_URL to an https address whose certificate the BMC accepts.',
+  },
+  'image-name-with-one-dot': {
+    severity: 'info',
+    message: 'This firmware reads image names with one dot only.',
+    advice: 'Nothing to do for media of this controller; rename a maintenance ISO of your own.',
+  },
+} as const satisfies Readonly<Record<string, Omit<Finding, 'code'>>>
+
+export type NoticeCode = keyof typeof NOTICES
+
+export function noticeOf(code: NoticeCode): Finding {
+  return { code, ...NOTICES[code] }
+}

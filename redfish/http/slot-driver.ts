@@ -1,0 +1,175 @@
+/**
+ * How one slot is read, filled and emptied: by its standard actions, by writing it, or in a vendor's own way, as its
+ * documents show (quirks.md 5). Whether it worked is for the caller to see (media.ts).
+ */
+import type { Call } from './call.ts'
+import { memberLinks } from './collection.ts'
+import type { InsertLadder } from './insert-ladder.ts'
+import type { Located } from './locate.ts'
+import { valueAt } from './pointer.ts'
+import type { SlotStep, SlotWay, Template } from './quirks/slot-ways.ts'
+import { mindsTheRequest, refusalOf } from './refusal.ts'
+import { isDoc } from './resource.ts'
+import type { Answer, Service } from './service.ts'
+import { wayOf } from './slot-search.ts'
+import { hasMediaAction, type MediaState, mediaAction, mediaState, namesImage } from './slots.ts'
+import { followTask } from './tasks.ts'
+
+export type SlotDriver = {
+  readonly path: string
+  readonly operation: string
+  /** What the slot said that it holds when it was read last; without a request where that is enough. */
+  lastState(): Promise<MediaState>
+  /** What the slot says that it holds now. */
+  state(): Promise<MediaState>
+  insert(image: string): Promise<void>
+  /** Requests that may empty the slot as it was read last, best first. */
+  ejects(): readonly (() => Promise<void>)[]
+}
+
+/** Reads the slot and takes the way that it shows. */
+export async function driveSlot(
+  service: Service,
+  call: Call,
+  context: { readonly located: Located; readonly ladder: InsertLadder; readonly path: string },
+): Promise<SlotDriver> {
+  const slot = await service.read(call, context.path)
+  const way = hasMediaAction(slot) ? null : wayOf(slot, context.located.system)
+  return way === null
+    ? standardDriver(service, call, slot, context)
+    : ownDriver(service, call, slot, way, context.located)
+}
+
+function standardDriver(
+  service: Service,
+  call: Call,
+  first: Answer,
+  { located, ladder }: { readonly located: Located; readonly ladder: InsertLadder },
+): SlotDriver {
+  const { profile } = located
+  const { path } = first
+  const wantsPrecondition = profile.ifMatch === 'always'
+  let last = first
+  const state = async () => {
+    last = await service.read(call, path)
+    return mediaState(last.doc, profile)
+  }
+  const look = async () => !(await state()).inserted
+  const patch = async (body: Readonly<Record<string, unknown>>) => {
+    const written = await service.patch(call, last, { body, repeat: 'after-look', look, wantsPrecondition })
+    await followTask(service, call, written)
+  }
+  const act = async (link: unknown) => {
+    const target = service.follow(call, link, path)
+    await followTask(service, call, await service.post(call, target, { body: {}, repeat: 'after-look', look }))
+  }
+  return {
+    path,
+    operation: hasMediaAction(first) ? 'action' : 'patch',
+    lastState: async () => mediaState(last.doc, profile),
+    state,
+    insert: (image) => ladder.send(call, { current: last, image, profile, state }),
+    ejects: () => {
+      const action = mediaAction(last.doc, 'EjectMedia')
+      return [
+        ...(action === undefined ? [] : [() => act(action)]),
+        // With and without `Inserted`: iLO 4 does not know it.
+        () => patch({ Image: null, Inserted: false }),
+        () => patch({ Image: null }),
+      ]
+    },
+  }
+}
+
+function ownDriver(service: Service, call: Call, slot: Answer, way: SlotWay, located: Located): SlotDriver {
+  const { path } = slot
+  const documents = { slot: slot.doc, system: located.system.doc }
+  const state = async (): Promise<MediaState> => {
+    if (way.shown === 'in-slot') return mediaState((await service.read(call, path)).doc, located.profile)
+    return stateOfCollection(service, call, located, way)
+  }
+
+  async function take(step: SlotStep, image: string, look: () => Promise<boolean>): Promise<void> {
+    if (step.kind === 'write') {
+      const wantsPrecondition = located.profile.ifMatch === 'always'
+      const body = fill(step.body, image)
+      await followTask(
+        service,
+        call,
+        await service.patch(call, await service.read(call, path), { body, repeat: 'always', wantsPrecondition }),
+      )
+      return
+    }
+    const action = valueAt(documents, step.action)
+    const target = service.follow(call, isDoc(action) ? action['target'] : action, path)
+    const readTimeoutMs = service.limits.insertReadTimeoutMs
+    for (const [index, body] of step.bodies.entries()) {
+      try {
+        const write = { body: fill(body, image), repeat: 'after-look', look, readTimeoutMs } as const
+        await followTask(service, call, await service.post(call, target, write))
+        return
+      } catch (error) {
+        const refusal = refusalOf(error)
+        if (refusal === null || !mindsTheRequest(refusal) || index === step.bodies.length - 1) throw error
+        call.countRepeat()
+      }
+    }
+  }
+
+  return {
+    path,
+    operation: way.name,
+    lastState: state,
+    state,
+    insert: async (image) => {
+      const look = async () => {
+        const now = await state()
+        return now.inserted && (now.image === null || namesImage(now, image))
+      }
+      for (const step of way.insert) await take(step, image, look)
+    },
+    ejects: () => [
+      async () => {
+        for (const step of way.eject) await take(step, '', async () => !(await state()).inserted)
+        // iRMC needs a moment between disconnecting and connecting (quirks.md 6).
+        await service.pause(call, service.limits.ejectSettleMs)
+      },
+    ],
+  }
+}
+
+/** Filled while the collection has a member, which then says with what. */
+async function stateOfCollection(service: Service, call: Call, located: Located, way: SlotWay): Promise<MediaState> {
+  const empty: MediaState = { inserted: false, image: null, connectedVia: null }
+  for (const owner of [located.system, ...located.managers]) {
+    if (owner.doc['VirtualMedia'] === undefined) continue
+    const collection = await service.readOptional(call, service.follow(call, owner.doc['VirtualMedia'], owner.path))
+    if (collection === null) continue
+    if (way.slot?.in === 'collection' && valueAt({ collection: collection.doc }, way.slot) === undefined) continue
+    const [member] = memberLinks(service, call, collection)
+    if (member === undefined) return empty
+    const shown = await service.readOptional(call, member)
+    return shown === null ? empty : mediaState({ Inserted: true, ...shown.doc }, located.profile)
+  }
+  return empty
+}
+
+/** A template with the parts of the image's URL in it. */
+export function fill(template: Template, image: string): Readonly<Record<string, unknown>> {
+  const url = URL.canParse(image) ? new URL(image) : null
+  const segments = (url?.pathname ?? '').split('/')
+  const parts: Readonly<Record<string, string>> = {
+    url: image,
+    origin: url?.origin ?? '',
+    host: url?.host ?? '',
+    path: url?.pathname ?? '',
+    folder: segments.slice(0, -1).join('/'),
+    file: segments.at(-1) ?? '',
+    SCHEME: (url?.protocol ?? '').slice(0, -1).toUpperCase(),
+  }
+  const filled = (value: string | Template): unknown =>
+    typeof value === 'string'
+      ? value.replace(/\{(\w+)\}/g, (whole, name: string) => parts[name] ?? whole)
+      : fill(value, image)
+  return Object.fromEntries(Object.entries(template).map(([key, value]) => [key, filled(value)]))
+}
