@@ -1,12 +1,15 @@
 /** The boot override: reading it, the change that is wanted, and where each part of it is written. Pure. */
 import type { BootOverride } from '../bmc.ts'
 import type { Profile } from './quirks.ts'
-import { namesProperty, type Refusal, refusalKey } from './refusal.ts'
+import { mindsTheRequest, namesProperty, type Refusal } from './refusal.ts'
 import { type Doc, docAt, isDoc, textAt, textsAt } from './resource.ts'
 
 const ENABLED = 'BootSourceOverrideEnabled'
 const TARGET = 'BootSourceOverrideTarget'
 const MODE = 'BootSourceOverrideMode'
+
+/** Every name that a CD has as a boot target (quirks.md 8). */
+const CD_TARGETS: ReadonlySet<string> = new Set(['Cd', 'CD/DVD', 'UsbCd', 'UefiCd', 'UefiUsbCd'])
 
 /** The `Boot` of the System and that of its settings object, where it has one (`@Redfish.Settings`). */
 export type BootDocuments = { readonly system: Doc; readonly settings: Doc | null }
@@ -56,15 +59,11 @@ export function cdTarget(targets: readonly string[], profile: Pick<Profile, 'cdT
 
 /**
  * Boot once from `target`. The mode goes along only where the property exists and the profile allows it: Dell makes a
- * BIOS job of a changed one, Supermicro refuses it (quirks.md 8).
+ * BIOS job of a changed one, X11 refuses it (quirks.md 8).
  */
 export function bootOnce(boot: BootDocuments, target: string, profile: Pick<Profile, 'bootMode'>): BootChange {
-  const modes = bootModes(boot)
   const { mode } = readOverride(boot)
-  const wanted =
-    profile.bootMode === 'uefi'
-      ? modes.includes('UEFI') || mode !== null
-      : profile.bootMode === 'if-same' && mode === 'UEFI'
+  const wanted = profile.bootMode === 'uefi' ? bootModes(boot).includes('UEFI') || mode !== null : mode === 'UEFI'
   return { enabled: 'Once', target, mode: wanted ? 'UEFI' : null }
 }
 
@@ -75,18 +74,46 @@ export const CLEARED: BootChange = { enabled: 'Disabled', target: 'None', mode: 
  * with a leftover target is disabled (quirks.md 8).
  */
 export function isInForce(override: BootOverride, change: BootChange): boolean {
-  const off =
-    override.enabled === null ||
-    override.enabled === 'Disabled' ||
-    override.target === 'None' ||
-    override.target === null
-  if (change.enabled === 'Disabled') return off
+  if (change.enabled === 'Disabled') return isOff(override)
   return (
-    !off &&
+    !isOff(override) &&
     override.enabled === change.enabled &&
     override.target === change.target &&
     (change.mode === null || override.mode === null || override.mode === change.mode)
   )
+}
+
+export type ReadBack =
+  /** Read again: it may still come. */
+  | { readonly kind: 'not-yet'; readonly instead: string | null }
+  | { readonly kind: 'in-force'; readonly warnings: readonly string[] }
+
+/**
+ * Judges what reads back after a change was written. What matters is the target: that the CD is booted next, or that it
+ * is not any more. `Enabled` reads back as it likes on some BMCs, which their profile tells; elsewhere such an answer is
+ * waited out, and `instead` says what can be lived with when nothing better comes.
+ */
+export function judgeReadBack(
+  override: BootOverride,
+  change: BootChange,
+  profile: Pick<Profile, 'onceReadsBack'>,
+): ReadBack {
+  const { enabled, target, mode } = override
+  const modeDiffers =
+    change.mode !== null && mode !== null && mode !== change.mode
+      ? [`the boot mode reads ${mode}, not ${change.mode}`]
+      : []
+  if (isInForce(override, { ...change, mode: null })) return { kind: 'in-force', warnings: modeDiffers }
+  const shows = `the boot override reads ${enabled} ${target} after ${change.enabled} ${change.target} was written`
+  const known = enabled !== null && profile.onceReadsBack.includes(enabled)
+  const reached =
+    change.enabled === 'Once' ? !isOff(override) && target === change.target : !CD_TARGETS.has(target ?? '')
+  if (!reached) return { kind: 'not-yet', instead: null }
+  return known ? { kind: 'in-force', warnings: [shows, ...modeDiffers] } : { kind: 'not-yet', instead: shows }
+}
+
+function isOff({ enabled, target }: BootOverride): boolean {
+  return enabled === null || enabled === 'Disabled' || target === 'None' || target === null
 }
 
 /**
@@ -120,14 +147,17 @@ export function splitChange(
   return { settings: part('settings'), system: part('system') }
 }
 
-/** What to try after a refusal: leave the mode out, leave the target out when clearing, or write the settings object. */
+/**
+ * What to try after a refusal that is about the request: write the settings object, leave the mode out, leave the
+ * target out when clearing. Null when nothing else may help.
+ */
 export function relaxChange(
   refusal: Refusal,
   tried: { readonly change: BootChange; readonly forced: 'settings' | null; readonly hasSettings: boolean },
 ): { readonly change: BootChange; readonly forced: 'settings' | null } | null {
   const { change, forced } = tried
-  const readOnly = ['PropertyNotWritable', 'PropertyNotWriteable', 'SYS427'].includes(refusalKey(refusal) ?? '')
-  if (readOnly && tried.hasSettings && forced === null) return { change, forced: 'settings' }
+  if (!mindsTheRequest(refusal)) return null
+  if (refusal.problem === 'read-only' && tried.hasSettings && forced === null) return { change, forced: 'settings' }
   if (change.mode !== null && (namesProperty(refusal, MODE) || !namesProperty(refusal, TARGET))) {
     return { change: { ...change, mode: null }, forced }
   }

@@ -1,5 +1,6 @@
 /** Boot once from the virtual CD, and back to the usual order: read, write if different, read back (spec/redfish.md). */
-import type { Bmc, BootOverride, BootOverrideResult } from '../bmc.ts'
+import type { Bmc, BootOverrideResult } from '../bmc.ts'
+import { BmcError, problemOf } from '../failure.ts'
 import {
   type BootChange,
   type BootDocuments,
@@ -10,15 +11,18 @@ import {
   cdTarget,
   isAlreadySet,
   isInForce,
+  judgeReadBack,
   readOverride,
   relaxChange,
   splitChange,
 } from './boot-override.ts'
+import { bootInOwnWay, flagSlotForBoot } from './boot-ways.ts'
 import type { Call } from './call.ts'
 import type { Located } from './locate.ts'
+import type { Profile } from './quirks.ts'
 import { refusalOf } from './refusal.ts'
 import { docAt, linkOf } from './resource.ts'
-import type { Answer, Service, Written } from './service.ts'
+import type { Answer, Service } from './service.ts'
 import { followTask } from './tasks.ts'
 import { until } from './until.ts'
 
@@ -45,28 +49,20 @@ export async function settingsOf(
   return { settings, boot: bootDocuments(system.doc, settings?.doc ?? null) }
 }
 
+type Result = Pick<BootOverrideResult, 'changed' | 'override' | 'warnings'>
+
 export function createBoot(service: Service, locateFor: (call: Call) => Promise<Located>): Boot {
-  async function change(
-    call: Call,
-    choose: (look: BootLook, located: Located) => BootChange | null,
-  ): Promise<BootOverrideResult> {
-    const located = await locateFor(call)
-    const look = await lookAtBoot(service, call, located.system.path)
-    const wanted = choose(look, located)
-    if (wanted === null) {
-      const detail = `no target of this BMC is the virtual CD: ${bootTargets(look.boot).join(', ')}`
-      const failure = { kind: 'unsupported', retry: false, action: 'boot from CD', detail } as const
-      throw service.fail(call, failure, { method: 'GET', target: look.system.path })
-    }
-    if (isAlreadySet(look.boot, wanted))
-      return { ...call.facts(), changed: false, override: readOverride(look.boot), warnings: [] }
-    await write(call, look, wanted)
-    const override = await confirm(call, look.system.path, wanted)
-    return { ...call.facts(), changed: true, override, warnings: [] }
+  const { confirmTimeoutMs: timeoutMs, confirmPollMs: pollMs } = service.limits
+
+  async function change(call: Call, look: BootLook, wanted: BootChange, patient: boolean): Promise<Result> {
+    if (isAlreadySet(look.boot, wanted)) return { changed: false, override: readOverride(look.boot), warnings: [] }
+    await write(call, look, wanted, patient)
+    return { changed: true, ...(await confirm(call, look.system.path, wanted)) }
   }
 
   /** Writes the change, relaxing it as the BMC's refusals say. Each rung drops something, so that the loop ends. */
-  async function write(call: Call, first: BootLook, wanted: BootChange): Promise<void> {
+  async function write(call: Call, first: BootLook, wanted: BootChange, patient: boolean): Promise<void> {
+    const wantsPrecondition = (await locateFor(call)).profile.ifMatch === 'always'
     let look = first
     let rung: { change: BootChange; forced: 'settings' | null } = { change: wanted, forced: null }
     for (;;) {
@@ -74,10 +70,14 @@ export function createBoot(service: Service, locateFor: (call: Call) => Promise<
         const parts = splitChange(look.boot, rung.change, rung.forced)
         const shown = async () =>
           isInForce(readOverride((await lookAtBoot(service, call, look.system.path)).boot), rung.change)
-        if (parts.settings !== null && look.settings !== null) {
-          await patchBoot(call, look.settings, parts.settings, shown)
+        const how = { repeat: 'after-look', look: shown, wantsPrecondition, patient } as const
+        for (const [current, part] of [
+          [look.settings, parts.settings],
+          [look.system, parts.system],
+        ] as const) {
+          if (current === null || part === null) continue
+          await followTask(service, call, await service.patch(call, current, { ...how, body: { Boot: part } }))
         }
-        if (parts.system !== null) await patchBoot(call, look.system, parts.system, shown)
         return
       } catch (error) {
         const refusal = refusalOf(error)
@@ -92,27 +92,58 @@ export function createBoot(service: Service, locateFor: (call: Call) => Promise<
     }
   }
 
-  async function patchBoot(
-    call: Call,
-    current: Answer,
-    boot: Readonly<Record<string, unknown>>,
-    look: () => Promise<boolean>,
-  ): Promise<void> {
-    const written: Written = await service.patch(call, current, { body: { Boot: boot }, repeat: 'after-look', look })
-    await followTask(service, call, written)
-  }
-
-  async function confirm(call: Call, systemPath: string, wanted: BootChange): Promise<BootOverride> {
-    const { confirmTimeoutMs: timeoutMs, confirmPollMs: pollMs } = service.limits
-    const modeless = { ...wanted, mode: null }
-    const override = await until(service, call, { timeoutMs, pollMs }, async () => {
-      const seen = readOverride((await lookAtBoot(service, call, systemPath)).boot)
-      return isInForce(seen, modeless) ? seen : null
+  /** Reads back until the change is in force; what is near enough when the time is over comes with a warning. */
+  async function confirm(call: Call, systemPath: string, wanted: BootChange): Promise<Omit<Result, 'changed'>> {
+    const { profile } = await locateFor(call)
+    let tolerable: Omit<Result, 'changed'> | null = null
+    const seen = await until(service, call, { timeoutMs, pollMs }, async () => {
+      const override = readOverride((await lookAtBoot(service, call, systemPath)).boot)
+      const judged = judgeReadBack(override, wanted, profile)
+      if (judged.kind === 'in-force') return { override, warnings: judged.warnings }
+      tolerable = judged.instead === null ? null : { override, warnings: [judged.instead] }
+      return null
     })
-    if (override !== null) return override
+    const result = seen ?? tolerable
+    if (result !== null) return result
     const detail = `the BMC accepted the boot override but did not show it within ${timeoutMs} ms`
     const failure = { kind: 'not-confirmed', retry: false, action: 'boot override', detail } as const
     throw service.fail(call, failure, { method: 'GET', target: systemPath })
+  }
+
+  /**
+   * The override first; a host in POST does not take it on some BMCs, and then the flag of the slot does the same
+   * (quirks.md 8). Where there is no such flag the end of POST is waited for.
+   */
+  async function bootFromCd(call: Call, located: Located): Promise<Result> {
+    const look = await lookAtBoot(service, call, located.system.path)
+    const target = cdTarget(bootTargets(look.boot), located.profile)
+    if (target !== null) {
+      try {
+        return await change(call, look, bootOnce(look.boot, target, located.profile), false)
+      } catch (error) {
+        if (!(error instanceof BmcError) || problemOf(error.failure) !== 'host-in-post') throw error
+      }
+    }
+    if (await flagSlotForBoot(service, call, located)) {
+      const why = target === null ? 'no boot target is the virtual CD' : 'the host is in POST'
+      const warnings = [`${why}: the slot was flagged to be booted from at the next reset instead`]
+      return { changed: true, override: readOverride(look.boot), warnings }
+    }
+    if (target === null) {
+      const detail = `no target of this BMC is the virtual CD: ${bootTargets(look.boot).join(', ')}`
+      const failure = { kind: 'unsupported', retry: false, action: 'boot from CD', detail } as const
+      throw service.fail(call, failure, { method: 'GET', target: look.system.path })
+    }
+    const anew = await lookAtBoot(service, call, located.system.path)
+    return change(call, anew, bootOnce(anew.boot, target, located.profile), true)
+  }
+
+  async function bootInTheWay(call: Call, located: Located, way: Profile['bootWay']): Promise<Result> {
+    if (way === 'override') return bootFromCd(call, located)
+    await bootInOwnWay(service, call, located, way)
+    const { boot } = await lookAtBoot(service, call, located.system.path)
+    const warnings = ['the virtual CD was chosen by a configuration import, which the boot override does not show']
+    return { changed: true, override: readOverride(boot), warnings }
   }
 
   return {
@@ -121,11 +152,17 @@ export function createBoot(service: Service, locateFor: (call: Call) => Promise<
       const { system } = await locateFor(call)
       return readOverride((await lookAtBoot(service, call, system.path)).boot)
     },
-    setBootOnceFromCd: (options) =>
-      change(service.begin('setBootOnceFromCd', options), ({ boot }, { profile }) => {
-        const target = cdTarget(bootTargets(boot), profile)
-        return target === null ? null : bootOnce(boot, target, profile)
-      }),
-    clearBootOverride: (options) => change(service.begin('clearBootOverride', options), () => CLEARED),
+    async setBootOnceFromCd(options) {
+      const call = service.begin('setBootOnceFromCd', options)
+      const located = await locateFor(call)
+      const result = await bootInTheWay(call, located, located.profile.bootWay)
+      return { ...call.facts(), ...result }
+    },
+    async clearBootOverride(options) {
+      const call = service.begin('clearBootOverride', options)
+      const look = await lookAtBoot(service, call, (await locateFor(call)).system.path)
+      const result = await change(call, look, CLEARED, true)
+      return { ...call.facts(), ...result }
+    },
   }
 }

@@ -32,6 +32,10 @@ export type Limits = {
   readonly resetTimeoutMs: number
   /** How long an unanswered reset is looked for. */
   readonly resetLookMs: number
+  /** How long a reset that a state of the host stands against is tried again: iDRAC10 needs a minute (quirks.md 9). */
+  readonly stateConflictMs: number
+  /** The first pause before that; it doubles. */
+  readonly statePauseMs: number
   /** Between ForceOff and On, for capacitors and BMCs that refuse to be quicker (quirks.md 9). */
   readonly offPauseMs: number
   readonly powerPollMs: number
@@ -58,6 +62,8 @@ export const DEFAULT_LIMITS: Limits = {
   gracefulTimeoutMs: 300_000,
   resetTimeoutMs: 300_000,
   resetLookMs: 60_000,
+  stateConflictMs: 60_000,
+  statePauseMs: 5_000,
   offPauseMs: 10_000,
   powerPollMs: 3_000,
   taskTimeoutMs: 600_000,

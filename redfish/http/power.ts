@@ -5,50 +5,19 @@
  *
  * A 202's task monitor is not followed here: BMCs keep it running until the host is up, and the host itself is watched.
  */
-import type { Bmc, PowerObservation, ResetEvidence, ResetIntent, ResetResult, ResetType } from '../bmc.ts'
-import { BmcError, type BmcFailure } from '../failure.ts'
+import type { Bmc, ResetResult, ResetType } from '../bmc.ts'
+import type { BmcError, BmcFailure } from '../failure.ts'
 import { bootDocuments, readOverride } from './boot-override.ts'
 import type { Call } from './call.ts'
 import type { Located } from './locate.ts'
 import { requirePower } from './power-state.ts'
-import { type HostLook, isOff, isOn, judgeReset, resetEvidence, wouldShow } from './reset-evidence.ts'
-import { powerOnType, readResetTypes, resetAction, restartSteps } from './reset-types.ts'
-import type { Answer, Service } from './service.ts'
+import { isOff, isOn, judgeReset, resetEvidence, wouldShow } from './reset-evidence.ts'
+import { createResetSteps, type Goal, type Look, type Run, type Step } from './reset-step.ts'
+import { powerOnType, readResetTypes, restartSteps } from './reset-types.ts'
+import type { Service } from './service.ts'
 import { ifAnswering, until } from './until.ts'
 
 type Power = Pick<Bmc, 'power' | 'restart' | 'resolveReset' | 'powerOff' | 'powerOn'>
-
-type Look = HostLook & { readonly system: Answer }
-
-/** One operation that sends resets. */
-type Run = {
-  readonly call: Call
-  readonly first: Look
-  readonly offered: readonly ResetType[]
-  readonly sent: ResetType[]
-  readonly onIntent: (intent: ResetIntent) => Promise<void>
-}
-
-type Goal = (now: Look) => ResetEvidence | null
-
-type Step =
-  | { readonly kind: 'done'; readonly evidence: ResetEvidence; readonly after: PowerObservation }
-  | { readonly kind: 'nothing'; readonly reason: string; readonly refused: boolean }
-
-type Sent =
-  | { readonly kind: 'accepted' }
-  | { readonly kind: 'refused'; readonly reason: string }
-  /** The BMC may have acted on it. */
-  | { readonly kind: 'unclear'; readonly error: BmcError }
-
-/** How often one type is sent when the first try stays unclear and looking found nothing. */
-const SENDS_MAX = 4
-
-/** Statuses by which BMCs say that they do not know or offer this reset, or are in that state already (quirks.md 9). */
-const NOT_OFFERED: ReadonlySet<number> = new Set([400, 404, 405, 409, 422, 501])
-
-/** Statuses of a BMC that did not act, and that retrying did not help. */
-const NOTHING_DONE: ReadonlySet<number> = new Set([429, 503])
 
 const switchedOn: Goal = (now) => (isOn(now.power) ? 'power-state' : null)
 const switchedOff: Goal = (now) => (isOff(now.power) ? 'power-state' : null)
@@ -70,64 +39,7 @@ export function createPower(service: Service, locateFor: (call: Call) => Promise
     return { call, first, offered, sent: [], onIntent }
   }
 
-  /** Announces one reset, sends it, and watches for its effect. */
-  async function step(
-    run: Run,
-    request: { readonly type: ResetType; readonly reason: string; readonly goal: Goal; readonly timeoutMs: number },
-  ): Promise<Step> {
-    const { type, goal } = request
-    for (let sends = 1; ; sends++) {
-      const before = run.sent.length === 0 ? run.first : await look(run.call)
-      const { power, override } = before
-      await run.onIntent({ resetType: type, reason: request.reason, before: power, overrideBefore: override })
-      run.sent.push(type)
-      const answer = await send(run.call, before.system, type)
-      if (answer.kind === 'refused') {
-        const now = await look(run.call)
-        const evidence = goal(now)
-        return evidence === null
-          ? { kind: 'nothing', reason: answer.reason, refused: true }
-          : { kind: 'done', evidence, after: now.power }
-      }
-      const timeoutMs = answer.kind === 'accepted' ? request.timeoutMs : Math.min(request.timeoutMs, limits.resetLookMs)
-      const seen = await watch(run.call, goal, timeoutMs)
-      if (seen !== null) return seen
-      if (answer.kind === 'accepted') {
-        return { kind: 'nothing', reason: `nothing followed ${type} within ${timeoutMs} ms`, refused: false }
-      }
-      if (sends === SENDS_MAX) throw answer.error
-      run.call.countRepeat()
-    }
-  }
-
-  async function send(call: Call, system: Answer, type: ResetType): Promise<Sent> {
-    const target = service.follow(call, resetAction(system.doc)['target'], system.path)
-    try {
-      await service.post(call, target, { body: { ResetType: type }, repeat: 'if-nothing-happened' })
-      return { kind: 'accepted' }
-    } catch (error) {
-      if (!(error instanceof BmcError)) throw error
-      const { failure } = error
-      if (failure.kind === 'refused' && NOT_OFFERED.has(failure.status)) {
-        const why = [failure.status, failure.messageId, failure.message].filter((part) => part !== undefined).join(' ')
-        return { kind: 'refused', reason: `${type} was refused: ${why}` }
-      }
-      if (failure.kind === 'busy' && NOTHING_DONE.has(failure.status)) throw error
-      if (failure.kind === 'busy' && failure.status < 500)
-        return { kind: 'refused', reason: `${type}: ${error.message}` }
-      if (failure.retry) return { kind: 'unclear', error }
-      throw error
-    }
-  }
-
-  /** Looks until the goal shows. A BMC that does not answer for a while after a reset is waited for. */
-  function watch(call: Call, goal: Goal, timeoutMs: number): Promise<Extract<Step, { kind: 'done' }> | null> {
-    return until(service, call, { timeoutMs, pollMs: limits.powerPollMs }, async () => {
-      const now = await ifAnswering(() => look(call))
-      const evidence = now === null ? null : goal(now)
-      return now === null || evidence === null ? null : { kind: 'done', evidence, after: now.power }
-    })
-  }
+  const { step, watch } = createResetSteps(service, look)
 
   async function switchOn(run: Run, reason: string): Promise<Step> {
     const type = powerOnType(run.offered)

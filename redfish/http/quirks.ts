@@ -5,6 +5,7 @@
  * `settings.ts` for licences and switches, `notices.ts` for what an operator should know of a model.
  */
 import type { ResetType, Vendor } from '../bmc.ts'
+import type { BootWayName } from './quirks/boot-ways.ts'
 import { messageKeysOf } from './quirks/messages.ts'
 import type { NoticeCode } from './quirks/notices.ts'
 import { QUIRKS } from './quirks/rows.ts'
@@ -23,8 +24,10 @@ export type Profile = {
   readonly emptyWhenNotConnected: boolean
   /** Boot targets that mean the virtual CD, best first. */
   readonly cdTargets: readonly string[]
-  /** `uefi`: sent when the property exists. `if-same`: only when it already is UEFI. `omit`: never. */
-  readonly bootMode: 'uefi' | 'if-same' | 'omit'
+  /** `uefi`: sent when the property exists. `if-same`: only when it already is UEFI. */
+  readonly bootMode: 'uefi' | 'if-same'
+  /** `override`: the boot override works for virtual media; else the name of a vendor's own way (quirks/boot-ways.ts). */
+  readonly bootWay: 'override' | BootWayName
   /** What `BootSourceOverrideEnabled` may read back after `Once` was written, without anything being wrong. */
   readonly onceReadsBack: readonly string[]
   /** `LastResetTime` is not kept up to date and proves nothing. */
@@ -71,6 +74,7 @@ export const DEFAULT_PROFILE: Profile = {
   emptyWhenNotConnected: false,
   cdTargets: ['Cd', 'UefiUsbCd', 'UsbCd', 'CD/DVD'],
   bootMode: 'uefi',
+  bootWay: 'override',
   onceReadsBack: ['Once'],
   lastResetTimeStale: false,
   resetsAvoided: [],

@@ -31,6 +31,8 @@ export type Requests = {
     asked: {
       readonly request: WireRequest
       readonly repeat: Repeat
+      /** Whether what passes by itself in minutes is waited for. */
+      readonly patient: boolean
       readonly exchange: (attempt: number) => Promise<WireAnswer>
       readonly take: (answer: WireAnswer) => T
       readonly look?: () => Promise<T | null>
@@ -128,12 +130,12 @@ export function createRequests(
       open()
       return send(request, { operation: call.operation, attempt, signal: call.signal })
     },
-    async run(call, { request, repeat, exchange, take, look }) {
+    async run(call, { request, repeat, patient, exchange, take, look }) {
       const asked = { method: request.method, target: request.path }
       const result = await naming(call, asked, () =>
         withRetries({
           repeat,
-          policy: retries,
+          policy: patient ? retries : { ...retries, patientAttemptsMax: 0 },
           surroundings,
           signal: call.signal,
           ...(look === undefined ? {} : { look }),

@@ -36,6 +36,8 @@ export type Write = {
   readonly readTimeoutMs?: number
   /** Of a PATCH: `*` goes where the document gives no tag, because this BMC wants a precondition (quirks.md 10). */
   readonly wantsPrecondition?: boolean
+  /** False where something else can be done than to wait for minutes until a state has passed. */
+  readonly patient?: boolean
 }
 
 export type Service = {
@@ -84,12 +86,13 @@ export function createService(
   function write(
     call: Call,
     request: WireRequest,
-    how: Pick<Write, 'repeat' | 'look'> & { readonly exchange: (attempt: number) => Promise<WireAnswer> },
+    how: Pick<Write, 'repeat' | 'look' | 'patient'> & { readonly exchange: (attempt: number) => Promise<WireAnswer> },
   ): Promise<Written> {
     const { look } = how
     return requests.run<Written>(call, {
       request,
       repeat: how.repeat,
+      patient: how.patient ?? true,
       exchange: how.exchange,
       take: (answer) => ({ kind: 'answered', answer: answerOf(answer) }),
       ...(look === undefined ? {} : { look: async () => ((await look()) ? { kind: 'seen' } : null) }),
@@ -103,7 +106,7 @@ export function createService(
   async function read(call: Call, path: string): Promise<Answer> {
     const request: WireRequest = { method: 'GET', path }
     const exchange = async (attempt: number) => mustBeDocument(await requests.authenticated(call, request, attempt))
-    return requests.run(call, { request, repeat: 'always', exchange, take: answerOf })
+    return requests.run(call, { request, repeat: 'always', patient: true, exchange, take: answerOf })
   }
 
   return {
@@ -121,7 +124,7 @@ export function createService(
     probe(call, path) {
       const request: WireRequest = { method: 'GET', path }
       const exchange = async (attempt: number) => mustBeDocument(await requests.anonymous(call, request, attempt))
-      return requests.run(call, { request, repeat: 'never', exchange, take: answerOf })
+      return requests.run(call, { request, repeat: 'never', patient: false, exchange, take: answerOf })
     },
     post(call, path, how) {
       const request = requestOf('POST', path, how)

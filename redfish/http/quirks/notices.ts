@@ -3,9 +3,10 @@ import type { Finding } from '../../bmc.ts'
 
 const NOTICES = {
   'cd-target-is-physical': {
-    severity: 'error',
-    message: 'On this firmware the boot target Cd means the physical drive, so that the virtual CD is not booted.',
-    advice: 'Update the iDRAC to 4.40 or later (iDRAC9) or 2.75.75.75 or later (iDRAC8).',
+    severity: 'warning',
+    message:
+      'On this firmware the boot target Cd means the physical drive; the virtual CD is chosen by a configuration import instead, which takes minutes.',
+    advice: 'Update the iDRAC to 4.40 or later (iDRAC9), or at least to 2.75.75.75 (iDRAC8).',
   },
   'boots-from-first-slot-only': {
     severity: 'info',

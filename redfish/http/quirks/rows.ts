@@ -16,7 +16,7 @@ const DELL: readonly Quirk[] = [
   },
   {
     when: { vendor: 'dell', controller: /^1[2-6]G/, firmware: { below: '4.40' } },
-    change: { notices: ['cd-target-is-physical'] },
+    change: { bootWay: 'import-configuration', notices: ['cd-target-is-physical'] },
     evidence: ['quirks.md 8', 'idrac8-2.41-m630-partial'],
   },
   {

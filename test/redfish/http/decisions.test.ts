@@ -305,7 +305,6 @@ describe('the boot override', () => {
   test('the mode goes along as the profile says', () => {
     expect(bootOnce(boot, 'Cd', { bootMode: 'uefi' }).mode).toBe('UEFI')
     expect(bootOnce(boot, 'Cd', { bootMode: 'if-same' }).mode).toBeNull()
-    expect(bootOnce(boot, 'Cd', { bootMode: 'omit' }).mode).toBeNull()
     expect(bootOnce({ system: {}, settings: null }, 'Cd', { bootMode: 'uefi' }).mode).toBeNull()
   })
   test('properties that the settings object has are written there, the rest on the System', () => {
