@@ -28,7 +28,7 @@ export function createDiscovery(service: Service, options: DiscoveryOptions): Pi
   async function search(call: Call): Promise<{ located: Located; slots: SlotSearch }> {
     const located = await options.locateAnew(call)
     const slots = await searchSlots(service, call, located)
-    if (slots.best !== null || !options.switchOnMedia) return { located, slots }
+    if ((slots.best?.layout ?? null) !== null || !options.switchOnMedia) return { located, slots }
     if (!(await switchOnMedia(service, call, located))) return { located, slots }
     const anew = await options.locateAnew(call)
     return { located: anew, slots: await searchSlots(service, call, anew) }

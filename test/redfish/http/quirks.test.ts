@@ -2,6 +2,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
+import { BOOT_WAYS } from '../../../redfish/http/quirks/boot-ways.ts'
 import { MESSAGE_ROWS } from '../../../redfish/http/quirks/messages.ts'
 import { QUIRKS } from '../../../redfish/http/quirks/rows.ts'
 import {
@@ -26,6 +27,7 @@ const ROWS: readonly { readonly evidence: readonly string[] }[] = [
   ...MEDIA_SWITCHES,
   ...MORE_SLOTS,
   ...BOOT_FLAGS,
+  ...Object.values(BOOT_WAYS),
 ]
 
 test.skipIf(fixturesMissing !== null)(
