@@ -46,7 +46,7 @@ export function descriptionData(found: BmcDescription): DescriptionData {
     serial: found.serial,
     redfish_version: found.redfishVersion,
     system: { id: found.system.id, name: found.system.name, bios_version: found.system.biosVersion },
-    manager: { ...found.manager },
+    manager: { id: found.manager.id, model: found.manager.model, firmware: found.manager.firmware },
     slots: found.slots.map(({ id, name, mediaTypes, inserted }) => ({
       id,
       name,
