@@ -6,6 +6,7 @@
  * Every operation is discover → act → confirm: it resolves only when the BMC was seen to be in the wanted state, and
  * rejects with a `BmcError` otherwise. All of them take an AbortSignal and stop at it.
  */
+import type { Learned } from './learned.ts'
 
 /** Normalised vendor key; `generic` when the service says nothing that is known. */
 export type Vendor = 'dell' | 'hpe' | 'lenovo' | 'supermicro' | 'openbmc' | 'ami' | 'cisco' | 'fujitsu' | 'generic'
@@ -116,8 +117,11 @@ export type BootOverride = {
   readonly mode: string | null
 }
 
-/** How an operation went, for the history: attempts counts HTTP requests that were sent again, from 1. */
-export type OperationFacts = { readonly attempts: number; readonly elapsedMs: number }
+/**
+ * How an operation went, for the history: attempts counts HTTP requests that were sent again, from 1; `learned` is all
+ * that the client knows of this BMC by now.
+ */
+export type OperationFacts = { readonly attempts: number; readonly elapsedMs: number; readonly learned: Learned }
 
 export type InsertResult = OperationFacts & {
   readonly slot: string

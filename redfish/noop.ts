@@ -8,6 +8,7 @@ import type {
   BootOverride,
   EjectResult,
   MediaSlot,
+  OperationFacts,
   OperationOptions,
   PowerObservation,
   ResetIntent,
@@ -44,17 +45,13 @@ export function createNoopBmc(options: NoopBmcOptions): Bmc {
   let resets = 0
   let closed = false
 
-  function begin(
-    operation: keyof Bmc,
-    { signal }: OperationOptions,
-    detail = '',
-  ): () => { attempts: number; elapsedMs: number } {
+  function begin(operation: keyof Bmc, { signal }: OperationOptions, detail = ''): () => OperationFacts {
     const fail = (failure: BmcFailure) => noopError(operation, failure)
     if (closed) throw fail({ kind: 'aborted', retry: false, detail: 'the client was closed' })
     if (signal.aborted) throw fail({ kind: 'aborted', retry: false, detail: 'the caller gave up' })
     options.onCall?.({ serial: options.serial, operation, detail })
     const startedMs = now()
-    return () => ({ attempts: 1, elapsedMs: now() - startedMs })
+    return () => ({ attempts: 1, elapsedMs: now() - startedMs, learned: {} })
   }
 
   function known(operation: keyof Bmc, slot: string): string {

@@ -21,7 +21,7 @@ export function powerObservation(data: PowerData): PowerObservation {
   }
 }
 
-export function resetData(result: ResetResult) {
+export function resetData(result: Omit<ResetResult, 'learned'>) {
   const { attempts, elapsedMs, sent, evidence, after } = result
   return { attempts, elapsed_ms: elapsedMs, sent: [...sent], evidence, after: powerData(after) }
 }

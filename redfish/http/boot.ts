@@ -64,7 +64,11 @@ export function createBoot(service: Service, locateFor: (call: Call) => Promise<
   async function write(call: Call, first: BootLook, wanted: BootChange, patient: boolean): Promise<void> {
     const wantsPrecondition = (await locateFor(call)).profile.ifMatch === 'always'
     let look = first
-    let rung: { change: BootChange; forced: 'settings' | null } = { change: wanted, forced: null }
+    const learned = service.memory.known().boot
+    let rung: { change: BootChange; forced: 'settings' | null } = {
+      change: learned?.withoutMode === true ? { ...wanted, mode: null } : wanted,
+      forced: learned?.allInSettings === true && look.settings !== null ? 'settings' : null,
+    }
     for (;;) {
       try {
         const parts = splitChange(look.boot, rung.change, rung.forced)
@@ -78,6 +82,12 @@ export function createBoot(service: Service, locateFor: (call: Call) => Promise<
           if (current === null || part === null) continue
           await followTask(service, call, await service.patch(call, current, { ...how, body: { Boot: part } }))
         }
+        const boot = {
+          allInSettings: rung.forced === 'settings',
+          withoutMode: wanted.mode !== null && rung.change.mode === null,
+        }
+        // Clearing sends no mode, and teaches nothing about it.
+        if (wanted.enabled === 'Once') service.memory.learn({ boot })
         return
       } catch (error) {
         const refusal = refusalOf(error)

@@ -1,6 +1,7 @@
 /** One operation under way, and how its failures become errors. */
 import type { OperationFacts } from '../bmc.ts'
 import { BmcError, type BmcFailure } from '../failure.ts'
+import type { Learned } from '../learned.ts'
 import { Fault } from './fault.ts'
 import { type Redact, redactImage } from './redaction.ts'
 
@@ -22,6 +23,7 @@ export function beginCall(
     readonly image?: string
     readonly redact: Redact
     readonly now: () => number
+    readonly learned: () => Learned
   },
 ): Call {
   const startedMs = context.now()
@@ -32,7 +34,7 @@ export function beginCall(
     signal: context.signal,
     // The image first: it is the longer text, and a password that occurs in it must not tear it apart.
     redact: (text) => context.redact(redactMedia(text)),
-    facts: () => ({ attempts, elapsedMs: context.now() - startedMs }),
+    facts: () => ({ attempts, elapsedMs: context.now() - startedMs, learned: context.learned() }),
     countRepeat: () => {
       attempts++
     },

@@ -11,6 +11,7 @@ import type { Call } from './call.ts'
 import { createDiscovery } from './discovery.ts'
 import { type Located, locate } from './locate.ts'
 import { createMedia } from './media.ts'
+import { createMemory } from './memory.ts'
 import { DEFAULT_LIMITS, DEFAULT_RETRIES, type HttpBmcOptions, type Surroundings } from './options.ts'
 import { createPower } from './power.ts'
 import { ROOT_PATH } from './requests.ts'
@@ -39,7 +40,8 @@ export function createHttpBmc(options: HttpBmcOptions): Bmc {
   const retries = { ...DEFAULT_RETRIES, ...options.retries }
   const surroundings = { ...REAL_SURROUNDINGS, ...options.surroundings }
   const transport = createTransport({ address: options.address, tls: options.tls, limits })
-  const service = createService(options, { transport, limits, retries, surroundings })
+  const memory = createMemory(options.learned ?? {})
+  const service = createService(options, { transport, limits, retries, surroundings, memory })
 
   let known: Located | null = null
   const locateAnew = async (call: Call): Promise<Located> => {

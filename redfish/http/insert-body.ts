@@ -22,6 +22,9 @@ const OPTIONAL: readonly (readonly string[])[] = [
   ['WriteProtected'],
 ]
 
+/** Stands for the scheme of the image's URL in what is remembered (learned.ts). */
+const SCHEME = '{SCHEME}'
+
 /** Message keys that say nothing: any of the usual bodies may be the right one. */
 const VAGUE_MESSAGES: ReadonlySet<string | null> = new Set([null, 'GeneralError', 'InternalError'])
 
@@ -31,12 +34,21 @@ export function firstInsertBody(
   profile: Pick<Profile, 'insertStart' | 'insertAlso'>,
   learned?: InsertBody,
 ): InsertBody {
-  if (learned !== undefined) return { ...learned, Image: image }
+  if (learned !== undefined) {
+    const values = Object.entries(learned).map(([key, value]) => [key, value === SCHEME ? protocolOf(image) : value])
+    return { Image: image, ...Object.fromEntries(values) }
+  }
   const start = profile.insertStart === 'full' ? fullBody(image) : { Image: image }
   return {
     ...start,
     ...Object.fromEntries(profile.insertAlso.map((property) => [property, valueFor(property, image)])),
   }
+}
+
+/** What of an accepted body is worth remembering: all but the image, and not the scheme of this one. */
+export function insertRecipe({ Image: image, ...others }: InsertBody): InsertBody {
+  const own = protocolOf(String(image))
+  return Object.fromEntries(Object.entries(others).map(([key, value]) => [key, value === own ? SCHEME : value]))
 }
 
 /**

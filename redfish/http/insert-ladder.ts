@@ -3,7 +3,7 @@
  * worked is tried first the next time.
  */
 import type { Call } from './call.ts'
-import { firstInsertBody, type InsertBody, nextInsertBody } from './insert-body.ts'
+import { firstInsertBody, type InsertBody, insertRecipe, nextInsertBody } from './insert-body.ts'
 import type { Profile } from './quirks.ts'
 import { type Refusal, refusalOf } from './refusal.ts'
 import type { Answer, Service } from './service.ts'
@@ -13,7 +13,7 @@ import { followTask } from './tasks.ts'
 /** The action is not there although it is listed, or not implemented: the slot itself may be written instead. */
 const NO_ACTION: ReadonlySet<number> = new Set([404, 405, 501])
 
-type Learned = { readonly body: InsertBody; readonly method: 'POST' | 'PATCH' }
+type Attempt = { readonly body: InsertBody; readonly method: 'POST' | 'PATCH' }
 
 export type Insertion = {
   /** The slot as it was read last: its actions and its entity tag. */
@@ -29,12 +29,10 @@ export type InsertLadder = {
 }
 
 export function createInsertLadder(service: Service): InsertLadder {
-  let learned: Learned | undefined
-
   async function attempt(
     call: Call,
     { current, image, profile, state }: Insertion,
-    { method, body }: Learned,
+    { method, body }: Attempt,
   ): Promise<{ readonly refusal: Refusal; readonly error: unknown } | null> {
     const write = {
       body,
@@ -61,13 +59,14 @@ export function createInsertLadder(service: Service): InsertLadder {
     async send(call, insertion) {
       const { current, image, profile } = insertion
       const hasAction = mediaAction(current.doc, 'InsertMedia') !== undefined
-      let method: Learned['method'] = hasAction ? (learned?.method ?? 'POST') : 'PATCH'
+      const learned = service.memory.known().insert
+      let method: Attempt['method'] = hasAction ? (learned?.method ?? 'POST') : 'PATCH'
       const tried: InsertBody[] = []
-      for (let body: InsertBody | null = firstInsertBody(image, profile, learned?.body); body !== null; ) {
+      for (let body: InsertBody | null = firstInsertBody(image, profile, learned?.with); body !== null; ) {
         tried.push(body)
         const refused = await attempt(call, insertion, { method, body })
         if (refused === null) {
-          learned = { body, method }
+          service.memory.learn({ insert: { method, with: insertRecipe(body) } })
           return
         }
         if (method === 'POST' && NO_ACTION.has(refused.refusal.status)) {

@@ -1,5 +1,6 @@
 /** What can be set on the http client, with its defaults: limits, waits and the retry policy. */
 import type { TlsPolicy } from '../bmc.ts'
+import type { Learned } from '../learned.ts'
 import type { SessionLedger } from '../session-ledger.ts'
 
 /** Bounds and waits. Every default names where it comes from; tests make the waits short. */
@@ -123,6 +124,8 @@ export type HttpBmcOptions = {
   readonly systemId?: string
   /** Serial number or service tag of the server, to tell several Systems apart and to notice a wrong address. */
   readonly serial?: string
+  /** What earlier clients of this BMC learned, to be tried first. */
+  readonly learned?: Learned
   /** Whether remote media may be switched on where it is off and hides the slots (AMI); a setting of the BMC changes. */
   readonly switchOnMedia?: boolean
   readonly limits?: Partial<Limits>

@@ -98,7 +98,11 @@ export function createPower(service: Service, locateFor: (call: Call) => Promise
         run = { ...run, first: await look(run.call) }
       }
       if (isOff(run.first.power)) return finish(run, await switchOn(run, 'the host is off'))
-      const steps = restartSteps(run.offered).filter((type) => type !== 'GracefulRestart' || wouldShow(run.first))
+      const refused = service.memory.known().resetsRefused ?? []
+      const steps = restartSteps(run.offered)
+        .filter((type) => type !== 'GracefulRestart' || wouldShow(run.first))
+        // What was refused before goes last and not away: firmware is updated.
+        .toSorted((a, b) => Number(refused.some((type) => type === a)) - Number(refused.some((type) => type === b)))
       let last: Step = { kind: 'nothing', reason: 'the BMC offers no reset that restarts', refused: true }
       let reason = 'a restart was asked for'
       for (const type of steps) {

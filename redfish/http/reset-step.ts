@@ -67,6 +67,11 @@ export function createResetSteps(service: Service, look: (call: Call) => Promise
     return problem === 'reset-in-progress' ? limits.resetTimeoutMs : null
   }
 
+  function learnRefused(type: ResetType): void {
+    const known = service.memory.known().resetsRefused ?? []
+    if (!known.includes(type)) service.memory.learn({ resetsRefused: [...known, type] })
+  }
+
   async function send(call: Call, system: Answer, type: ResetType): Promise<Sent> {
     const target = service.follow(call, resetAction(system.doc)['target'], system.path)
     try {
@@ -113,6 +118,7 @@ export function createResetSteps(service: Service, look: (call: Call) => Promise
           const now = await look(run.call)
           const evidence = goal(now)
           if (evidence !== null) return { kind: 'done', evidence, after: now.power }
+          if (answer.kind === 'refused') learnRefused(type)
           if (answer.kind === 'refused' || waitedMs + pauseMs > answer.patienceMs) {
             return { kind: 'nothing', reason: answer.reason, refused: true }
           }

@@ -6,6 +6,7 @@ import { BmcError, type BmcFailure } from '../failure.ts'
 import { type Asked, beginCall, type Call, callError, naming } from './call.ts'
 import { etagOf, nextPrecondition, type Precondition } from './etag.ts'
 import { rebaseLink } from './links.ts'
+import type { Memory } from './memory.ts'
 import type { HttpBmcOptions, Limits, RetryPolicy, Surroundings } from './options.ts'
 import { retryAfterOf } from './outcome.ts'
 import { redactSecrets } from './redaction.ts'
@@ -42,6 +43,7 @@ export type Write = {
 
 export type Service = {
   readonly limits: Limits
+  readonly memory: Memory
   readonly now: () => number
   begin(operation: string, options: { readonly signal: AbortSignal; readonly image?: string }): Call
   /** Reads a document. An answer that is no JSON object is `malformed`. */
@@ -66,9 +68,9 @@ export type Service = {
 /** See `Service`. */
 export function createService(
   options: Pick<HttpBmcOptions, 'username' | 'password' | 'onRequest' | 'sessions'>,
-  parts: { transport: Transport; limits: Limits; retries: RetryPolicy; surroundings: Surroundings },
+  parts: { transport: Transport; limits: Limits; retries: RetryPolicy; surroundings: Surroundings; memory: Memory },
 ): Service {
-  const { transport, limits, surroundings } = parts
+  const { transport, limits, surroundings, memory } = parts
   const requests = createRequests(options, parts)
 
   function answerOf(answer: WireAnswer): Answer {
@@ -111,6 +113,7 @@ export function createService(
 
   return {
     limits,
+    memory,
     now: surroundings.now,
     read,
     async readOptional(call, path) {
@@ -132,7 +135,8 @@ export function createService(
     },
     patch(call, current, how) {
       const request = requestOf('PATCH', current.path, how)
-      let tag = current.etag ?? (how.wantsPrecondition === true ? '*' : null)
+      const wanted = how.wantsPrecondition === true || memory.known().wantsPrecondition === true
+      let tag = current.etag ?? (wanted ? '*' : null)
       const exchange = async (attempt: number): Promise<WireAnswer> => {
         const preconditions: Precondition[] = []
         for (let precondition = tag; ; ) {
@@ -140,7 +144,10 @@ export function createService(
           const conditional = precondition === null ? request : { ...request, headers: { 'If-Match': precondition } }
           const answer = await requests.authenticated(call, conditional, attempt)
           const next = nextPrecondition({ status: answer.status }, { tag, preconditions })
-          if (next === null) return answer
+          if (next === null) {
+            if (answer.status < 300 && precondition === '*') memory.learn({ wantsPrecondition: true })
+            return answer
+          }
           call.countRepeat()
           if (next.kind === 'refresh') tag = (await read(call, current.path)).etag
           precondition = next.kind === 'refresh' ? tag : next.precondition
@@ -154,6 +161,7 @@ export function createService(
         ...(image === undefined ? {} : { image }),
         redact: (text) => redactSecrets(requests.authentication.secrets())(text),
         now: surroundings.now,
+        learned: memory.known,
       }),
     follow(call, link, from) {
       const target = linkOf(link)

@@ -2,6 +2,7 @@
 // is worth another try, and what the operator is told. test/golden/redfish-errors.json is the reviewed table.
 import { expect, test } from 'vitest'
 import { BmcError, problemOf } from '../../../redfish/failure.ts'
+import { createMemory } from '../../../redfish/http/memory.ts'
 import { DEFAULT_LIMITS, DEFAULT_RETRIES } from '../../../redfish/http/options.ts'
 import { MESSAGE_ROWS } from '../../../redfish/http/quirks/messages.ts'
 import { createService } from '../../../redfish/http/service.ts'
@@ -51,7 +52,7 @@ async function classified(recorded: RecordedError) {
   const surroundings = { now: Date.now, sleep: () => Promise.resolve(), random: () => 0 }
   const service = createService(
     { username: 'operator', password: 'secret-of-the-test' },
-    { transport, limits: DEFAULT_LIMITS, retries: DEFAULT_RETRIES, surroundings },
+    { transport, limits: DEFAULT_LIMITS, retries: DEFAULT_RETRIES, surroundings, memory: createMemory({}) },
   )
   const file = recorded.name
   const call = service.begin('any', { signal: AbortSignal.timeout(5_000) })
