@@ -13,7 +13,7 @@ import { LICENCES, LICENSED_ACTIONS, MEDIA_SWITCHES, MORE_SLOTS } from './quirks
 import { readResetTypes } from './reset-types.ts'
 import { flagAt, lastSegment, linkOf, textAt } from './resource.ts'
 import type { Answer, Service } from './service.ts'
-import { type SlotSearch, searchSlots } from './slot-search.ts'
+import { type SlotSearch, type SlotSource, searchSlots } from './slot-search.ts'
 
 export type DiscoveryOptions = {
   readonly locateAnew: (call: Call) => Promise<Located>
@@ -38,14 +38,14 @@ export function createDiscovery(service: Service, options: DiscoveryOptions): Pi
     async discover({ signal }): Promise<BmcDescription> {
       const call = service.begin('discover', { signal })
       const { located, slots } = await search(call)
-      const { root, system, managers, profile } = located
+      const { root, system, profile } = located
       const { best, sources } = slots
       const { settings, boot } = await settingsOf(service, call, system)
       const targets = bootTargets(boot)
       const { types: resetTypes, from: resetTypesFrom } = await readResetTypes(service, call, system, profile)
       const power = requirePower(service, call, system, profile)
       const authentication = service.authentication()
-      const manager = managers.find(({ path }) => path === best?.owner.path) ?? managers[0]
+      const { manager, why: managerWhy } = managerOf(located, best)
       const documents: Documents = { system: system.doc, manager: manager?.doc ?? {} }
       const licence = licenceOf(documents)
       const failures = sources.map(({ failure }) => failure).filter((failure) => failure !== null)
@@ -78,7 +78,7 @@ export function createDiscovery(service: Service, options: DiscoveryOptions): Pi
           id: manager === undefined ? '' : idOf(manager),
           model: textAt(manager?.doc ?? {}, 'Model'),
           firmware: textAt(manager?.doc ?? {}, 'FirmwareVersion'),
-          why: manager === undefined ? 'none can be read' : located.managersWhy,
+          why: managerWhy,
         },
         licence: facts.licence,
         slots: facts.slots,
@@ -112,6 +112,15 @@ export function createDiscovery(service: Service, options: DiscoveryOptions): Pi
       }
     },
   }
+}
+
+/** The Manager whose media are used, else the first that looks after the System. */
+function managerOf(located: Located, best: SlotSource | null): { readonly manager?: Answer; readonly why: string } {
+  const { managers, managersWhy, system } = located
+  const owner = best !== null && best.layout !== null && best.owner !== system ? best.owner : undefined
+  if (owner !== undefined && !managers.includes(owner)) return { manager: owner, why: 'it alone has virtual media' }
+  const manager = owner ?? managers[0]
+  return manager === undefined ? { why: 'none can be read' } : { manager, why: managersWhy }
 }
 
 /** The licence that the BMC names, and whether it is known not to cover virtual media (quirks.md 12). */
