@@ -10,7 +10,16 @@ export type Tool = { command: string; env: NodeJS.ProcessEnv }
 
 export type ToolName = keyof typeof packages
 
-const packages = { xorriso: 'xorriso', isoinfo: 'genisoimage', '7z': 'p7zip-full', python3: 'python3-sushy' }
+const packages = {
+  xorriso: 'xorriso',
+  isoinfo: 'genisoimage',
+  '7z': 'p7zip-full',
+  mdir: 'mtools',
+  mcopy: 'mtools',
+  'fsck.fat': 'dosfstools',
+  sgdisk: 'gdisk',
+  python3: 'python3-sushy',
+} as const
 const cacheDir = resolve(import.meta.dirname, '..', '.cache', 'debian')
 const unpackTimeoutMs = 5 * 60 * 1000
 const found = new Map<ToolName, Promise<Tool>>()

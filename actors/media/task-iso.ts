@@ -96,14 +96,16 @@ function after({ sector, bytes }: Extent): number {
   return sector + sectorsOf(bytes)
 }
 
-function checkContents(files: readonly TaskFile[]): void {
-  if (files.length > FILES_MAX) throw new RangeError(`a task ISO holds ${FILES_MAX} files at most, not ${files.length}`)
+/** The limits that hold for a task's files on whatever medium. @throws RangeError over one of them. */
+export function checkContents(files: readonly TaskFile[]): void {
+  if (files.length > FILES_MAX)
+    throw new RangeError(`a task medium holds ${FILES_MAX} files at most, not ${files.length}`)
   let total = 0
   for (const { path, bytes } of files) {
     total += bytes.length
     if (total > CONTENT_BYTES_MAX) {
       throw new RangeError(
-        `a task ISO holds ${CONTENT_BYTES_MAX} bytes at most: ${path} has ${bytes.length} and brings it to ${total}`,
+        `a task medium holds ${CONTENT_BYTES_MAX} bytes at most: ${path} has ${bytes.length} and brings it to ${total}`,
       )
     }
   }

@@ -65,6 +65,9 @@ test.each<[ToolName, string[], RegExp]>([
   ['xorriso', ['-version'], /xorriso version/],
   ['isoinfo', ['-version'], /isoinfo/],
   ['7z', ['i'], /Iso/],
+  ['mdir', ['--version'], /mtools/],
+  ['mcopy', ['--version'], /mtools/],
+  ['sgdisk', ['--version'], /GPT fdisk/],
   ['python3', ['-c', 'import sushy, sys; print(sys.executable, sushy.__file__)'], /python3.* .*dist-packages\/sushy/],
 ])('the tool %s runs', { timeout: 120_000 }, async (name, args, output) => {
   const { command, env } = await tool(name)

@@ -59,7 +59,7 @@ function trueName(path: string): string {
   const name = path.slice(1)
   if (!path.startsWith('/') || name.length > NAME_CHARS_MAX || !legalName.test(name)) {
     throw new RangeError(
-      `${JSON.stringify(path)} cannot be a file of a task ISO: it takes "/" and 1 to ${NAME_CHARS_MAX} of A-Z a-z 0-9 . _ -, neither starting with "." or "-" nor ending in "."`,
+      `${JSON.stringify(path)} cannot be a file of a task medium: it takes "/" and 1 to ${NAME_CHARS_MAX} of A-Z a-z 0-9 . _ -, neither starting with "." or "-" nor ending in "."`,
     )
   }
   return name

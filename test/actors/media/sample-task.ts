@@ -1,5 +1,6 @@
 // One task with every kind of file, the same in every run: what the golden digest stands for.
 import { taskFiles } from '../../../actors/media/task-files.ts'
+import { buildImg, TASK_LABEL, taskVolumeSerial } from '../../../actors/media/task-img.ts'
 import { buildIso, type TaskFile, taskVolumeId } from '../../../actors/media/task-iso.ts'
 
 export const sampleJobId = '0199e1d2-7c4e-7a10-8f00-0123456789ab'
@@ -25,6 +26,15 @@ export const sampleFiles: readonly TaskFile[] = taskFiles({
 export function sampleIso(): Uint8Array {
   return buildIso({
     volumeId: taskVolumeId(sampleJobId),
+    timestamp: new Date('2026-03-29T01:30:15.678Z'),
+    files: sampleFiles,
+  })
+}
+
+export function sampleImg(): Uint8Array {
+  return buildImg({
+    label: TASK_LABEL,
+    serial: taskVolumeSerial(sampleJobId),
     timestamp: new Date('2026-03-29T01:30:15.678Z'),
     files: sampleFiles,
   })

@@ -1,17 +1,14 @@
 // The task ISO as independent programs read it: xorriso, isoinfo and 7-Zip.
-import { execFile } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildIso } from '../../../actors/media/task-iso.ts'
-import { type ToolName, tool } from '../../debian-tools.ts'
 import { legalFiles } from './legal-files.ts'
+import { contentsOf, filesBelow, runTool } from './run-tool.ts'
 import { sampleFiles, sampleIso } from './sample-task.ts'
 
-const execute = promisify(execFile)
 const timeoutMs = 300_000
 
 let directory: string
@@ -25,33 +22,10 @@ beforeAll(async () => {
 
 afterAll(() => rm(directory, { recursive: true }))
 
-async function run(name: ToolName, args: readonly string[]): Promise<Buffer> {
-  const { command, env } = await tool(name)
-  const options = {
-    env: { ...env, TZ: 'UTC' },
-    encoding: 'buffer',
-    maxBuffer: 64 * 1024 * 1024,
-    timeout: 60_000,
-  } as const
-  const { stdout } = await execute(command, args, options)
-  return stdout
-}
-
-/** Contents by name, in hex so that a difference can be read. */
-async function filesBelow(folder: string): Promise<Map<string, string>> {
-  const names = await readdir(folder)
-  return new Map(
-    await Promise.all(names.map(async (name) => [name, (await readFile(join(folder, name))).toString('hex')] as const)),
-  )
-}
-
-const expected = (files: typeof sampleFiles) =>
-  new Map(files.map(({ path, bytes }) => [path.slice(1), Buffer.from(bytes).toString('hex')]))
-
 /** What xorriso takes out of an image: by Rock Ridge, or by Joliet. */
 async function xorrisoExtract(image: string, tree: 'nojoliet' | 'norock'): Promise<Map<string, string>> {
   const folder = await mkdtemp(join(directory, 'xorriso-'))
-  await run('xorriso', ['-read_fs', tree, '-osirrox', 'on', '-indev', image, '-extract', '/', folder])
+  await runTool('xorriso', ['-read_fs', tree, '-osirrox', 'on', '-indev', image, '-extract', '/', folder])
   // It gives the folder the image's own mode, in which nobody but root could remove anything.
   await chmod(folder, 0o700)
   return filesBelow(folder)
@@ -59,13 +33,13 @@ async function xorrisoExtract(image: string, tree: 'nojoliet' | 'norock'): Promi
 
 async function sevenZipExtract(image: string): Promise<Map<string, string>> {
   const folder = await mkdtemp(join(directory, '7z-'))
-  await run('7z', ['x', '-y', `-o${folder}`, image])
+  await runTool('7z', ['x', '-y', `-o${folder}`, image])
   return filesBelow(folder)
 }
 
 /** The names that isoinfo lists, without the leading slash. */
 async function isoinfoNames(tree: readonly string[]): Promise<readonly string[]> {
-  const listing = await run('isoinfo', ['-i', sample, ...tree, '-f'])
+  const listing = await runTool('isoinfo', ['-i', sample, ...tree, '-f'])
   return listing
     .toString()
     .trim()
@@ -81,22 +55,22 @@ async function isoinfoExtract({
   readonly tree: readonly string[]
 }) {
   const contents = await Promise.all(
-    names.map(async (name) => (await run('isoinfo', ['-i', sample, ...tree, '-x', `/${name}`])).toString('hex')),
+    names.map(async (name) => (await runTool('isoinfo', ['-i', sample, ...tree, '-x', `/${name}`])).toString('hex')),
   )
   return new Map(names.map((name, index) => [name, contents[index]]))
 }
 
 describe('xorriso', { timeout: timeoutMs }, () => {
   test('finds every file and byte by Rock Ridge', async () => {
-    expect(await xorrisoExtract(sample, 'nojoliet')).toEqual(expected(sampleFiles))
+    expect(await xorrisoExtract(sample, 'nojoliet')).toEqual(contentsOf(sampleFiles))
   })
 
   test('finds every file and byte by Joliet', async () => {
-    expect(await xorrisoExtract(sample, 'norock')).toEqual(expected(sampleFiles))
+    expect(await xorrisoExtract(sample, 'norock')).toEqual(contentsOf(sampleFiles))
   })
 
   test('sees read-only files of root, and one date', async () => {
-    const listing = await run('xorriso', ['-read_fs', 'nojoliet', '-indev', sample, '-find', '/', '-exec', 'lsdl'])
+    const listing = await runTool('xorriso', ['-read_fs', 'nojoliet', '-indev', sample, '-find', '/', '-exec', 'lsdl'])
     const lines = listing.toString().trim().split('\n')
     expect(lines).toHaveLength(sampleFiles.length + 1)
     expect(lines.filter((line) => /^-r--r--r-- +1 0 +0 +\d+ Mar 29 +2026 '\/[\w.-]+'$/.test(line))).toHaveLength(
@@ -108,7 +82,7 @@ describe('xorriso', { timeout: timeoutMs }, () => {
 
 describe('isoinfo', { timeout: timeoutMs }, () => {
   test('sees a volume with Joliet and Rock Ridge, and nothing to boot', async () => {
-    const description = (await run('isoinfo', ['-d', '-i', sample])).toString()
+    const description = (await runTool('isoinfo', ['-d', '-i', sample])).toString()
     expect(description).toContain('Volume id: TASK_0199E1D27C4E7A108F000123456\n')
     expect(description).toContain('Joliet with UCS level 3 found')
     expect(description).toContain('Rock Ridge signatures version 1 found')
@@ -119,31 +93,31 @@ describe('isoinfo', { timeout: timeoutMs }, () => {
     const names = await isoinfoNames([])
     expect(names).toContain('KS.CFG;1')
     const contents = [...(await isoinfoExtract({ names, tree: [] })).values()]
-    expect(contents.toSorted()).toEqual([...expected(sampleFiles).values()].toSorted())
+    expect(contents.toSorted()).toEqual([...contentsOf(sampleFiles).values()].toSorted())
     const kickstart = await isoinfoExtract({ names: ['KS.CFG;1'], tree: [] })
-    expect(kickstart.get('KS.CFG;1')).toBe(expected(sampleFiles).get('ks.cfg'))
+    expect(kickstart.get('KS.CFG;1')).toBe(contentsOf(sampleFiles).get('ks.cfg'))
   })
 
   test('finds every file and byte by Rock Ridge', async () => {
     const names = await isoinfoNames(['-R'])
-    expect(await isoinfoExtract({ names, tree: ['-R'] })).toEqual(expected(sampleFiles))
+    expect(await isoinfoExtract({ names, tree: ['-R'] })).toEqual(contentsOf(sampleFiles))
   })
 
   test('finds every file and byte by Joliet', async () => {
     const names = await isoinfoNames(['-J'])
     const contents = await isoinfoExtract({ names, tree: ['-J'] })
     const unversioned = new Map([...contents].map(([name, bytes]) => [name.replace(/;1$/, ''), bytes]))
-    expect(unversioned).toEqual(expected(sampleFiles))
+    expect(unversioned).toEqual(contentsOf(sampleFiles))
   })
 })
 
 describe('7-Zip', { timeout: timeoutMs }, () => {
   test('finds every file and byte', async () => {
-    expect(await sevenZipExtract(sample)).toEqual(expected(sampleFiles))
+    expect(await sevenZipExtract(sample)).toEqual(contentsOf(sampleFiles))
   })
 
   test('finds the image sound', async () => {
-    expect((await run('7z', ['t', sample])).toString()).toContain('Everything is Ok')
+    expect((await runTool('7z', ['t', sample])).toString()).toContain('Everything is Ok')
   })
 })
 
@@ -156,8 +130,8 @@ test('any legal files come out of xorriso and 7-Zip as they went in', { timeout:
       const image = join(folder, 'task.iso')
       const bytes = buildIso({ volumeId: 'TASK_1', timestamp: new Date('2026-01-02T03:04:05Z'), files })
       await writeFile(image, bytes)
-      expect(await xorrisoExtract(image, 'nojoliet')).toEqual(expected(files))
-      expect(await sevenZipExtract(image)).toEqual(expected(files))
+      expect(await xorrisoExtract(image, 'nojoliet')).toEqual(contentsOf(files))
+      expect(await sevenZipExtract(image)).toEqual(contentsOf(files))
     }),
     { numRuns: 8 },
   )
