@@ -1,7 +1,9 @@
-/** Where media lie on disk: one task ISO per job, and a directory of images that an operator fills. */
+/** Where media lie on disk: the task media of each job, and a directory of images that an operator fills. */
 import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { TaskForm } from '../../machines/job/layout.ts'
+import { rememberedDigests } from './digests.ts'
 import { isJobId } from './job-id.ts'
 import { FileChanged, nullIfMissing, type StoredFile, storedFile } from './stored-file.ts'
 
@@ -17,16 +19,21 @@ export interface TaskMedium extends Medium {
 
 export interface TaskStore {
   /**
-   * Stores a job's task ISO, in whole or not at all, also over a power cut. Safe to repeat: the same bytes again are the
-   * same file again.
+   * Stores a job's task ISO, or its task medium in another form, in whole or not at all, also over a power cut. Safe to
+   * repeat: the same bytes again are the same file again.
    */
-  put(jobId: string, bytes: Uint8Array): Promise<{ readonly sha256: string; readonly sizeBytes: number }>
+  put(
+    jobId: string,
+    bytes: Uint8Array,
+    form?: TaskForm,
+  ): Promise<{ readonly sha256: string; readonly sizeBytes: number }>
   /**
    * Null when the job has none (any more), and for what is no job id. The digest is computed from the file at the first
    * look after each change, so that a damaged file is noticed: it no longer has the digest that its URL was signed for.
+   * Of a merged ISO this is the overlay; merged-media.ts has the whole.
    */
-  open(jobId: string): Promise<TaskMedium | null>
-  /** The jobs whose task ISO is stored, in no order. */
+  open(jobId: string, form?: TaskForm): Promise<TaskMedium | null>
+  /** The jobs of which anything is stored, each once, in no order. */
   list(): Promise<readonly string[]>
   /** Succeeds when there is nothing to remove. Whoever reads at the moment reads to the end. */
   remove(jobId: string): Promise<void>
@@ -41,26 +48,15 @@ export interface ImageStore {
   open(name: string): Promise<Medium | null>
 }
 
-/** Digests remembered: more jobs than can be active at once. */
-const DIGESTS_MAX = 4096
+/** How each form is kept: of a merged ISO there is only the overlay (overlay-file.ts). */
+const EXTENSIONS = { iso: 'iso', img: 'img', merged: 'overlay' } as const satisfies Record<TaskForm, string>
 
 /**
  * @throws RangeError from `put` and `remove` for what is no UUID: nothing else ever becomes part of a path.
  * Errors of the file system (full disk, rights) come through as they are.
  */
 export function taskStore(directory: string): TaskStore {
-  const digests = new Map<string, Promise<string>>()
-
-  function digestOf(file: StoredFile): Promise<string> {
-    const known = digests.get(file.identity)
-    if (known !== undefined) return known
-    const digest = sha256Of(file)
-    digests.set(file.identity, digest)
-    digest.catch(() => digests.delete(file.identity))
-    const oldest = digests.keys().next()
-    if (digests.size > DIGESTS_MAX && !oldest.done) digests.delete(oldest.value)
-    return digest
-  }
+  const digestOf = rememberedDigests()
 
   async function look(path: string): Promise<TaskMedium | null> {
     const file = await storedFile(path)
@@ -70,14 +66,14 @@ export function taskStore(directory: string): TaskStore {
   }
 
   return {
-    async put(jobId, bytes) {
+    async put(jobId, bytes, form = 'iso') {
       checkJobId(jobId)
       await mkdir(directory, { recursive: true, mode: 0o700 })
       const draft = await mkdtemp(join(directory, draftPrefix(jobId)))
       try {
         const path = join(draft, 'task.iso')
         await writeDurably(path, bytes)
-        await rename(path, join(directory, fileName(jobId)))
+        await rename(path, join(directory, fileName(jobId, form)))
       } finally {
         await rm(draft, { recursive: true, force: true })
       }
@@ -85,9 +81,9 @@ export function taskStore(directory: string): TaskStore {
       return { sha256: createHash('sha256').update(bytes).digest('hex'), sizeBytes: bytes.length }
     },
 
-    async open(jobId) {
+    async open(jobId, form = 'iso') {
       if (!isJobId(jobId)) return null
-      const path = join(directory, fileName(jobId))
+      const path = join(directory, fileName(jobId, form))
       // A file that is replaced or removed under the digest's hands is looked at once more.
       return look(path).catch((error: unknown) => {
         if (error instanceof FileChanged) return look(path)
@@ -97,14 +93,15 @@ export function taskStore(directory: string): TaskStore {
 
     async list() {
       const entries = (await readdir(directory).catch(nullIfMissing)) ?? []
-      return entries.map((entry) => entry.replace(/\.iso$/, '')).filter(isJobId)
+      const stored = entries.map((entry) => entry.replace(/\.(?:iso|img|overlay)$/, ''))
+      return [...new Set(stored.filter(isJobId))]
     },
 
     async remove(jobId) {
       checkJobId(jobId)
       const entries = (await readdir(directory).catch(nullIfMissing)) ?? []
       // A crash in the middle of `put` leaves a draft behind; it goes with the job.
-      const own = entries.filter((entry) => entry === fileName(jobId) || entry.startsWith(draftPrefix(jobId)))
+      const own = entries.filter((entry) => entry.startsWith(`${jobId}.`) || entry.startsWith(draftPrefix(jobId)))
       await Promise.all(own.map((entry) => rm(join(directory, entry), { recursive: true, force: true })))
     },
   }
@@ -127,8 +124,8 @@ export function isImageName(name: string): boolean {
   return name.length <= 128 && /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)
 }
 
-function fileName(jobId: string): string {
-  return `${jobId}.iso`
+function fileName(jobId: string, form: TaskForm): string {
+  return `${jobId}.${EXTENSIONS[form]}`
 }
 
 function draftPrefix(jobId: string): string {
@@ -137,12 +134,6 @@ function draftPrefix(jobId: string): string {
 
 function checkJobId(jobId: string): void {
   if (!isJobId(jobId)) throw new RangeError('a job id is a UUID in lower case')
-}
-
-async function sha256Of(file: StoredFile): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const piece of file.read({ offset: 0, lengthBytes: file.sizeBytes })) hash.update(piece)
-  return hash.digest('hex')
 }
 
 /** The task ISO holds passwords and tokens: for the controller's user only. */

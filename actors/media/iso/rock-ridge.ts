@@ -8,8 +8,8 @@ import { ascii, concat, Fields, recordingDate, SECTOR_BYTES } from './fields.ts'
 export interface PosixAttributes {
   readonly mode: number
   readonly links: number
-  /** The file serial number ("inode"), unique in the image. */
-  readonly serial: number
+  /** The file serial number ("inode"), unique in the image; null as in RRIP 1.09 and 1.10, which had none. */
+  readonly serial: number | null
   readonly timestamp: Date
 }
 
@@ -21,7 +21,12 @@ export const MODE_FILE = 0o100444
 /** PX (RRIP 4.1.1) and TF (RRIP 4.1.6): for every directory record. */
 export function attributes({ mode, links, serial, timestamp }: PosixAttributes): Uint8Array {
   const owner = 0
-  const px = entry('PX', 44).both32(4, mode).both32(12, links).both32(20, owner).both32(28, owner).both32(36, serial)
+  const px = entry('PX', serial === null ? 36 : 44)
+    .both32(4, mode)
+    .both32(12, links)
+    .both32(20, owner)
+    .both32(28, owner)
+  if (serial !== null) px.both32(36, serial)
   const modify = 1 << 1
   const access = 1 << 2
   const change = 1 << 3

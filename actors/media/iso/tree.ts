@@ -1,4 +1,4 @@
-/** The two root directories over the same files: plain ISO 9660 with Rock Ridge, and Joliet. */
+/** The two directories over the same files, as roots or as folders of another image: plain ISO 9660 with Rock Ridge, and Joliet. */
 import { directory, directoryRecord, type Extent, PARENT, SELF } from './directory.ts'
 import { ascii, concat, type Encoding, ucs2 } from './fields.ts'
 import { compareNames, type FileNames } from './names.ts'
@@ -7,8 +7,8 @@ import { attributes, continuedAt, indicator, MODE_DIRECTORY, MODE_FILE, trueName
 /** A file with its names and contents, in its place. */
 export interface PlacedFile extends FileNames {
   readonly bytes: Uint8Array
-  /** The file serial number ("inode") that Rock Ridge shows; the root has 1. */
-  readonly serial: number
+  /** The file serial number ("inode") that Rock Ridge shows; the root has 1. Null where the image has none. */
+  readonly serial: number | null
   readonly extent: Extent
 }
 
@@ -19,28 +19,42 @@ export interface Tree {
   readonly root: Extent
 }
 
+/** A directory that is not its own parent. */
+export interface Folder extends Tree {
+  readonly parent: Extent
+}
+
 /** The root directory of the primary volume. Its Rock Ridge goes on in the sector named (see `continuation`). */
 export function plainTree({ continuationSector, ...tree }: Tree & { readonly continuationSector: number }): Uint8Array {
   const { timestamp } = tree
   const ofRoot = attributes({ mode: MODE_DIRECTORY, links: 2, serial: 1, timestamp })
-  return rootDirectory(tree, {
+  const ofSelf = concat(indicator(), ofRoot, continuedAt(continuationSector))
+  return directoryOf(tree, { ...plainStyle(timestamp), ofSelf, ofParent: ofRoot })
+}
+
+/** A folder of the primary volume, directly below the root of its image. */
+export function plainFolder({ serial, ...folder }: Folder & { readonly serial: number | null }): Uint8Array {
+  const { timestamp } = folder
+  const ofFolder = attributes({ mode: MODE_DIRECTORY, links: 2, serial, timestamp })
+  return directoryOf(folder, { ...plainStyle(timestamp), ofSelf: ofFolder, ofParent: ofFolder })
+}
+
+function plainStyle(timestamp: Date): Pick<TreeStyle, 'nameOf' | 'encoding' | 'ofFile'> {
+  return {
     nameOf: ({ isoName }) => isoName,
     encoding: ascii,
-    ofSelf: concat(indicator(), ofRoot, continuedAt(continuationSector)),
-    ofParent: ofRoot,
     ofFile: ({ name, serial }) => concat(attributes({ mode: MODE_FILE, links: 1, serial, timestamp }), trueName(name)),
-  })
+  }
 }
 
 /** The root directory of the supplementary volume: true names in UCS-2, and nothing in the system use areas. */
 export function jolietTree(tree: Tree): Uint8Array {
-  return rootDirectory(tree, {
-    nameOf: ({ name }) => name,
-    encoding: ucs2,
-    ofSelf: NOTHING,
-    ofParent: NOTHING,
-    ofFile: () => NOTHING,
-  })
+  return directoryOf(tree, jolietStyle)
+}
+
+/** A folder of the supplementary volume. */
+export function jolietFolder(folder: Folder): Uint8Array {
+  return directoryOf(folder, jolietStyle)
 }
 
 const NOTHING = new Uint8Array(0)
@@ -54,11 +68,19 @@ interface TreeStyle {
   readonly ofFile: (file: PlacedFile) => Uint8Array
 }
 
-function rootDirectory({ files, timestamp, root }: Tree, style: TreeStyle): Uint8Array {
-  const self = { extent: root, kind: 'directory', timestamp } as const
+const jolietStyle: TreeStyle = {
+  nameOf: ({ name }) => name,
+  encoding: ucs2,
+  ofSelf: NOTHING,
+  ofParent: NOTHING,
+  ofFile: () => NOTHING,
+}
+
+function directoryOf({ files, timestamp, root, parent = root }: Tree & Partial<Folder>, style: TreeStyle): Uint8Array {
+  const self = { kind: 'directory', timestamp } as const
   return directory([
-    directoryRecord({ ...self, identifier: SELF, systemUse: style.ofSelf }),
-    directoryRecord({ ...self, identifier: PARENT, systemUse: style.ofParent }),
+    directoryRecord({ ...self, extent: root, identifier: SELF, systemUse: style.ofSelf }),
+    directoryRecord({ ...self, extent: parent, identifier: PARENT, systemUse: style.ofParent }),
     ...files
       .toSorted((left, right) => compareNames(style.nameOf(left), style.nameOf(right)))
       .map((file) =>

@@ -1,0 +1,70 @@
+/**
+ * Merged ISOs: made and served without a copy of the maintenance ISO. On disk is the overlay of each job, a few hundred
+ * KB; the base is read where it lies, in the image directory, and must stay what it was as long as a job needs it. An
+ * operator replaces it by renaming a new file over it.
+ *
+ * What is recorded as a merged ISO's digest, and is its ETag, is the SHA-256 of the overlay file. That names the base by its
+ * own SHA-256, and holds every byte that differs from it: so it stands for the whole, and a rebuild gives it again
+ * exactly when it gives the same ISO again. The base's digest is computed once per process and version of the file.
+ */
+import { rememberedDigests } from './digests.ts'
+import { BaseIsoError } from './merge/base-error.ts'
+import { type MergeInput, mergeIso } from './merged-iso.ts'
+import { bytesOf, encodeOverlay, mergedFile, readOverlayHead } from './overlay-file.ts'
+import type { ImageStore, TaskMedium, TaskStore } from './store.ts'
+
+export interface MergedMedia {
+  /**
+   * Makes a job's overlay and stores it. Safe to repeat: the same base and files give the same digest.
+   * @throws BaseIsoError when the base is missing or will not do.
+   */
+  build(
+    jobId: string,
+    input: { readonly baseName: string } & Pick<MergeInput, 'files' | 'timestamp' | 'paddingSectors'>,
+  ): Promise<{ readonly sha256: string; readonly sizeBytes: number; readonly baseSha256: string }>
+  /**
+   * Null when the job has none.
+   * @throws BaseIsoError when the base is missing, or is another one than the job's medium was made from.
+   */
+  open(jobId: string): Promise<TaskMedium | null>
+}
+
+export function mergedMedia({
+  tasks,
+  images,
+}: {
+  readonly tasks: TaskStore
+  readonly images: ImageStore
+}): MergedMedia {
+  const digestOf = rememberedDigests()
+
+  async function openBase(name: string) {
+    const file = await images.open(name)
+    if (file === null) throw new BaseIsoError(`there is no ${name} in the image directory`)
+    return { file, sha256: await digestOf(file) }
+  }
+
+  return {
+    async build(jobId, { baseName, ...input }) {
+      const { file, sha256 } = await openBase(baseName)
+      const readAt = (offset: number, lengthBytes: number) => bytesOf(file, { offset, lengthBytes })
+      const overlay = await mergeIso({ ...input, base: { sizeBytes: file.sizeBytes, readAt } }).catch(
+        (error: unknown) => {
+          if (!(error instanceof BaseIsoError)) throw error
+          throw new BaseIsoError(`${baseName} cannot take up task files: ${error.message}`, { cause: error })
+        },
+      )
+      const bytes = encodeOverlay(overlay, { name: baseName, sha256, sizeBytes: file.sizeBytes })
+      const stored = await tasks.put(jobId, bytes, 'merged')
+      return { sha256: stored.sha256, sizeBytes: overlay.sizeBytes, baseSha256: sha256 }
+    },
+
+    async open(jobId) {
+      const overlay = await tasks.open(jobId, 'merged')
+      if (overlay === null) return null
+      const head = await readOverlayHead(overlay)
+      const { sha256, etag } = overlay
+      return { ...mergedFile({ overlay, head }, await openBase(head.base.name)), sha256, etag }
+    },
+  }
+}

@@ -1,0 +1,63 @@
+/** A file that exists only while it is read: one file with pieces of another over it and behind it. */
+import type { ByteRange, StoredFile } from './stored-file.ts'
+
+/** Bytes of the overlay file, and where in the whole they stand. */
+export interface SplicedPiece {
+  readonly offset: number
+  readonly lengthBytes: number
+  /** Where they are in the overlay file. */
+  readonly from: number
+}
+
+/** Bytes of one of the two files. */
+interface Segment {
+  readonly file: StoredFile
+  /** Where in the whole, and where in the file. */
+  readonly offset: number
+  readonly from: number
+  readonly lengthBytes: number
+}
+
+/**
+ * The whole, which is read as any file is: in pieces of bounded size, no faster than they are taken, and never mixed from
+ * files that were replaced meanwhile (FileChanged).
+ * @param pieces in order and apart from each other; they reach to `sizeBytes`, and what is between them is the base's.
+ */
+export function splicedFile(whole: {
+  readonly base: StoredFile
+  readonly overlay: StoredFile
+  readonly pieces: readonly SplicedPiece[]
+  readonly sizeBytes: number
+}): StoredFile {
+  const { base, overlay, sizeBytes } = whole
+  const segments = segmentsOf(whole)
+  return {
+    sizeBytes,
+    modifiedAt: base.modifiedAt > overlay.modifiedAt ? base.modifiedAt : overlay.modifiedAt,
+    identity: `${base.identity}+${overlay.identity}`,
+    async *read(range) {
+      for (const segment of segments) {
+        const part = within(segment, range)
+        if (part.lengthBytes > 0) yield* segment.file.read(part)
+      }
+    },
+  }
+}
+
+function segmentsOf({ base, overlay, pieces }: Parameters<typeof splicedFile>[0]): readonly Segment[] {
+  const segments: Segment[] = []
+  let offset = 0
+  for (const piece of pieces) {
+    if (piece.offset > offset) segments.push({ file: base, offset, from: offset, lengthBytes: piece.offset - offset })
+    segments.push({ file: overlay, ...piece })
+    offset = piece.offset + piece.lengthBytes
+  }
+  return segments
+}
+
+/** The part of a segment that belongs to a range of the whole, as a range of the segment's file. */
+function within(segment: Segment, range: ByteRange): ByteRange {
+  const first = Math.max(segment.offset, range.offset)
+  const end = Math.min(segment.offset + segment.lengthBytes, range.offset + range.lengthBytes)
+  return { offset: segment.from + first - segment.offset, lengthBytes: Math.max(0, end - first) }
+}
