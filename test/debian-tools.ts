@@ -15,6 +15,7 @@ const packages = {
   isoinfo: 'genisoimage',
   '7z': 'p7zip-full',
   mdir: 'mtools',
+  mformat: 'mtools',
   mcopy: 'mtools',
   'fsck.fat': 'dosfstools',
   sgdisk: 'gdisk',

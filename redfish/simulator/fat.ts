@@ -73,9 +73,12 @@ export async function openFat(readAt: ReadAt): Promise<Fat> {
 /** What the table says comes after a cluster. Which of the two widths it has follows from the number of clusters alone. */
 function chain(table: Buffer, clusters: number): (cluster: number) => number {
   if (clusters >= 65_525) throw new FatError('FAT32 is not read')
-  if (clusters >= 4_085) return (cluster) => table.readUInt16LE(cluster * 2)
+  const isWide = clusters >= 4_085
+  if (table.length < (clusters + 2) * (isWide ? 2 : 1.5)) throw new FatError('the allocation table is too small')
+  if (isWide) return (cluster) => table.readUInt16LE(cluster * 2)
   return (cluster) => {
-    const pair = table.readUInt16LE(cluster + (cluster >> 1))
+    const at = cluster + (cluster >> 1)
+    const pair = table.readUInt8(at) | ((table[at + 1] ?? 0) << 8)
     return cluster % 2 === 0 ? pair & 0xfff : pair >> 4
   }
 }

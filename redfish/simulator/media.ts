@@ -49,6 +49,16 @@ export class Slot {
     return this.#request
   }
 
+  /**
+   * As what the host sees the slot: as a disc drive or as a disk. A slot that takes both goes by the end of the image's
+   * name, as iDRAC does (quirks.md 4).
+   */
+  get appearsAs(): 'optical' | 'removable' {
+    const takes = (...types: readonly string[]) => this.profile.mediaTypes.some((type) => types.includes(type))
+    if (!takes('CD', 'DVD')) return 'removable'
+    return takes('USBStick', 'Floppy') && this.#request?.image.endsWith('.img') === true ? 'removable' : 'optical'
+  }
+
   /** What the host sees: the image and the signal that is aborted when it is taken away, or null for an empty drive. */
   get medium(): { readonly image: string; readonly gone: AbortSignal } | null {
     if (this.#phase !== 'inserted' || this.#request === null) return null

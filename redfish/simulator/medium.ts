@@ -1,8 +1,9 @@
 /**
- * A virtual CD as the host sees it: bytes that the BMC fetches from the image's web server with range requests, a few
+ * A virtual CD or disk as the host sees it: bytes that the BMC fetches from the image's web server with range requests, a few
  * at a time, the way BMCs stream (quirks.md 7, "HEAD and Range").
  */
 import { setTimeout as wait } from 'node:timers/promises'
+import { FatError } from './fat.ts'
 import { IsoError, type ReadAt } from './iso9660.ts'
 import { MediumGone } from './media.ts'
 import { type Outbound, OutboundError, type OutboundResponse } from './outbound.ts'
@@ -21,7 +22,12 @@ export class MediumError extends Error {
 
 /** Whether this error means that the medium cannot be read, for whatever reason, rather than a fault of ours. */
 export function isUnreadable(error: unknown): boolean {
-  return error instanceof MediumError || error instanceof MediumGone || error instanceof IsoError
+  return (
+    error instanceof MediumError ||
+    error instanceof MediumGone ||
+    error instanceof IsoError ||
+    error instanceof FatError
+  )
 }
 
 export type Medium = {

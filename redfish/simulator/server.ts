@@ -13,7 +13,8 @@ import type { HostBoot, HostOptions, SimulatedHost } from './host.ts'
 import { Listener, type LoggedRequest, type RequestUnderWay } from './listener.ts'
 import { Outbound } from './outbound.ts'
 import { type ProfileName, profiles } from './profiles/catalogue.ts'
-import type { ResetType } from './profiles/profile.ts'
+import type { ResetType, SlotProfile } from './profiles/profile.ts'
+import { withSlots } from './profiles/slot-layouts.ts'
 import { type Clock, defaultTiming, realClock, type Timing } from './timing.ts'
 import { type BmcState, stateOf } from './view.ts'
 
@@ -25,6 +26,8 @@ export type BmcConfig = {
   readonly username: string
   readonly password: string
   readonly profile?: ProfileName
+  /** Instead of the profile's, in the same order: the first one is the boot medium. */
+  readonly slots?: readonly SlotProfile[]
   /** `On` by default, with the disk's previous operating system running. */
   readonly powerState?: 'On' | 'Off'
   /** Whether InsertMedia sends a HEAD request for the image first and refuses what is not there. True by default. */
@@ -158,7 +161,7 @@ async function startBmc(start: {
       checksImages: config.checksImages ?? true,
       host: config.host ?? {},
     },
-    profile,
+    config.slots === undefined ? profile : withSlots(profile, config.slots),
     { ...world, timing: { ...defaultTiming, ...profile.timing, ...options.timing } },
   )
   const certificate: Certificate | null = options.tls

@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto'
 import { Ajv, type ValidateFunction } from 'ajv'
 import addFormats from 'ajv-formats'
-import { type Iso, openIso } from './iso9660.ts'
+import { openFat } from './fat.ts'
+import { openIso } from './iso9660.ts'
 import type { Medium } from './medium.ts'
 import { isObject, type Json, type JsonObject, parseJson } from './reply.ts'
 
@@ -43,20 +44,47 @@ export class DispatchFailure extends Error {
 }
 
 /** A directory of a medium that holds a task. */
-export type TaskMedium = { readonly iso: Iso; readonly folder: string }
+export type TaskMedium = {
+  /** Null when there is no such file in it. */
+  readonly readFile: (name: string) => Promise<Buffer | null>
+}
+
+/** Where the dispatcher looks: at a disc's root, at a disk's, at last in a folder of the disc that it booted from. */
+export type TaskPlace = 'optical' | 'removable' | 'boot medium'
 
 /**
- * The folder with `recipe.json` and its schema: the root, or `/task` on a merged medium. Null when there is none.
+ * The task in a place, known by `recipe.json` and its schema side by side. Null when there is none.
  *
  * @throws an error that `isUnreadable` knows.
  */
-export async function findTask(medium: Medium): Promise<TaskMedium | null> {
-  const iso = await openIso(medium.readAt)
-  for (const folder of ['', '/task']) {
-    const recipe = await iso.find(`${folder}/recipe.json`)
-    if (recipe !== null && (await iso.find(`${folder}/recipe.schema.json`)) !== null) return { iso, folder }
+export async function findTask(medium: Medium, place: TaskPlace): Promise<TaskMedium | null> {
+  const task = place === 'removable' ? await onDisk(medium) : await onDisc(medium, place === 'optical' ? '' : '/task')
+  const names = ['recipe.json', 'recipe.schema.json']
+  for (const name of names) if (!(await task.has(name))) return null
+  return task
+}
+
+async function onDisc({ readAt }: Medium, folder: string) {
+  const iso = await openIso(readAt)
+  const find = (name: string) => iso.find(`${folder}/${name}`)
+  return {
+    has: async (name: string) => (await find(name)) !== null,
+    readFile: async (name: string) => {
+      const entry = await find(name)
+      return entry === null ? null : await iso.readFile(entry)
+    },
   }
-  return null
+}
+
+async function onDisk({ readAt }: Medium) {
+  const fat = await openFat(readAt)
+  return {
+    has: async (name: string) => (await fat.find(`/${name}`)) !== null,
+    readFile: async (name: string) => {
+      const entry = await fat.find(`/${name}`)
+      return entry === null ? null : await fat.readFile(entry)
+    },
+  }
 }
 
 /** Reads and checks everything that the hand-off needs. @throws DispatchFailure */
@@ -109,7 +137,7 @@ async function firstWrongChecksum(task: TaskMedium): Promise<string | null> {
   for (const line of lines) {
     const [, expected, name] = /^([0-9a-f]{64}) [ *](?:\.?\/)?(.+)$/.exec(line) ?? []
     if (expected === undefined || name === undefined) return 'SHA256SUMS'
-    const content = await readBytes(task, name)
+    const content = await task.readFile(name)
     if (content === null || createHash('sha256').update(content).digest('hex') !== expected) return name
   }
   return null
@@ -145,10 +173,5 @@ async function readDocument(task: TaskMedium, name: string): Promise<Json> {
 }
 
 async function readText(task: TaskMedium, name: string): Promise<string | null> {
-  return (await readBytes(task, name))?.toString('utf8') ?? null
-}
-
-async function readBytes({ iso, folder }: TaskMedium, name: string): Promise<Buffer | null> {
-  const entry = await iso.find(`${folder}/${name}`)
-  return entry === null ? null : await iso.readFile(entry)
+  return (await task.readFile(name))?.toString('utf8') ?? null
 }

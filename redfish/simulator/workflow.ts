@@ -7,7 +7,15 @@ import { isUnreadable, openMedium } from './medium.ts'
 import type { Outbound } from './outbound.ts'
 import type { JsonObject } from './reply.ts'
 import { Reporter } from './reporter.ts'
-import { DispatchFailure, exitCodes, findTask, type ReportAddress, readTask, type TaskMedium } from './task-medium.ts'
+import {
+  DispatchFailure,
+  exitCodes,
+  findTask,
+  type ReportAddress,
+  readTask,
+  type TaskMedium,
+  type TaskPlace,
+} from './task-medium.ts'
 import type { Clock, Timing } from './timing.ts'
 
 export const dispatcherUnit = 'provision-dispatcher.service'
@@ -137,8 +145,8 @@ async function dispatch(options: WorkflowOptions, world: WorkflowWorld, signal: 
 async function waitForTask(world: WorkflowWorld, signal: AbortSignal): Promise<TaskMedium> {
   const looks = 120
   for (let look = 0; look < looks; look += 1) {
-    for (const slot of world.slots) {
-      const task = await lookInto(slot, world.outbound, signal)
+    for (const { slot, place } of placesOf(world.slots)) {
+      const task = await lookInto(slot, place, world.outbound, signal)
       if (task !== null) return task
     }
     await world.clock.sleep(world.timing.taskMediumWaitMs / looks, signal)
@@ -146,12 +154,28 @@ async function waitForTask(world: WorkflowWorld, signal: AbortSignal): Promise<T
   throw new DispatchFailure(exitCodes.noTaskMedium, 'no task medium in time', { address: null })
 }
 
+/** Every place in the dispatcher's order: optical drives, removable disks, the boot medium, which is in the first slot. */
+function placesOf(slots: readonly Slot[]): readonly { readonly slot: Slot; readonly place: TaskPlace }[] {
+  const optical = slots.filter((slot) => slot.appearsAs === 'optical')
+  const removable = slots.filter((slot) => slot.appearsAs === 'removable')
+  return [
+    ...optical.map((slot) => ({ slot, place: 'optical' as const })),
+    ...removable.map((slot) => ({ slot, place: 'removable' as const })),
+    ...slots.slice(0, 1).map((slot) => ({ slot, place: 'boot medium' as const })),
+  ]
+}
+
 /** Null for an empty drive, for a medium without a task, and for one that cannot be read. */
-async function lookInto(slot: Slot, outbound: Outbound, signal: AbortSignal): Promise<TaskMedium | null> {
+async function lookInto(
+  slot: Slot,
+  place: TaskPlace,
+  outbound: Outbound,
+  signal: AbortSignal,
+): Promise<TaskMedium | null> {
   if (slot.medium === null) return null
   const { image, gone } = slot.medium
   try {
-    return await findTask(await openMedium(image, { outbound, signal: AbortSignal.any([signal, gone]) }))
+    return await findTask(await openMedium(image, { outbound, signal: AbortSignal.any([signal, gone]) }), place)
   } catch (error) {
     signal.throwIfAborted()
     if (isUnreadable(error)) return null

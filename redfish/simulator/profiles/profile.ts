@@ -28,7 +28,7 @@ export type ResetTypesIn = 'action' | 'action-info' | 'both'
 
 export type SlotProfile = {
   readonly name: string
-  /** Empty where the BMC does not say (AMI). */
+  /** VirtualMedia.MediaType values: `CD`, `DVD`, `USBStick`, `Floppy`. Empty where the BMC does not say (AMI). */
   readonly mediaTypes: readonly string[]
   /** False for a drive that the firmware never boots from. */
   readonly boots?: boolean

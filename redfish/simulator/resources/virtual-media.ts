@@ -72,7 +72,7 @@ function document(bmc: Bmc, slot: Slot, path: string): JsonObject {
     '@odata.id': path,
     '@odata.type': '#VirtualMedia.v1_6_0.VirtualMedia',
     Id: profile.name,
-    Name: 'Virtual CD',
+    Name: profile.mediaTypes.includes('USBStick') && !profile.mediaTypes.includes('CD') ? 'Virtual Disk' : 'Virtual CD',
     ...(profile.mediaTypes.length === 0 ? {} : { MediaTypes: profile.mediaTypes }),
     Image: request?.image ?? null,
     ImageName: request === null ? null : imageName(request.image),
