@@ -9,6 +9,7 @@ import { contentRange, requestedRanges } from './ranges.ts'
 export interface ServedMedium {
   readonly request: Request
   readonly medium: Medium
+  readonly contentType: string
   readonly now: Date
   /**
    * Called once per range after its last piece was handed to the connection, also when the reader went away: then with
@@ -16,8 +17,6 @@ export interface ServedMedium {
    */
   readonly onSent: (sent: ByteRange) => void
 }
-
-const CONTENT_TYPE = 'application/x-iso9660-image'
 
 /**
  * Answers GET and HEAD. Bytes are read from the file as the connection takes them, in small pieces, and the file is closed
@@ -46,14 +45,14 @@ export function serveMedium(served: ServedMedium): Response {
 
 function whole(served: ServedMedium): Response {
   const { sizeBytes } = served.medium
-  const headers = { 'content-type': CONTENT_TYPE, 'content-length': String(sizeBytes) }
+  const headers = { 'content-type': served.contentType, 'content-length': String(sizeBytes) }
   const body = served.request.method === 'HEAD' ? null : pieces(served, { offset: 0, lengthBytes: sizeBytes })
   return reply({ served, status: 200, headers, body })
 }
 
 function singlePart(served: ServedMedium, range: ByteRange): Response {
   const headers = {
-    'content-type': CONTENT_TYPE,
+    'content-type': served.contentType,
     'content-length': String(range.lengthBytes),
     'content-range': contentRange(range, served.medium.sizeBytes),
   }
@@ -65,7 +64,10 @@ function multipart(served: ServedMedium, ranges: readonly ByteRange[]): Response
   const { etag, sizeBytes } = served.medium
   // A digest of the tag: nothing that could stand in the medium by chance.
   const boundary = createHash('sha256').update(etag).digest('hex').slice(0, 40)
-  const parts = ranges.map((range) => ({ range, head: partHead({ boundary, range, sizeBytes }) }))
+  const parts = ranges.map((range) => ({
+    range,
+    head: partHead({ boundary, range, sizeBytes, contentType: served.contentType }),
+  }))
   const tail = Buffer.from(`\r\n--${boundary}--\r\n`)
   const lengthBytes = parts.reduce((sum, { head, range }) => sum + head.length + range.lengthBytes, tail.length)
 
@@ -84,9 +86,14 @@ function multipart(served: ServedMedium, ranges: readonly ByteRange[]): Response
   return reply({ served, status: 206, headers, body: body() })
 }
 
-function partHead(part: { readonly boundary: string; readonly range: ByteRange; readonly sizeBytes: number }): Buffer {
+function partHead(part: {
+  readonly boundary: string
+  readonly range: ByteRange
+  readonly sizeBytes: number
+  readonly contentType: string
+}): Buffer {
   const range = contentRange(part.range, part.sizeBytes)
-  return Buffer.from(`\r\n--${part.boundary}\r\nContent-Type: ${CONTENT_TYPE}\r\nContent-Range: ${range}\r\n\r\n`)
+  return Buffer.from(`\r\n--${part.boundary}\r\nContent-Type: ${part.contentType}\r\nContent-Range: ${range}\r\n\r\n`)
 }
 
 /** A range's bytes, and the report of how many of them were taken. */

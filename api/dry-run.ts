@@ -9,6 +9,7 @@ import type { Database } from '../eventstore/database.ts'
 import { loadActor } from '../eventstore/read.ts'
 import type { DeadlineRequest, DomainEvent, EffectRequest } from '../machines/evolve.ts'
 import type { Budgets } from '../machines/job/events.ts'
+import { taskFormOf } from '../machines/job/layout.ts'
 import { kinds, serverStream } from '../machines/kinds.ts'
 import { summarizeRecipe } from '../machines/recipe/digest.ts'
 import type { DescriptionData } from '../machines/server/events.ts'
@@ -66,7 +67,7 @@ export async function dryRun(body: JobBody, ports: DryRunPorts) {
     created_at: createdAt,
     idempotency: null,
     retry_of: null,
-    layout,
+    layout: layout ?? unknownLayout,
   })
   const preview = { jobId, serial: body.serverSerial, rawRecipe: body.rawRecipe, createdAt }
   return {
@@ -82,7 +83,7 @@ export async function dryRun(body: JobBody, ports: DryRunPorts) {
 }
 
 /** Runs the job machine from its first event to its end and keeps what it asked for, in order. */
-function planOf({ layout, ...requested }: { readonly layout: Layout | null } & Readonly<Record<string, unknown>>) {
+function planOf({ layout, ...requested }: { readonly layout: Layout } & Readonly<Record<string, unknown>>) {
   const { start, next } = kinds.job.evolve
   const effects: PlannedEffect[] = []
   const waits: PlannedWait[] = []
@@ -114,8 +115,9 @@ const report: DomainEvent = {
   data: { status: 'success', failed_step: null, delivery_id: null },
 }
 
-function goodAnswers({ key }: EffectRequest, layout: Layout | null): DomainEvent[] {
-  const succeeded = { type: `${key}.succeeded`, data: { layout, sha256: '', bytes: 0 } }
+function goodAnswers({ key }: EffectRequest, layout: Layout): DomainEvent[] {
+  const form = taskFormOf(layout.kind)
+  const succeeded = { type: `${key}.succeeded`, data: { layout, form, sha256: '', bytes: 0 } }
   // A reset is announced before it is sent, and cleanup does more after one.
   return key === 'redfish.reset' ? [{ type: 'redfish.reset.requested', data: {} }, succeeded] : [succeeded]
 }
@@ -125,8 +127,11 @@ function slotOf(input: unknown): string | null {
   return typeof slot === 'string' && slot !== '' ? slot : null
 }
 
-/** Where the two media would go, as far as the last probe found two places. */
+/** Where the two media would go, as far as the last probe found out; a single slot is named twice, as in a job's history. */
 function layoutOf(description: DescriptionData | null): Layout | null {
   const layout = description?.layout ?? null
-  return layout === null || layout.kind === 'single-cd' ? null : layout
+  return layout === null ? null : { task: layout.maintenance, ...layout }
 }
+
+/** A server that was never probed is planned for as most are. */
+const unknownLayout: Layout = { kind: 'two-cds', maintenance: '', task: '' }

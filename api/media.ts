@@ -5,9 +5,10 @@
 import { type Context, Hono } from 'hono'
 import type { MediaRead } from '../actors/media/evidence.ts'
 import { isJobId } from '../actors/media/job-id.ts'
-import type { MediaSigning, MountAttempt, TaskContent } from '../actors/media/signing.ts'
+import { type MediaSigning, type MountAttempt, type TaskContent, taskFileNames } from '../actors/media/signing.ts'
 import type { ImageStore, Medium, TaskMedium } from '../actors/media/store.ts'
 import type { ByteRange } from '../actors/media/stored-file.ts'
+import { type TaskForm, taskForms } from '../machines/job/layout.ts'
 import { serveMedium } from './byte-serving.ts'
 
 /**
@@ -19,7 +20,7 @@ export type MediaAuth = 'signed' | 'none'
 export interface MediaPorts {
   readonly auth: MediaAuth
   readonly signing: MediaSigning
-  readonly tasks: { open(jobId: string): Promise<TaskMedium | null> }
+  readonly tasks: { open(jobId: string, form: TaskForm): Promise<TaskMedium | null> }
   readonly images: Pick<ImageStore, 'open'>
   /** Whether a job still needs its media: from before they are mounted until they are ejected. */
   readonly mediaLive: (jobId: string) => Promise<boolean>
@@ -47,7 +48,8 @@ const NO_DIGEST = '0'.repeat(64)
 
 /**
  * GET and HEAD of:
- *   /media/tasks/{job id}/{token}/task.iso and /media/tasks/{job id}/task.iso?expires=&sig=
+ *   /media/tasks/{job id}/{token}/task.iso and /media/tasks/{job id}/task.iso?expires=&sig=; likewise task.img and
+ *   merged.iso, the forms that other media layouts take
  *   /media/images/{token}/{name}, an image mounted for a job, and /media/images/{name}, which anyone may read: images hold
  *   nothing about one job (spec/maintenance-os.md)
  *
@@ -64,25 +66,32 @@ export function mediaRoutes(ports: MediaPorts) {
     const onSent = ({ offset, lengthBytes }: ByteRange) => {
       if (reader !== null) ports.onRead({ ...reader, offset, bytes: lengthBytes, at: ports.now() })
     }
-    return serveMedium({ request: context.req.raw, medium, now: ports.now(), onSent })
+    const contentType = contentTypeOf(new URL(context.req.url).pathname)
+    return serveMedium({ request: context.req.raw, medium, contentType, now: ports.now(), onSent })
   }
 
   return new Hono()
-    .get('/media/tasks/:jobId/task.iso', async (context) => {
+    .get('/media/tasks/:jobId/:name', async (context) => {
       const { expires = '', sig = '' } = context.req.query()
       const verify = (task: TaskContent) => verifyQuery(ports, { ...task, expires, sig })
-      return answer(context, await admitTask(ports, { jobId: context.req.param('jobId'), verify }))
+      const { jobId, name } = context.req.param()
+      return answer(context, await admitTask(ports, { jobId, form: formNamed(name), verify }))
     })
-    .get('/media/tasks/:jobId/:token/task.iso', async (context) => {
-      const { jobId, token } = context.req.param()
+    .get('/media/tasks/:jobId/:token/:name', async (context) => {
+      const { jobId, token, name } = context.req.param()
       const verify = (task: TaskContent) => verifyToken(ports, { ...task, token })
-      return answer(context, await admitTask(ports, { jobId, verify }))
+      return answer(context, await admitTask(ports, { jobId, form: formNamed(name), verify }))
     })
     .get('/media/images/:name', async (context) => {
       const medium = await ports.images.open(context.req.param('name'))
       return answer(context, medium === null ? { medium: 'image', reason: 'unknown' } : { medium, reader: null })
     })
     .get('/media/images/:token/:name', async (context) => answer(context, await admitImage(ports, context.req.param())))
+}
+
+/** Null for a name that no task medium has. */
+function formNamed(name: string): TaskForm | null {
+  return taskForms.find((form) => taskFileNames[form] === name) ?? null
 }
 
 type Verdict = { readonly attempt: number | null } | { readonly reason: 'wrong' | 'expired' }
@@ -101,10 +110,14 @@ function verifyQuery(ports: MediaPorts, task: Omit<Parameters<MediaSigning['veri
 /** Does the same work for a job that is unknown as for one that is known, except for looking at its file. */
 async function admitTask(
   { auth, tasks, mediaLive }: MediaPorts,
-  { jobId, verify }: { readonly jobId: string; readonly verify: (task: TaskContent) => Verdict },
+  {
+    jobId,
+    form,
+    verify,
+  }: { readonly jobId: string; readonly form: TaskForm | null; readonly verify: (task: TaskContent) => Verdict },
 ): Promise<Admission | MediaRefusal> {
-  if (!isJobId(jobId)) return { medium: 'task', reason: 'unknown' }
-  const [medium, live] = await Promise.all([tasks.open(jobId), auth === 'none' || mediaLive(jobId)])
+  if (!isJobId(jobId) || form === null) return { medium: 'task', reason: 'unknown' }
+  const [medium, live] = await Promise.all([tasks.open(jobId, form), auth === 'none' || mediaLive(jobId)])
   const verdict = verify({ jobId, sha256: medium?.sha256 ?? NO_DIGEST })
   if (medium === null) return { medium: 'task', reason: 'unknown' }
   if (auth === 'none') {
@@ -128,6 +141,10 @@ async function admitImage(
   const medium = await images.open(name)
   if (medium === null) return { medium: 'image', reason: 'unknown' }
   return { medium, reader: mount === null ? null : { ...mount, medium: 'maintenance' } }
+}
+
+function contentTypeOf(path: string): string {
+  return path.endsWith('.iso') ? 'application/x-iso9660-image' : 'application/octet-stream'
 }
 
 function notFound(): Response {

@@ -68,18 +68,27 @@ function mediaPath({
   return { get: { operationId, tags: ['Media'], summary, security: [], parameters, responses: mediaAnswers } }
 }
 
+/** Both ways to a task medium. */
+function taskPaths({ name, operationId, what }: { name: string; operationId: string; what: string }) {
+  return {
+    [`/media/tasks/{job_id}/{token}/${name}`]: mediaPath({
+      operationId,
+      summary: `${what}, as it is mounted`,
+      names: ['job_id', 'token'],
+    }),
+    [`/media/tasks/{job_id}/${name}`]: mediaPath({
+      operationId: `${operationId}ByQuery`,
+      summary: `${what}, with \`expires\` and \`sig\` in the query`,
+      names: ['job_id'],
+    }),
+  }
+}
+
 /** What media.ts serves; BMCs are its readers, and no client is generated for them. */
 const mediaPaths = {
-  '/media/tasks/{job_id}/{token}/task.iso': mediaPath({
-    operationId: 'taskIso',
-    summary: "A job's task ISO, as it is mounted",
-    names: ['job_id', 'token'],
-  }),
-  '/media/tasks/{job_id}/task.iso': mediaPath({
-    operationId: 'taskIsoByQuery',
-    summary: "A job's task ISO, with `expires` and `sig` in the query",
-    names: ['job_id'],
-  }),
+  ...taskPaths({ name: 'task.iso', operationId: 'taskIso', what: "A job's task ISO" }),
+  ...taskPaths({ name: 'task.img', operationId: 'taskImg', what: "A job's task files in a FAT image" }),
+  ...taskPaths({ name: 'merged.iso', operationId: 'mergedIso', what: "The maintenance ISO with a job's task files" }),
   '/media/images/{token}/{name}': mediaPath({
     operationId: 'mountedImage',
     summary: 'An image, as it is mounted for a job',

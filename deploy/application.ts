@@ -4,12 +4,13 @@ import { readFileSync } from 'node:fs'
 import type postgres from 'postgres'
 import type { JobCommands } from '../actors/jobs.ts'
 import type { Log } from '../actors/log.ts'
+import { BaseIsoError } from '../actors/media/merge/base-error.ts'
 import type { MediaSigning } from '../actors/media/signing.ts'
-import type { ImageStore, TaskMedium, TaskStore } from '../actors/media/store.ts'
+import type { ImageStore } from '../actors/media/store.ts'
 import type { Runtime } from '../actors/runtime.ts'
 import type { ServerCommands } from '../actors/servers.ts'
-import { composeIso, createIsoBuilder, type IsoBuilderOptions } from '../actors/services/build-iso.ts'
-import { rebuildIso } from '../actors/services/mount.ts'
+import { composeIso, type TaskOptions } from '../actors/services/build-iso.ts'
+import type { TaskMedia } from '../actors/services/task-media.ts'
 import type { SweepStatus } from '../actors/sweep.ts'
 import { createApp } from '../api/app.ts'
 import { databaseCheck, migrationsCheck, type ReadinessCheck } from '../api/health.ts'
@@ -17,6 +18,7 @@ import { defaultLimits } from '../api/limits.ts'
 import type { Database } from '../eventstore/database.ts'
 import { eventStreamName } from '../eventstore/jetstream.ts'
 import type { Notifications } from '../eventstore/notifications.ts'
+import { taskFormOf } from '../machines/job/layout.ts'
 import { mediaAreLive } from '../machines/job/view.ts'
 import { authOptions } from './basic-users.ts'
 import type { Broadcast } from './broadcast.ts'
@@ -34,10 +36,10 @@ export type ApplicationOptions = {
   readonly notifications: Notifications
   readonly jobs: JobCommands
   readonly servers: ServerCommands
-  readonly store: TaskStore
+  readonly media: TaskMedia
   readonly images: ImageStore
   readonly signing: MediaSigning
-  readonly iso: IsoBuilderOptions
+  readonly iso: TaskOptions
   readonly mediaWatch: MediaWatch
   readonly metrics: Metrics
   readonly broadcast: Broadcast
@@ -90,25 +92,24 @@ export async function createApplication(options: ApplicationOptions) {
   return app
 }
 
-/** A task ISO; the lost one of a job that still needs it is built again, with the digest of the job's history. */
-function openTask({ runtime, store, iso }: ApplicationOptions): (jobId: string) => Promise<TaskMedium | null> {
-  const rebuild = rebuildIso({ build: createIsoBuilder(iso), recipeOf: async (jobId) => contextOf(runtime, jobId) })
-  return async (jobId) => {
-    const stored = await store.open(jobId)
+/** A task medium; the lost one of a job that still needs it is built again, with the digest of the job's history. */
+function openTask({ runtime, media, log }: ApplicationOptions): TaskMedia['open'] {
+  const find: TaskMedia['open'] = async (jobId, form) => {
+    const stored = await media.open(jobId, form)
     if (stored !== null) return stored
     const actor = await runtime.read('job', jobId)
     if (actor === null || !mediaAreLive(actor.snapshot)) return null
-    const { serverSerial, taskIso } = actor.snapshot.context
-    if (taskIso === null) return null
-    await rebuild.ensure(store, { jobId, serial: serverSerial, sha256: taskIso.sha256 })
-    return store.open(jobId)
+    const { serverSerial, taskIso, layout } = actor.snapshot.context
+    if (taskIso === null || taskFormOf(layout?.kind ?? '') !== form) return null
+    await media.ensure({ jobId, serial: serverSerial, form, sha256: taskIso.sha256 })
+    return media.open(jobId, form)
   }
-}
-
-async function contextOf(runtime: Runtime, jobId: string) {
-  const actor = await runtime.read('job', jobId)
-  if (actor === null) throw new Error(`job ${jobId} has no history`)
-  return actor.snapshot.context
+  return (jobId, form) =>
+    find(jobId, form).catch((error: unknown) => {
+      if (!(error instanceof BaseIsoError)) throw error
+      log.warn({ err: error, job_id: jobId }, 'a merged ISO cannot be served')
+      return null
+    })
 }
 
 /** Told, never fatal: events wait in the log. */

@@ -17,7 +17,9 @@ import { imageStore, taskStore } from '../actors/media/store.ts'
 import { startPerformer } from '../actors/performer.ts'
 import { createRuntime } from '../actors/runtime.ts'
 import { createServerCommands } from '../actors/servers.ts'
+import { jobContext } from '../actors/services/job-context.ts'
 import { createServiceTable } from '../actors/services/table.ts'
+import { createTaskMedia } from '../actors/services/task-media.ts'
 import { createSessionLedgers } from '../actors/session-ledgers.ts'
 import { startSessionReaper } from '../actors/session-reaper.ts'
 import { startSweep } from '../actors/sweep.ts'
@@ -163,20 +165,28 @@ async function start(
   onStop(mediaWatch.stop)
 
   const iso = { vault, publicUrl, reportTokenKey, paddingSectors: config.taskIsoPaddingSectors }
+  const maintenanceIsoUrl = config.maintenanceIsoUrl ?? null
+  const media = createTaskMedia({
+    ...iso,
+    store,
+    images,
+    maintenanceIsoUrl,
+    sourceOf: (jobId) => jobContext(runtime, jobId),
+  })
 
   const services = createServiceTable({
     runtime,
     bmcs,
     access: bmcAccess.access,
     firstFingerprint: bmcAccess.firstFingerprint,
-    store,
+    media,
     images,
     signing,
-    iso,
+    publicUrl,
     timing,
     owner: controllerId,
     redfishMode: config.redfishMode,
-    maintenanceIsoUrl: config.maintenanceIsoUrl ?? null,
+    maintenanceIsoUrl,
   })
   const performer = startPerformer({
     db,
@@ -215,7 +225,7 @@ async function start(
     notifications,
     jobs,
     servers,
-    store,
+    media,
     images,
     signing,
     iso,

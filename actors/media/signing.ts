@@ -2,13 +2,14 @@
  * Signed media URLs (spec/media.md, "Serving"). The secret part stands in the path, as many BMCs refuse or cut `?`, `&` and
  * `=`; each mount attempt gets a URL of its own, as BMCs have been seen to report an old image as inserted.
  *
- *   /media/tasks/{job id}/{attempt}-{mac}/task.iso      bound to job, attempt and digest
+ *   /media/tasks/{job id}/{attempt}-{mac}/task.iso      bound to job, attempt and digest; or task.img, or merged.iso
  *   /media/images/{attempt}-{job}{mac}/{name}           bound to job, attempt and name; `job` is the id in 22 characters
  *   /media/tasks/{job id}/task.iso?expires=&sig=        bound to job, digest and time
  *
  * A token says nothing about time: whoever serves media asks whether the job still needs them.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { TaskForm } from '../../machines/job/layout.ts'
 import { isJobId } from './job-id.ts'
 
 export interface SigningSecrets {
@@ -18,7 +19,14 @@ export interface SigningSecrets {
   readonly previous?: string | undefined
 }
 
-/** A job's task ISO, told apart from other bytes of the same job by its SHA-256 in lower case hex. */
+/** What each form is called in a URL. BMCs go by the end of it: a slot for sticks takes `.img` only, one for CDs `.iso`. */
+export const taskFileNames = {
+  iso: 'task.iso',
+  img: 'task.img',
+  merged: 'merged.iso',
+} as const satisfies Record<TaskForm, string>
+
+/** A job's task medium, told apart from other bytes of the same job by its SHA-256 in lower case hex. */
 export interface TaskContent {
   readonly jobId: string
   readonly sha256: string
@@ -39,11 +47,11 @@ export interface SignedQuery {
 
 export interface MediaSigning {
   /** @throws RangeError when the attempt or job id is malformed, like all that signs. */
-  taskPath(task: TaskContent & MountAttempt): string
+  taskPath(task: TaskContent & MountAttempt & { readonly form?: TaskForm }): string
   /** @throws RangeError also for a name that a BMC may refuse: see `mediaUrl`. */
   imagePath(image: MountAttempt & { readonly name: string }): string
   /** For readers that are no BMC. Valid up to and including the second of `expiresAt`. */
-  taskQueryPath(task: TaskContent & { readonly expiresAt: Date }): string
+  taskQueryPath(task: TaskContent & { readonly expiresAt: Date; readonly form?: TaskForm }): string
 
   /** The attempt that a path token was made for, or null. Constant time for any token of the right form. */
   verifyTask(task: TaskContent & { readonly token: string }): number | null
@@ -65,9 +73,9 @@ export function mediaSigning({ current, previous }: SigningSecrets): MediaSignin
   }
 
   return {
-    taskPath({ jobId, sha256, attempt }) {
+    taskPath({ jobId, sha256, attempt, form = 'iso' }) {
       checkMount({ jobId, attempt })
-      return `/media/tasks/${jobId}/${attempt}-${sign(current, ['task', jobId, attempt, sha256])}/task.iso`
+      return `/media/tasks/${jobId}/${attempt}-${sign(current, ['task', jobId, attempt, sha256])}/${taskFileNames[form]}`
     },
 
     imagePath({ jobId, attempt, name }) {
@@ -76,10 +84,11 @@ export function mediaSigning({ current, previous }: SigningSecrets): MediaSignin
       return `/media/images/${attempt}-${packJobId(jobId)}${sign(current, ['image', jobId, attempt, name])}/${name}`
     },
 
-    taskQueryPath({ jobId, sha256, expiresAt }) {
+    taskQueryPath({ jobId, sha256, expiresAt, form = 'iso' }) {
       checkMount({ jobId, attempt: 1 })
       const expires = Math.floor(expiresAt.getTime() / 1000)
-      return `/media/tasks/${jobId}/task.iso?expires=${expires}&sig=${sign(current, ['query', jobId, expires, sha256])}`
+      const signed = `expires=${expires}&sig=${sign(current, ['query', jobId, expires, sha256])}`
+      return `/media/tasks/${jobId}/${taskFileNames[form]}?${signed}`
     },
 
     verifyTask({ jobId, sha256, token }) {

@@ -6,24 +6,14 @@ import type { Vault } from '../../eventstore/vault.ts'
 import { parseRecipe } from '../../machines/recipe/parse.ts'
 import { recipeSchemaId, recipeSchemaText } from '../../machines/recipe/schema.ts'
 import { StepFailure } from '../failure.ts'
-import type { TaskStore } from '../media/store.ts'
 import { taskFiles } from '../media/task-files.ts'
-import { buildIso as buildImage, taskVolumeId } from '../media/task-iso.ts'
+import { buildIso as buildImage, type TaskFile, taskVolumeId } from '../media/task-iso.ts'
 import { reportToken } from '../report-token.ts'
 import type { Service } from '../service.ts'
 import { type Timing, timed } from '../timing.ts'
+import type { TaskMedia } from './task-media.ts'
 
-export type IsoBuilder = (job: {
-  readonly jobId: string
-  readonly serial: string
-  readonly recipeRef: string
-  readonly createdAt: string
-}) => Promise<{
-  readonly image: Uint8Array
-  readonly files: readonly string[]
-}>
-
-export type IsoBuilderOptions = {
+export type TaskOptions = {
   readonly vault: Vault
   /** What the host uses to reach the webhook. */
   readonly publicUrl: string
@@ -31,19 +21,19 @@ export type IsoBuilderOptions = {
   readonly paddingSectors: number
 }
 
-/** A job as far as its task ISO depends on it: the same job gives the same bytes. */
-export type IsoJob = {
+/** A job as far as its task files depend on it: the same job gives the same bytes. */
+export type TaskJob = {
   readonly jobId: string
   readonly serial: string
   readonly createdAt: string
   readonly rawRecipe: Uint8Array
 }
 
-/** The bytes of a job's task ISO. Pure. @throws StepFailure when the recipe no longer passes. */
-export function composeIso(
-  { publicUrl, reportTokenKey, paddingSectors }: Omit<IsoBuilderOptions, 'vault'>,
-  { jobId, serial, createdAt, rawRecipe }: IsoJob,
-): { readonly image: Uint8Array; readonly files: readonly string[] } {
+/** The files of a job, and the time that they all have. Pure. @throws StepFailure when the recipe no longer passes. */
+export function composeTask(
+  { publicUrl, reportTokenKey }: Omit<TaskOptions, 'vault'>,
+  { jobId, serial, createdAt, rawRecipe }: TaskJob,
+): { readonly files: readonly TaskFile[]; readonly timestamp: Date } {
   const parsed = parseRecipe(rawRecipe)
   if (!parsed.ok) {
     const message = `the recipe was accepted, but this version finds ${parsed.faults.length} fault(s) in it`
@@ -61,31 +51,28 @@ export function composeIso(
       schemaId: recipeSchemaId,
     },
   })
-  const image = buildImage({ volumeId: taskVolumeId(jobId), timestamp: new Date(createdAt), files, paddingSectors })
-  return { image, files: files.map(({ path }) => path) }
+  return { files, timestamp: new Date(createdAt) }
 }
 
-/** Builds from the sealed recipe. */
-export function createIsoBuilder({ vault, ...options }: IsoBuilderOptions): IsoBuilder {
-  return async ({ recipeRef, ...job }) => composeIso(options, { ...job, rawRecipe: await vault.get(recipeRef) })
+/** The bytes of a job's task ISO. Pure. @throws StepFailure when the recipe no longer passes. */
+export function composeIso(options: Omit<TaskOptions, 'vault'>, job: TaskJob): { readonly image: Uint8Array } {
+  const { paddingSectors } = options
+  return { image: buildImage({ volumeId: taskVolumeId(job.jobId), ...composeTask(options, job), paddingSectors }) }
 }
 
 export function buildIso({
-  build,
-  store,
+  media,
   timing,
 }: {
-  readonly build: IsoBuilder
-  readonly store: TaskStore
+  readonly media: TaskMedia
   readonly timing: Timing
 }): Service<'buildIso'> {
   return {
     writesBmc: false,
     perform: async (job) => {
-      const { result, elapsed_ms } = await timed(timing, async () => {
-        const { image, files } = await build(job)
-        return { files, ...(await store.put(job.jobId, image)) }
-      })
+      const { result, elapsed_ms } = await timed(timing, () =>
+        media.build({ ...job, form: 'iso', maintenanceIsoUrl: null }),
+      )
       return { sha256: result.sha256, bytes: result.sizeBytes, files: [...result.files], elapsed_ms }
     },
   }

@@ -12,11 +12,11 @@ export function discover({ bmcs, timing }: { readonly bmcs: Bmcs; readonly timin
     perform: async ({ serial }, { signal }) => {
       const { result, elapsed_ms } = await timed(timing, () => bmcs.use(serial, (bmc) => bmc.discover({ signal })))
       const { layout } = result
-      if (layout?.kind !== 'two-cds') {
+      if (layout === null) {
         const slots = result.slots.map((slot) => `${slot.name} (${slot.mediaTypes.join(', ')})`).join('; ') || 'none'
         const advice = result.findings.filter(({ severity }) => severity === 'error').map((finding) => finding.advice)
         const message =
-          `two virtual media slots that take a CD are needed; this BMC offers: ${slots}. ${advice.join(' ')}`.trim()
+          `a virtual media slot that takes a CD is needed; this BMC offers: ${slots}. ${advice.join(' ')}`.trim()
         throw new StepFailure({ kind: 'unsupported', message })
       }
       return {
@@ -25,7 +25,8 @@ export function discover({ bmcs, timing }: { readonly bmcs: Bmcs; readonly timin
         firmware: result.manager.firmware,
         system: result.system.id,
         manager: result.manager.id,
-        layout: { ...layout },
+        // A single slot holds both media, as one.
+        layout: { task: layout.maintenance, ...layout },
         session: result.session,
         tls: result.tls,
         power: powerData(result.power),

@@ -2,15 +2,15 @@
  * Mounts the two media. Safe to repeat: the client ejects whatever the slot holds, inserts a URL that is new with every
  * attempt, and reads back until the slot shows it. BMCs have been seen to report an old image as inserted.
  */
-import { BmcError } from '../../redfish/failure.ts'
+import { BmcError, problemOf } from '../../redfish/failure.ts'
 import type { Bmcs } from '../bmcs.ts'
 import { StepFailure } from '../failure.ts'
 import { redactMediaTokens } from '../media/redaction.ts'
 import { type MediaSigning, mediaUrl } from '../media/signing.ts'
-import type { ImageStore, TaskStore } from '../media/store.ts'
+import type { ImageStore } from '../media/store.ts'
 import type { Service, ServiceContext } from '../service.ts'
 import type { Timing } from '../timing.ts'
-import type { IsoBuilder } from './build-iso.ts'
+import { maintenanceIsoName, type TaskMedia } from './task-media.ts'
 
 export type MountOptions = {
   readonly bmcs: Bmcs
@@ -24,9 +24,6 @@ export type MaintenanceOptions = MountOptions & {
   /** The configured maintenance ISO elsewhere; null: `maintenanceIsoName` of the image directory. */
   readonly maintenanceIsoUrl: string | null
 }
-
-/** The maintenance ISO's name in the image directory. */
-export const maintenanceIsoName = 'maintenance.iso'
 
 export function mountMaintenance(options: MaintenanceOptions): Service<'mountMaintenance'> {
   const { images, signing, publicUrl, maintenanceIsoUrl } = options
@@ -51,21 +48,18 @@ export function mountTask({
   signing,
   publicUrl,
   timing,
-  store,
-  build,
-}: MountOptions & { readonly store: TaskStore; readonly build: RebuildIso }): Service<'mountTask'> {
+  media,
+}: MountOptions & { readonly media: TaskMedia }): Service<'mountTask'> {
   return {
     writesBmc: true,
-    perform: async ({ jobId, serial, slot, sha256 }, context) => {
-      await build.ensure(store, { jobId, serial, sha256 })
-      const path = signing.taskPath({ jobId, sha256, attempt: context.attempt })
+    perform: async ({ jobId, serial, slot, sha256, form = 'iso' }, context) => {
+      await media.ensure({ jobId, serial, form, sha256 })
+      const path = signing.taskPath({ jobId, sha256, form, attempt: context.attempt })
       return mount({ bmcs, timing }, { serial, slot, image: mediaUrl({ publicUrl, path }) }, context)
     },
   }
 }
 
-/** What a BMC says that could not reach the image (DMTF Base message registry). */
-const unreachableImage = /\.CouldNotEstablishConnection$/
 /** Long enough for controllers to be replaced: while none of them is there, nobody serves the image. */
 const [insertsMax, retryDelayMs] = [6, 5000] as const
 
@@ -99,39 +93,5 @@ async function mount(
 }
 
 function couldNotReachImage(error: unknown): boolean {
-  if (!(error instanceof BmcError) || error.failure.kind !== 'refused') return false
-  return unreachableImage.test(error.failure.messageId ?? '')
-}
-
-/** Brings back a task ISO whose file was lost. */
-export type RebuildIso = {
-  readonly ensure: (
-    store: TaskStore,
-    job: { readonly jobId: string; readonly serial: string; readonly sha256: string },
-  ) => Promise<void>
-}
-
-/**
- * Rebuilds a missing file and checks that it has the digest of the job's history.
- * @throws StepFailure when it does not: then the host would be given something else than what was recorded.
- */
-export function rebuildIso({
-  build,
-  recipeOf,
-}: {
-  readonly build: IsoBuilder
-  readonly recipeOf: (jobId: string) => Promise<{ recipeRef: string; createdAt: string }>
-}): RebuildIso {
-  return {
-    ensure: async (store, { jobId, serial, sha256 }) => {
-      const stored = await store.open(jobId)
-      if (stored?.sha256 === sha256) return
-      const { image } = await build({ jobId, serial, ...(await recipeOf(jobId)) })
-      const rebuilt = await store.put(jobId, image)
-      if (rebuilt.sha256 !== sha256) {
-        const message = `the task ISO was rebuilt with digest ${rebuilt.sha256}, but the job's history has ${sha256}`
-        throw new StepFailure({ kind: 'iso-digest', message })
-      }
-    },
-  }
+  return error instanceof BmcError && problemOf(error.failure) === 'image-unreachable'
 }

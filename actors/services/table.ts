@@ -1,21 +1,24 @@
 /** Every service under the name by which machines ask for it. */
 import type { Bmcs } from '../bmcs.ts'
 import type { MediaSigning } from '../media/signing.ts'
-import type { ImageStore, TaskStore } from '../media/store.ts'
+import type { ImageStore } from '../media/store.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ServerCommands } from '../servers.ts'
 import type { ServiceTable } from '../service.ts'
 import type { Timing } from '../timing.ts'
 import { admitJob } from './admit-job.ts'
 import { clearBootOverride, setBootOverride } from './boot-override.ts'
-import { buildIso, createIsoBuilder, type IsoBuilderOptions } from './build-iso.ts'
+import { buildIso } from './build-iso.ts'
+import { buildMedium } from './build-medium.ts'
 import { discover } from './discover.ts'
-import { mountMaintenance, mountTask, rebuildIso } from './mount.ts'
+import { jobContext } from './job-context.ts'
+import { mountMaintenance, mountTask } from './mount.ts'
 import { pollHost } from './poll-host.ts'
 import { powerOffHost, powerOnHost, switchPower } from './power.ts'
 import { probeServer } from './probe-server.ts'
 import { releaseServer } from './release-server.ts'
 import { resetHost } from './reset-host.ts'
+import type { TaskMedia } from './task-media.ts'
 import { cleanUpServer, unmountMedia } from './unmount-media.ts'
 
 export type ServiceTableOptions = {
@@ -23,10 +26,11 @@ export type ServiceTableOptions = {
   readonly bmcs: Bmcs
   readonly access: ServerCommands['access']
   readonly firstFingerprint: (serial: string, signal: AbortSignal) => Promise<string | null>
-  readonly store: TaskStore
+  readonly media: TaskMedia
   readonly images: ImageStore
   readonly signing: MediaSigning
-  readonly iso: IsoBuilderOptions
+  /** What BMCs use to reach media. */
+  readonly publicUrl: string
   readonly timing: Timing
   readonly owner: string
   readonly redfishMode: 'http' | 'noop'
@@ -34,22 +38,20 @@ export type ServiceTableOptions = {
 }
 
 export function createServiceTable(options: ServiceTableOptions): ServiceTable {
-  const { runtime, bmcs, store, timing } = options
-  const { publicUrl } = options.iso
-  const build = createIsoBuilder(options.iso)
-  const contextOf = async (jobId: string) => {
-    const actor = await runtime.read('job', jobId)
-    if (actor === null) throw new Error(`job ${jobId} asked for an effect but has no history`)
-    return actor.snapshot.context
-  }
+  const { runtime, bmcs, media, timing } = options
   return {
     admitJob: admitJob(options),
-    buildIso: buildIso({ build, store, timing }),
+    buildIso: buildIso({ media, timing }),
+    buildMedium: buildMedium({ media, timing }),
     discover: discover({ bmcs, timing }),
-    mountMaintenance: mountMaintenance({ ...options, publicUrl }),
-    mountTask: mountTask({ ...options, publicUrl, build: rebuildIso({ build, recipeOf: contextOf }) }),
+    mountMaintenance: mountMaintenance(options),
+    mountTask: mountTask(options),
     setBootOverride: setBootOverride({ bmcs }),
-    resetHost: resetHost({ bmcs, timing, mediaReadsOf: async (jobId) => (await contextOf(jobId)).mediaReads }),
+    resetHost: resetHost({
+      bmcs,
+      timing,
+      mediaReadsOf: async (jobId) => (await jobContext(runtime, jobId)).mediaReads,
+    }),
     pollHost: pollHost({ bmcs, timing }),
     powerOffHost: powerOffHost({ bmcs }),
     unmountMedia: unmountMedia({ bmcs }),

@@ -7,7 +7,8 @@ import type { Service } from '../service.ts'
 async function ejectAll(bmc: Bmc, slots: readonly string[], signal: AbortSignal) {
   const results = []
   const errors: unknown[] = []
-  for (const slot of slots) {
+  // Both media may have been in one slot.
+  for (const slot of new Set(slots)) {
     try {
       results.push(await bmc.ejectMedia({ slot }, { signal }))
     } catch (error) {

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { Command } from 'commander'
 import { isProfileName, profiles } from '../../redfish/simulator/profiles/catalogue.ts'
+import { type SlotLayout, slotLayouts } from '../../redfish/simulator/profiles/slot-layouts.ts'
 import { startSimulator } from '../../redfish/simulator/server.ts'
 import { heading, output } from './output.ts'
 
@@ -13,6 +14,7 @@ type SimulateOptions = {
   readonly tls?: boolean
   readonly username: string
   readonly speed: string
+  readonly layout?: string
   readonly failAt?: string
   readonly silent?: boolean
   readonly control?: boolean
@@ -21,6 +23,7 @@ type SimulateOptions = {
 /** The password of simulated BMCs is no secret: it protects nothing. */
 const simulatedPassword = 'simulated'
 const countMax = 1000
+const layouts = Object.keys(slotLayouts) as SlotLayout[]
 
 export function simulateCommand(program: Command, isJson: () => boolean): void {
   program
@@ -33,6 +36,7 @@ export function simulateCommand(program: Command, isJson: () => boolean): void {
     .option('--tls', 'HTTPS with self-signed certificates')
     .option('--username <name>', `account on every BMC; its password is "${simulatedPassword}"`, 'admin')
     .option('--speed <factor>', 'how many times faster than real hardware', '10')
+    .option('--layout <kind>', `instead of the slots that the BMC has: ${layouts.join(', ')}`)
     .option('--fail-at <unit>', 'every installation fails in this unit, e.g. image-linux.service')
     .option('--silent', 'no host ever reports')
     .option('--control', 'offer /simulator/faults and /simulator/state to everybody who can reach the port')
@@ -44,6 +48,9 @@ export function simulateCommand(program: Command, isJson: () => boolean): void {
       const count = Number(options.count)
       if (!Number.isInteger(count) || count < 1 || count > countMax)
         throw new Error(`--count ${options.count}: write a number from 1 to ${countMax}`)
+      const layout = layouts.find((kind) => kind === options.layout)
+      if (options.layout !== undefined && layout === undefined)
+        throw new Error(`--layout ${options.layout}: write one of ${layouts.join(', ')}`)
       const host = {
         ...(options.failAt === undefined ? {} : { failAt: options.failAt }),
         ...(options.silent === undefined ? {} : { silent: options.silent }),
@@ -59,6 +66,7 @@ export function simulateCommand(program: Command, isJson: () => boolean): void {
           username: options.username,
           password: simulatedPassword,
           profile,
+          ...(layout === undefined ? {} : { slots: slotLayouts[layout] }),
           host,
         })),
       })

@@ -1,6 +1,7 @@
 /** What a job remembers, and the contract between its machine and what performs its effects. */
 import type { FailureData } from '../event.ts'
-import type { Budgets, JobEventData } from './events.ts'
+import type { Budgets, JobEventData, JobRequested } from './events.ts'
+import type { TaskForm } from './layout.ts'
 import type { StepKey } from './steps.ts'
 
 export type Outcome = 'succeeded' | 'failed' | 'cancelled'
@@ -16,6 +17,7 @@ export type JobContext = {
   readonly budgets: Budgets
   /** What is being done; where a failure or a passed deadline is blamed. */
   readonly step: StepKey
+  /** The task medium that the host is given: the ISO, until it is known that the layout takes another form. */
   readonly taskIso: { readonly sha256: string; readonly bytes: number } | null
   readonly layout: { readonly kind: string; readonly maintenance: string; readonly task: string } | null
   /** From the first mount on, slots may hold our media and the override may be set, whatever an answer said. */
@@ -48,12 +50,22 @@ export type JobServices = {
     output: JobEventData<'iso.build.succeeded'>
   }
   discover: { input: BySerial; output: JobEventData<'redfish.discover.succeeded'> }
+  buildMedium: {
+    input: BySerial & {
+      readonly recipeRef: string
+      readonly createdAt: string
+      readonly form: Exclude<TaskForm, 'iso'>
+      readonly maintenanceIsoUrl: string | null
+    }
+    output: JobEventData<'media.build.succeeded'>
+  }
   mountMaintenance: {
     input: BySerial & { readonly slot: string; readonly url: string | null }
     output: JobEventData<'redfish.mount.maintenance.succeeded'>
   }
   mountTask: {
-    input: BySerial & { readonly slot: string; readonly sha256: string }
+    /** Without a form in what was asked for before there was more than one. */
+    input: BySerial & { readonly slot: string; readonly sha256: string; readonly form?: TaskForm }
     output: JobEventData<'redfish.mount.task.succeeded'>
   }
   setBootOverride: { input: BySerial; output: JobEventData<'redfish.boot-override.succeeded'> }
@@ -71,5 +83,33 @@ export type JobServices = {
       readonly powerOn: boolean
     }
     output: JobEventData<'server.release.succeeded'>
+  }
+}
+
+/** What a job remembers at its start. */
+export function initialContext(input: JobRequested): JobContext {
+  return {
+    jobId: input.job_id,
+    serverSerial: input.server_serial,
+    taskTarget: input.recipe.task_target,
+    recipeRef: input.recipe_ref,
+    maintenanceIsoUrl: input.maintenance_iso_url,
+    createdAt: input.created_at,
+    budgets: input.budgets,
+    step: 'job.admission',
+    taskIso: null,
+    layout: null,
+    bmcTouched: false,
+    hostRestarted: false,
+    hostOff: false,
+    resets: 0,
+    mediaReads: {},
+    progress: null,
+    outcome: null,
+    failedStep: null,
+    failure: null,
+    cleanup: 'pending',
+    cleanupFaults: [],
+    deliveryIds: [],
   }
 }

@@ -115,6 +115,7 @@ export const jobEvents = {
       firmware: z.string().nullable(),
       system: z.string(),
       manager: z.string(),
+      /** A single slot is named twice: it takes both media as one. */
       layout: z.strictObject({ kind: z.string(), maintenance: z.string(), task: z.string() }),
       session: z.string(),
       tls: z.string(),
@@ -124,6 +125,21 @@ export const jobEvents = {
     }),
   },
   'redfish.discover.failed': { version: 1, data: failureData },
+  /** The task medium in another form than the ISO, because the layout takes it so. */
+  'media.build.succeeded': {
+    version: 1,
+    data: z.strictObject({
+      form: z.enum(['img', 'merged']),
+      /** Of a merged ISO: of what differs from the maintenance ISO, together with that one's digest. */
+      sha256,
+      /** Of the whole, as the host sees it. */
+      bytes: z.int(),
+      /** The maintenance ISO that the files were merged into. */
+      base_sha256: sha256.nullable(),
+      elapsed_ms: z.number(),
+    }),
+  },
+  'media.build.failed': { version: 1, data: failureData },
   'redfish.mount.maintenance.succeeded': { version: 1, data: mounted },
   'redfish.mount.maintenance.failed': { version: 1, data: failureData },
   'redfish.mount.task.succeeded': { version: 1, data: mounted },

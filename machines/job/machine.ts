@@ -9,8 +9,10 @@
 import { type ActorRefFrom, assign, type SnapshotFrom, setup } from 'xstate'
 import { effect } from '../effect.ts'
 import type { FailureData } from '../event.ts'
-import type { BySerial, JobContext, JobServices, Slots } from './context.ts'
+import { initialContext, type JobContext, type JobServices } from './context.ts'
 import type { Budgets, JobEvent, JobRequested } from './events.ts'
+import { bySerial, mediumSource, releaseOf, slotsOf } from './inputs.ts'
+import { taskFormOf } from './layout.ts'
 import { failureKeyOfUnit, type StepKey } from './steps.ts'
 
 /** Bumped when the meaning of a stored state changes; a snapshot of another version is rebuilt from the log. */
@@ -18,19 +20,11 @@ export const jobMachineVersion = '1'
 
 const deliveryIdsMax = 64
 
+const mediumOf = ({ sha256, bytes }: { readonly sha256: string; readonly bytes: number }) => ({ sha256, bytes })
+
 type Effect<Name extends keyof JobServices> = ReturnType<
   typeof effect<JobServices[Name]['output'], JobServices[Name]['input']>
 >
-
-const bySerial = ({ context }: { context: JobContext }): BySerial => ({
-  jobId: context.jobId,
-  serial: context.serverSerial,
-})
-
-const slotsOf = (context: JobContext): Slots => ({
-  maintenance: context.layout?.maintenance ?? '',
-  task: context.layout?.task ?? '',
-})
 
 const jobSetup = setup({
   types: {} as { context: JobContext; input: JobRequested; events: JobEvent },
@@ -38,6 +32,7 @@ const jobSetup = setup({
     admitJob: effect() as Effect<'admitJob'>,
     buildIso: effect() as Effect<'buildIso'>,
     discover: effect() as Effect<'discover'>,
+    buildMedium: effect() as Effect<'buildMedium'>,
     mountMaintenance: effect() as Effect<'mountMaintenance'>,
     mountTask: effect() as Effect<'mountTask'>,
     setBootOverride: effect() as Effect<'setBootOverride'>,
@@ -132,30 +127,7 @@ const timedOut = (budget: string, setting: keyof Budgets) =>
 export const jobMachine = jobSetup.createMachine({
   id: 'job',
   version: jobMachineVersion,
-  context: ({ input }) => ({
-    jobId: input.job_id,
-    serverSerial: input.server_serial,
-    taskTarget: input.recipe.task_target,
-    recipeRef: input.recipe_ref,
-    maintenanceIsoUrl: input.maintenance_iso_url,
-    createdAt: input.created_at,
-    budgets: input.budgets,
-    step: 'job.admission',
-    taskIso: null,
-    layout: null,
-    bmcTouched: false,
-    hostRestarted: false,
-    hostOff: false,
-    resets: 0,
-    mediaReads: {},
-    progress: null,
-    outcome: null,
-    failedStep: null,
-    failure: null,
-    cleanup: 'pending',
-    cleanupFaults: [],
-    deliveryIds: [],
-  }),
+  context: ({ input }) => initialContext(input),
   initial: 'queued',
   // Facts that change no state are accepted everywhere: what came late is still visible in the history.
   on: {
@@ -203,7 +175,7 @@ export const jobMachine = jobSetup.createMachine({
             }),
             onDone: {
               target: 'redfish',
-              actions: assign({ taskIso: ({ event }) => ({ sha256: event.output.sha256, bytes: event.output.bytes }) }),
+              actions: assign({ taskIso: ({ event }) => mediumOf(event.output) }),
             },
             onError: failed,
           },
@@ -221,10 +193,35 @@ export const jobMachine = jobSetup.createMachine({
                 id: 'redfish.discover',
                 src: 'discover',
                 input: bySerial,
-                onDone: {
-                  target: 'mountingMaintenance',
-                  actions: assign({ layout: ({ event }) => event.output.layout }),
-                },
+                onDone: [
+                  {
+                    guard: ({ event }) => taskFormOf(event.output.layout.kind) === 'iso',
+                    target: 'mountingMaintenance',
+                    actions: assign({ layout: ({ event }) => event.output.layout }),
+                  },
+                  { target: 'buildingMedium', actions: assign({ layout: ({ event }) => event.output.layout }) },
+                ],
+                onError: failed,
+              },
+            },
+            // The slots take the task files in another form than the ISO. What has both media in one goes in at once.
+            buildingMedium: {
+              entry: { type: 'begin', params: { step: 'media.build' } },
+              invoke: {
+                id: 'media.build',
+                src: 'buildMedium',
+                input: ({ context }) => mediumSource(context),
+                onDone: [
+                  {
+                    guard: ({ event }) => event.output.form === 'merged',
+                    target: 'mountingTask',
+                    actions: assign({ taskIso: ({ event }) => mediumOf(event.output) }),
+                  },
+                  {
+                    target: 'mountingMaintenance',
+                    actions: assign({ taskIso: ({ event }) => mediumOf(event.output) }),
+                  },
+                ],
                 onError: failed,
               },
             },
@@ -243,7 +240,7 @@ export const jobMachine = jobSetup.createMachine({
               },
             },
             mountingTask: {
-              entry: { type: 'begin', params: { step: 'redfish.mount.task' } },
+              entry: [{ type: 'begin', params: { step: 'redfish.mount.task' } }, assign({ bmcTouched: true })],
               invoke: {
                 id: 'redfish.mount.task',
                 src: 'mountTask',
@@ -251,6 +248,7 @@ export const jobMachine = jobSetup.createMachine({
                   ...bySerial({ context }),
                   slot: slotsOf(context).task,
                   sha256: context.taskIso?.sha256 ?? '',
+                  form: taskFormOf(context.layout?.kind ?? ''),
                 }),
                 onDone: 'settingBootOverride',
                 onError: failed,
@@ -392,16 +390,6 @@ export const jobMachine = jobSetup.createMachine({
 })
 
 export type JobSnapshot = SnapshotFrom<ActorRefFrom<typeof jobMachine>>
-
-/** What a job that has been cleaned up tells its server when it lets it go. */
-export function releaseOf(context: JobContext): Omit<JobServices['releaseServer']['input'], keyof BySerial> {
-  return {
-    outcome: context.outcome ?? 'failed',
-    cleanup: context.cleanup,
-    slots: context.layout === null ? null : slotsOf(context),
-    powerOn: context.hostOff,
-  }
-}
 
 /** The failure key of a step: what admission checks is called by its own name (spec/job.md). */
 function keyOf(step: StepKey): string {

@@ -33,9 +33,13 @@ const sentences: Sentences = {
 
   'redfish.discover.succeeded': ({ vendor, model, firmware, layout, findings, elapsed_ms }) =>
     `BMC read in ${duration(elapsed_ms)}: ${[vendor, model, firmware].filter((part) => part !== null).join(' ')}; ` +
-    `maintenance medium goes to ${layout.maintenance}, task medium to ${layout.task}` +
+    slotsTold(layout) +
     (findings.length === 0 ? '' : `; ${count(findings.length, 'finding')}: ${findings.map(toldFinding).join('; ')}`),
   'redfish.discover.failed': failed('the BMC could not be read'),
+  'media.build.succeeded': ({ form, bytes, sha256, base_sha256, elapsed_ms }) =>
+    `${form === 'img' ? 'task files put into a FAT image' : `task files merged into the maintenance ISO ${base_sha256}`} ` +
+    `in ${duration(elapsed_ms)}: ${bytes} bytes, SHA-256 ${sha256}`,
+  'media.build.failed': failed('the task medium was not built in the form that the BMC takes'),
   'redfish.mount.maintenance.succeeded': mounted('maintenance'),
   'redfish.mount.maintenance.failed': failed('the maintenance medium was not mounted'),
   'redfish.mount.task.succeeded': mounted('task'),
@@ -176,6 +180,11 @@ function resetOf(data: JobEventData<'redfish.reset.succeeded'>): string {
 
 function overrideOf({ override }: JobEventData<'redfish.boot-override.succeeded'>): string {
   return [override.enabled, override.target, override.mode].map((part) => part ?? '-').join(' / ')
+}
+
+function slotsTold({ kind, maintenance, task }: JobEventData<'redfish.discover.succeeded'>['layout']): string {
+  if (kind === 'single-cd') return `maintenance and task medium go to ${maintenance} as one`
+  return `maintenance medium goes to ${maintenance}, task medium to ${task}`
 }
 
 function toldFinding({ severity, message, advice }: JobEventData<'redfish.discover.succeeded'>['findings'][number]) {

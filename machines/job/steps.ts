@@ -5,6 +5,7 @@ export const stepKeys = [
   'job.admission',
   'iso.build',
   'redfish.discover',
+  'media.build',
   'redfish.mount.maintenance',
   'redfish.mount.task',
   'redfish.boot-override',

@@ -6,7 +6,7 @@
  * Other tools may use the same account, so a session is taken for ours only when it was opened at the moment of our login,
  * and when there are no more such sessions than such logins.
  */
-import { type Doc, docAt, textAt } from './resource.ts'
+import { type Doc, docAt, isDoc, textAt } from './resource.ts'
 
 export type ListedSession = {
   readonly path: string
@@ -20,8 +20,9 @@ const loginSpanMs = 10_000
 
 /** `Session.CreatedTime` (schema 1.4 and later), or what iLO 5 and 6 have instead. */
 export function readListedSession(path: string, doc: Doc): ListedSession {
-  const text = textAt(doc, 'CreatedTime') ?? textAt(docAt(docAt(doc, 'Oem'), 'Hpe'), 'LoginTime')
-  const createdAtMs = text === null ? Number.NaN : Date.parse(text)
+  const ofVendor = Object.values(docAt(doc, 'Oem')).map((oem) => (isDoc(oem) ? textAt(oem, 'LoginTime') : null))
+  const text = textAt(doc, 'CreatedTime') ?? ofVendor.find((time) => time !== null)
+  const createdAtMs = Date.parse(text ?? '')
   return { path, userName: textAt(doc, 'UserName'), createdAtMs: Number.isNaN(createdAtMs) ? null : createdAtMs }
 }
 

@@ -24,6 +24,7 @@ export function scriptedServices(script: Script = {}): ServiceTable {
     admitJob: reader(script.admitJob ?? (async () => ofJob('job.admission.succeeded'))),
     buildIso: reader(script.buildIso ?? (async () => ofJob('iso.build.succeeded'))),
     discover: reader(script.discover ?? (async () => ofJob('redfish.discover.succeeded'))),
+    buildMedium: reader(script.buildMedium ?? (async () => ofJob('media.build.succeeded'))),
     mountMaintenance: writer(script.mountMaintenance ?? (async () => ofJob('redfish.mount.maintenance.succeeded'))),
     mountTask: writer(script.mountTask ?? (async () => ofJob('redfish.mount.task.succeeded'))),
     setBootOverride: writer(script.setBootOverride ?? (async () => ofJob('redfish.boot-override.succeeded'))),

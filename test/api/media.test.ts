@@ -203,6 +203,34 @@ describe('a conditional request', () => {
   })
 })
 
+describe('a task medium in another form', () => {
+  test('has a name of its own, its own digest in its tag and token, and is no ISO where it is none', async () => {
+    const image = Buffer.from('an image')
+    const { sha256: digest } = await server.tasks.put(jobId, image, 'img')
+    const path = signing.taskPath({ jobId, sha256: digest, attempt: 1, form: 'img' })
+    expect(path).toMatch(/\/task\.img$/)
+    const response = await get(path, { range: 'bytes=3-7' })
+    expect(response.status).toBe(206)
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'content-type': 'application/octet-stream',
+      'content-range': 'bytes 3-7/8',
+      etag: `"${digest}"`,
+    })
+    expect((await body(response)).toString()).toBe('image')
+    await server.readsReported(1)
+    expect(server.reads).toMatchObject([{ jobId, medium: 'task', attempt: 1, offset: 3, bytes: 5 }])
+    const query = signing.taskQueryPath({ jobId, sha256: digest, form: 'img', expiresAt: now })
+    expect((await body(await get(query))).equals(image)).toBe(true)
+  })
+
+  test('is not given for the token of the ISO, nor under any other name', async () => {
+    await server.tasks.put(jobId, Buffer.from('an image'), 'img')
+    for (const name of ['task.img', 'merged.iso', 'task.iso.img', 'TASK.ISO', 'recipe.json'])
+      expect((await get(taskPath.replace('task.iso', name))).status).toBe(404)
+    expect(server.refusals.map(({ reason }) => reason)).toEqual(['wrong', 'unknown', 'unknown', 'unknown', 'unknown'])
+  })
+})
+
 describe('admission', () => {
   const wrongSigner = mediaSigning({ current: 'another-secret-that-nobody-uses.' })
   const soon = new Date(now.getTime() + 60_000)

@@ -10,8 +10,9 @@ import { redactMediaTokens } from '../../actors/media/redaction.ts'
 import { mediaSigning } from '../../actors/media/signing.ts'
 import { imageStore, taskStore } from '../../actors/media/store.ts'
 import type { Services } from '../../actors/service.ts'
-import { maintenanceIsoName } from '../../actors/services/mount.ts'
+import { jobContext } from '../../actors/services/job-context.ts'
 import { createServiceTable } from '../../actors/services/table.ts'
+import { createTaskMedia, maintenanceIsoName } from '../../actors/services/task-media.ts'
 import { realTiming } from '../../actors/timing.ts'
 import type { JobEventData } from '../../machines/job/events.ts'
 import { jobStream, serverStream } from '../../machines/kinds.ts'
@@ -31,6 +32,7 @@ const mounted: readonly Name[] = ['mountMaintenance', 'mountTask']
 const cases: { readonly [Of in Name]: readonly Case<Of>[] } = {
   admitJob: [{}],
   buildIso: [{}],
+  buildMedium: [{}],
   discover: [{}],
   mountMaintenance: [{}, { after: ['mountMaintenance'] }],
   mountTask: [{}],
@@ -84,21 +86,27 @@ async function setUp() {
   onTestFinished(() => bmcs.close())
   const folder = await mkdtemp(join(inject('runDir'), 'twice-'))
   await writeFile(join(folder, maintenanceIsoName), 'stands in for the maintenance ISO')
+  const store = taskStore(folder)
+  // Nobody fetches anything: no host boots from these media.
+  const publicUrl = 'http://192.0.2.1:8080'
   const services = createServiceTable({
     ...parts,
     bmcs,
     access: parts.servers.access,
     firstFingerprint: async () => null,
-    store: taskStore(folder),
-    images: imageStore(folder),
-    signing: mediaSigning({ current: 'a secret of the tests, of more than 32 characters' }),
-    // Nobody fetches anything: no host boots from these media.
-    iso: {
+    publicUrl,
+    media: createTaskMedia({
+      store,
+      images: imageStore(folder),
       vault: parts.vault,
-      publicUrl: 'http://192.0.2.1:8080',
+      publicUrl,
       reportTokenKey: Buffer.alloc(32, 1),
       paddingSectors: 0,
-    },
+      maintenanceIsoUrl: null,
+      sourceOf: (id) => jobContext(parts.runtime, id),
+    }),
+    images: imageStore(folder),
+    signing: mediaSigning({ current: 'a secret of the tests, of more than 32 characters' }),
     timing: realTiming,
     owner: 'one',
     redfishMode: 'http',
@@ -114,6 +122,7 @@ async function setUp() {
   const inputs: { readonly [Of in Name]: Services[Of]['input'] } = {
     admitJob: byJob,
     buildIso: { ...byJob, recipeRef, createdAt },
+    buildMedium: { ...byJob, recipeRef, createdAt, form: 'img', maintenanceIsoUrl: null },
     discover: byJob,
     mountMaintenance: { ...byJob, slot: maintenance, url: null },
     mountTask: { ...byJob, slot: task, sha256: built.sha256 },
@@ -139,7 +148,8 @@ async function setUp() {
       log: [...(await parts.history(jobStream(jobId))), ...(await parts.history(serverStream(serial)))].map(
         ({ id, type }) => `${id} ${type}`,
       ),
-      iso: (await taskStore(folder).open(jobId))?.sha256,
+      iso: (await store.open(jobId))?.sha256,
+      img: (await store.open(jobId, 'img'))?.sha256,
     }),
   }
 }

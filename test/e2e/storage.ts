@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildIso } from '../../actors/media/task-iso.ts'
-import { maintenanceIsoName } from '../../actors/services/mount.ts'
+import { maintenanceIsoName } from '../../actors/services/task-media.ts'
 
 /** Puts something that a simulated host boots from where the maintenance ISO is looked for. */
 export async function writeMaintenanceIso(storage: string): Promise<void> {

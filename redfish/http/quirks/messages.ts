@@ -83,6 +83,12 @@ const FINAL: readonly MessageRow[] = [
     evidence: ['quirks.md 6', 'errors/idrac/500-insertmedia-RAC0904-unreachable.json'],
   },
   {
+    keys: ['CouldNotEstablishConnection'],
+    problem: 'image-unreachable',
+    retry: 'never',
+    evidence: ['DSP2065'],
+  },
+  {
     keys: [],
     text: /cannot download virtual media|failed fetching image/i,
     problem: 'image-unreachable',

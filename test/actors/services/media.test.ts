@@ -4,12 +4,15 @@ import { join } from 'node:path'
 import { describe, expect, inject, test } from 'vitest'
 import { mediaSigning } from '../../../actors/media/signing.ts'
 import { imageStore, taskStore } from '../../../actors/media/store.ts'
-import { buildIso, createIsoBuilder, type IsoBuilder } from '../../../actors/services/build-iso.ts'
-import { mountMaintenance, mountTask, rebuildIso } from '../../../actors/services/mount.ts'
+import { buildIso } from '../../../actors/services/build-iso.ts'
+import { buildMedium } from '../../../actors/services/build-medium.ts'
+import { mountMaintenance, mountTask } from '../../../actors/services/mount.ts'
+import { createTaskMedia } from '../../../actors/services/task-media.ts'
 import { cleanUpServer, unmountMedia } from '../../../actors/services/unmount-media.ts'
 import type { Vault } from '../../../eventstore/vault.ts'
 import { checkEvent } from '../../../machines/kinds.ts'
 import { BmcError } from '../../../redfish/failure.ts'
+import type { Problem } from '../../../redfish/problem.ts'
 import { jobId } from '../../machines/job/samples.ts'
 import { rawRecipe } from '../controller.ts'
 import {
@@ -31,16 +34,28 @@ function vaultWith(bytes: Uint8Array): Pick<Vault, 'get'> & Vault {
   return { put: async () => {}, get: async () => bytes, remove: async () => {} }
 }
 
-const builderOf = (raw: Uint8Array = rawRecipe): IsoBuilder =>
-  createIsoBuilder({ vault: vaultWith(raw), publicUrl, reportTokenKey: Buffer.alloc(32, 1), paddingSectors: 0 })
+const source = { ...recipe, maintenanceIsoUrl: null }
+
+const mediaIn = (directory: string, raw: Uint8Array = rawRecipe) =>
+  createTaskMedia({
+    store: taskStore(directory),
+    images: imageStore(directory),
+    vault: vaultWith(raw),
+    publicUrl,
+    reportTokenKey: Buffer.alloc(32, 1),
+    paddingSectors: 0,
+    maintenanceIsoUrl: null,
+    sourceOf: async () => source,
+  })
 
 async function folder(): Promise<string> {
   return mkdtemp(join(inject('runDir'), 'media-'))
 }
 
-async function site({ build = builderOf() } = {}) {
+async function site() {
   const directory = await folder()
   const store = taskStore(directory)
+  const media = mediaIn(directory)
   const { bmcs, calls, noop } = scriptedBmc()
   const inserted: string[] = []
   const recording = scriptedBmc({
@@ -49,26 +64,26 @@ async function site({ build = builderOf() } = {}) {
       return noop.insertMedia(media, options)
     },
   })
-  const { perform } = buildIso({ build, store, timing: manualTiming() })
+  const { perform } = buildIso({ media, timing: manualTiming() })
   const built = await perform({ ...bySerial, ...recipe }, contextOf())
-  return { directory, store, bmcs, calls, inserted, recording: recording.bmcs, built, build }
+  return { directory, store, bmcs, calls, inserted, recording: recording.bmcs, built, media }
 }
 
 describe('a BMC that cannot reach an image', () => {
-  const refused = (messageId: string) =>
+  const refused = (problem: Problem) =>
     new BmcError(
-      { kind: 'refused', retry: false, status: 400, messageId, related: [] },
+      { kind: 'refused', retry: false, status: 400, related: [], problem },
       { request: { operation: 'insertMedia', method: 'POST', target: maintenanceSlot }, attempts: 1 },
     )
 
   /** Refuses the first inserts. */
-  function bmcThatRefuses(times: number, messageId = 'Base.1.16.CouldNotEstablishConnection') {
+  function bmcThatRefuses(times: number, problem: Problem = 'image-unreachable') {
     const { noop } = scriptedBmc()
     let inserts = 0
     const { bmcs } = scriptedBmc({
       insertMedia: async (media, options) => {
         inserts += 1
-        if (inserts <= times) throw refused(messageId)
+        if (inserts <= times) throw refused(problem)
         return noop.insertMedia(media, options)
       },
     })
@@ -88,21 +103,21 @@ describe('a BMC that cannot reach an image', () => {
 
   test('is not asked for ever', async () => {
     const { mount, inserts } = bmcThatRefuses(100)
-    await expect(mount()).rejects.toThrow(/CouldNotEstablishConnection/)
+    await expect(mount()).rejects.toMatchObject({ failure: { problem: 'image-unreachable' } })
     expect(inserts()).toBe(6)
   })
 
   test('is told from one that refuses for another reason', async () => {
-    const { mount, inserts } = bmcThatRefuses(1, 'Base.1.16.ResourceInUse')
-    await expect(mount()).rejects.toThrow(/ResourceInUse/)
+    const { mount, inserts } = bmcThatRefuses(1, 'slot-in-use')
+    await expect(mount()).rejects.toMatchObject({ failure: { problem: 'slot-in-use' } })
     expect(inserts()).toBe(1)
   })
 })
 
 describe('the task ISO', () => {
   test('built twice is the same, byte for byte', async () => {
-    const { store, built, build } = await site()
-    const again = await buildIso({ build, store, timing: manualTiming() }).perform(
+    const { store, built, media } = await site()
+    const again = await buildIso({ media, timing: manualTiming() }).perform(
       { ...bySerial, ...recipe },
       contextOf({ attempt: 2 }),
     )
@@ -112,8 +127,8 @@ describe('the task ISO', () => {
   })
 
   test('of a recipe that this version refuses fails, and tells nothing of it', async () => {
-    const build = builderOf(Buffer.from('{"task_target": "hunter2"}'))
-    await expect(build({ ...bySerial, ...recipe })).rejects.toMatchObject({
+    const media = mediaIn(await folder(), Buffer.from('{"task_target": "hunter2"}'))
+    await expect(media.build({ ...bySerial, ...source, form: 'iso' })).rejects.toMatchObject({
       name: 'StepFailure',
       data: { kind: 'recipe', message: expect.not.stringContaining('hunter2') },
     })
@@ -121,15 +136,8 @@ describe('the task ISO', () => {
 })
 
 describe('mounting the task ISO', () => {
-  const mountOf = ({ store, recording, build }: Awaited<ReturnType<typeof site>>, rebuild = build) =>
-    mountTask({
-      bmcs: recording,
-      signing,
-      publicUrl,
-      timing: manualTiming(),
-      store,
-      build: rebuildIso({ build: rebuild, recipeOf: async () => recipe }),
-    })
+  const mountOf = ({ recording, media }: Pick<Awaited<ReturnType<typeof site>>, 'recording' | 'media'>) =>
+    mountTask({ bmcs: recording, signing, publicUrl, timing: manualTiming(), media })
 
   test('twice mounts a URL that is new with every attempt, and records none of their tokens', async () => {
     const its = await site()
@@ -165,13 +173,50 @@ describe('mounting the task ISO', () => {
   test('that comes out of the rebuild with another digest fails, and mounts nothing', async () => {
     const its = await site()
     await its.store.remove(jobId)
-    const other: IsoBuilder = async () => ({ image: Buffer.alloc(2048), files: [] })
-    const mounted = mountOf(its, other).perform(
+    const other = mediaIn(its.directory, Buffer.concat([rawRecipe, Buffer.from(' ')]))
+    const mounted = mountOf({ ...its, media: other }).perform(
       { ...bySerial, slot: taskSlot, sha256: its.built.sha256 },
       contextOf({ attempt: 2 }),
     )
     await expect(mounted).rejects.toMatchObject({ name: 'StepFailure', data: { kind: 'iso-digest' } })
     expect(its.inserted).toEqual([])
+  })
+})
+
+describe('a task medium in another form', () => {
+  const asked = (form: 'img' | 'merged', url: string | null = null) => ({
+    ...bySerial,
+    ...source,
+    maintenanceIsoUrl: url,
+    form,
+  })
+  const makeIn = async (directory: string, input: ReturnType<typeof asked>) =>
+    buildMedium({ media: mediaIn(directory), timing: manualTiming() }).perform(input, contextOf())
+
+  test('is built twice with the same digest, and mounted under a name that the slot takes', async () => {
+    const its = await site()
+    const built = await makeIn(its.directory, asked('img'))
+    expect(await makeIn(its.directory, asked('img'))).toEqual(built)
+    expect(() => checkEvent('job', { type: 'media.build.succeeded', data: built })).not.toThrow()
+    const mount = mountTask({ bmcs: its.recording, signing, publicUrl, timing: manualTiming(), media: its.media })
+    await its.store.remove(jobId)
+    await mount.perform({ ...bySerial, slot: taskSlot, sha256: built.sha256, form: 'img' }, contextOf())
+    expect(its.inserted[0]).toMatch(/\/task\.img$/)
+    expect((await its.store.open(jobId, 'img'))?.sha256).toBe(built.sha256)
+  })
+
+  test('is not merged into what is elsewhere, is missing or is no bootable ISO: it fails and says so', async () => {
+    const directory = await folder()
+    const fails = (url: string | null, message: RegExp) =>
+      expect(makeIn(directory, asked('merged', url))).rejects.toMatchObject({
+        name: 'StepFailure',
+        data: { kind: 'maintenance-iso', message: expect.stringMatching(message) },
+      })
+    await fails('http://192.0.2.9/other.iso', /has to be in the image directory; it is elsewhere/)
+    await fails(null, /there is no maintenance\.iso in the image directory/)
+    await fails(`${publicUrl}/media/images/own.iso`, /there is no own\.iso in the image directory/)
+    await writeFile(join(directory, 'maintenance.iso'), 'not an ISO')
+    await fails(null, /maintenance\.iso cannot take up task files: it has no ISO 9660 volume descriptor/)
   })
 })
 
@@ -225,6 +270,13 @@ describe('taking media out', () => {
     expect(first.slots.map(({ already_empty }) => already_empty)).toEqual([false, false])
     expect(second.slots.map(({ already_empty }) => already_empty)).toEqual([true, true])
     expect(() => checkEvent('job', { type: 'cleanup.unmount.succeeded', data: first })).not.toThrow()
+  })
+
+  test('that were in one slot ejects it once', async () => {
+    const { bmcs, calls } = scriptedBmc()
+    const one = { maintenance: maintenanceSlot, task: maintenanceSlot }
+    await unmountMedia({ bmcs }).perform({ ...bySerial, ...one }, contextOf())
+    expect(calls.filter((call) => call === 'ejectMedia')).toHaveLength(1)
   })
 
   test('goes on to the second slot when the first cannot be emptied, and then fails', async () => {

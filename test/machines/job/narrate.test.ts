@@ -46,6 +46,21 @@ test('an announced reset and what was seen of it are told apart', () => {
   expect(narrate({ type: 'redfish.reset.resolved', data: unknown })).toMatchObject({ level: 'warning' })
 })
 
+test('where media go is told for every layout, and what was built for it', () => {
+  const slots = { maintenance: '/vm/1', task: '/vm/1' }
+  const found = { vendor: 'hpe', model: null, firmware: null, findings: [], elapsed_ms: 5 }
+  const single = { ...found, layout: { kind: 'single-cd', ...slots } }
+  expect(narrate({ type: 'redfish.discover.succeeded', data: single }).message).toBe(
+    'BMC read in 5 ms: hpe; maintenance and task medium go to /vm/1 as one',
+  )
+  const built = { form: 'merged', sha256: 'ab', bytes: 7, base_sha256: 'cd', elapsed_ms: 5 }
+  expect(narrate({ type: 'media.build.succeeded', data: built })).toEqual({
+    level: 'info',
+    step: 'media.build',
+    message: 'task files merged into the maintenance ISO cd in 5 ms: 7 bytes, SHA-256 ab',
+  })
+})
+
 test('a failed report is an error that names the unit', () => {
   const data = { status: 'failed', failed_step: 'image-linux.service', delivery_id: null }
   expect(narrate({ type: 'report.received', data })).toEqual({

@@ -90,6 +90,8 @@ const samples: Samples = {
     elapsed_ms: 300,
   },
   'redfish.discover.failed': refused,
+  'media.build.succeeded': { form: 'img', sha256: 'b'.repeat(64), bytes: 4_194_304, base_sha256: null, elapsed_ms: 8 },
+  'media.build.failed': { kind: 'maintenance-iso', message: 'the maintenance ISO will not do' },
   'redfish.mount.maintenance.succeeded': mounted,
   'redfish.mount.maintenance.failed': refused,
   'redfish.mount.task.succeeded': { ...mounted, slot: slots.task },

@@ -4,6 +4,7 @@ import { evolveOf, fold } from '../given.ts'
 import {
   happened,
   type JobEventType,
+  slots,
   successfulWay,
   type WayState,
   wayStates,
@@ -53,6 +54,50 @@ const cancelled: readonly Scenario[] = wayStates
 const waiting: WayState = 'provisioning.waitingForReport'
 const reportOf = (unit: string) => happened('report.received', { status: 'failed', failed_step: unit })
 
+const singleSlot = { kind: 'single-cd', maintenance: slots.maintenance, task: slots.maintenance }
+const toldLayout = (layout: typeof singleSlot) => happened('redfish.discover.succeeded', { layout })
+const baseDigest = 'c'.repeat(64)
+
+/** From the mount of the task medium to the report. */
+const fromTaskMount: readonly DomainEvent[] = [
+  happened('redfish.mount.task.succeeded'),
+  happened('redfish.boot-override.succeeded'),
+  happened('redfish.reset.requested'),
+  happened('redfish.reset.succeeded'),
+  happened('redfish.poll.succeeded'),
+  happened('report.received'),
+]
+
+const otherLayouts: readonly Scenario[] = [
+  {
+    name: 'succeeded-cd-and-usb',
+    events: toTheEnd(
+      at(
+        'provisioning.redfish.discovering',
+        toldLayout({ kind: 'cd-and-usb', ...slots }),
+        happened('media.build.succeeded'),
+        happened('redfish.mount.maintenance.succeeded'),
+        ...fromTaskMount,
+      ),
+    ),
+  },
+  {
+    name: 'succeeded-single-cd',
+    events: toTheEnd(
+      at(
+        'provisioning.redfish.discovering',
+        toldLayout(singleSlot),
+        happened('media.build.succeeded', { form: 'merged', base_sha256: baseDigest, bytes: 1_000_000_000 }),
+        ...fromTaskMount,
+      ),
+    ),
+  },
+  {
+    name: 'failed-media.build',
+    events: toTheEnd(at('provisioning.redfish.discovering', toldLayout(singleSlot), happened('media.build.failed'))),
+  },
+]
+
 export const scenarios: readonly Scenario[] = [
   { name: 'succeeded', events: wayTo('complete') },
   {
@@ -76,6 +121,7 @@ export const scenarios: readonly Scenario[] = [
     events: toTheEnd([...wayToAnnouncedReset(), happened('report.received')]),
   },
   ...failedSteps,
+  ...otherLayouts,
   {
     name: 'failed-redfish.reset-announced',
     events: toTheEnd([...wayToAnnouncedReset(), happened('redfish.reset.failed')]),

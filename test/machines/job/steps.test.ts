@@ -122,7 +122,58 @@ test('mounts are asked for the slots of the layout, and the task ISO by its dige
       asks: ['redfish.mount.task'],
       withdraws: ['redfish.mount.maintenance'],
     })
-  expect(mounted.asked[0]?.input).toEqual({ jobId, serial: 'SN-0001', slot: slots.task, sha256: digest })
+  expect(mounted.asked[0]?.input).toEqual({ jobId, serial: 'SN-0001', slot: slots.task, sha256: digest, form: 'iso' })
+})
+
+test('a CD and a slot for sticks are given the maintenance ISO and the task files in an image, by its digest', () => {
+  const told = happened('redfish.discover.succeeded', { layout: { kind: 'cd-and-usb', ...slots } })
+  const discovered = given('job', wayTo('provisioning.redfish.discovering'))
+    .when(told)
+    .leadsTo({
+      state: 'provisioning.redfish.buildingMedium',
+      asks: ['media.build'],
+      withdraws: ['redfish.discover'],
+    })
+  expect(discovered.asked[0]?.input).toMatchObject({ jobId, form: 'img', maintenanceIsoUrl: null })
+  const events = [...wayTo('provisioning.redfish.discovering'), told]
+  given('job', events)
+    .when(happened('media.build.succeeded'))
+    .leadsTo({
+      state: 'provisioning.redfish.mountingMaintenance',
+      asks: ['redfish.mount.maintenance'],
+      withdraws: ['media.build'],
+    })
+  const mounted = given('job', [...events, happened('media.build.succeeded')])
+    .when(happened('redfish.mount.maintenance.succeeded'))
+    .leadsTo({
+      state: 'provisioning.redfish.mountingTask',
+      asks: ['redfish.mount.task'],
+      withdraws: ['redfish.mount.maintenance'],
+    })
+  expect(mounted.asked[0]?.input).toMatchObject({ slot: slots.task, sha256: 'b'.repeat(64), form: 'img' })
+})
+
+test('a single slot is given both media as one, and is emptied when that fails', () => {
+  const layout = { kind: 'single-cd', maintenance: slots.maintenance, task: slots.maintenance }
+  const events = [...wayTo('provisioning.redfish.discovering'), happened('redfish.discover.succeeded', { layout })]
+  const built = happened('media.build.succeeded', { form: 'merged', base_sha256: digest })
+  const { asked } = given('job', events)
+    .when(built)
+    .leadsTo({
+      state: 'provisioning.redfish.mountingTask',
+      asks: ['redfish.mount.task'],
+      withdraws: ['media.build'],
+    })
+  expect(asked[0]?.input).toMatchObject({ slot: slots.maintenance, form: 'merged', sha256: 'b'.repeat(64) })
+  given('job', [...events, built])
+    .when(happened('redfish.mount.task.failed'))
+    .leadsTo({
+      state: 'cleaningUp.unmounting',
+      asks: ['cleanup.unmount'],
+      withdraws: ['redfish.mount.task'],
+      arms: ['cleanup'],
+      disarms: ['job', 'redfish'],
+    })
 })
 
 test('a maintenance ISO that the request names is the one that is mounted', () => {
