@@ -7,11 +7,12 @@
  * own SHA-256, and holds every byte that differs from it: so it stands for the whole, and a rebuild gives it again
  * exactly when it gives the same ISO again. The base's digest is computed once per process and version of the file.
  */
-import { rememberedDigests } from './digests.ts'
 import { BaseIsoError } from './merge/base-error.ts'
 import { type MergeInput, mergeIso } from './merged-iso.ts'
 import { bytesOf, encodeOverlay, mergedFile, readOverlayHead } from './overlay-file.ts'
+import { remembered, sha256Of } from './remembered.ts'
 import type { ImageStore, TaskMedium, TaskStore } from './store.ts'
+import { FileChanged } from './stored-file.ts'
 
 export interface MergedMedia {
   /**
@@ -36,7 +37,9 @@ export function mergedMedia({
   readonly tasks: TaskStore
   readonly images: ImageStore
 }): MergedMedia {
-  const digestOf = rememberedDigests()
+  const digestOf = remembered(sha256Of)
+  // A BMC asks for tens of thousands of ranges.
+  const headOf = remembered(readOverlayHead)
 
   async function openBase(name: string) {
     const file = await images.open(name)
@@ -50,6 +53,8 @@ export function mergedMedia({
       const readAt = (offset: number, lengthBytes: number) => bytesOf(file, { offset, lengthBytes })
       const overlay = await mergeIso({ ...input, base: { sizeBytes: file.sizeBytes, readAt } }).catch(
         (error: unknown) => {
+          if (error instanceof FileChanged)
+            throw new BaseIsoError(`${baseName} was replaced while task files were added to it`, { cause: error })
           if (!(error instanceof BaseIsoError)) throw error
           throw new BaseIsoError(`${baseName} cannot take up task files: ${error.message}`, { cause: error })
         },
@@ -62,7 +67,7 @@ export function mergedMedia({
     async open(jobId) {
       const overlay = await tasks.open(jobId, 'merged')
       if (overlay === null) return null
-      const head = await readOverlayHead(overlay)
+      const head = await headOf(overlay)
       const { sha256, etag } = overlay
       return { ...mergedFile({ overlay, head }, await openBase(head.base.name)), sha256, etag }
     },

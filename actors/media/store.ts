@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TaskForm } from '../../machines/job/layout.ts'
-import { rememberedDigests } from './digests.ts'
 import { isJobId } from './job-id.ts'
+import { remembered, sha256Of } from './remembered.ts'
 import { FileChanged, nullIfMissing, type StoredFile, storedFile } from './stored-file.ts'
 
 export interface Medium extends StoredFile {
@@ -56,7 +56,7 @@ const EXTENSIONS = { iso: 'iso', img: 'img', merged: 'overlay' } as const satisf
  * Errors of the file system (full disk, rights) come through as they are.
  */
 export function taskStore(directory: string): TaskStore {
-  const digestOf = rememberedDigests()
+  const digestOf = remembered(sha256Of)
 
   async function look(path: string): Promise<TaskMedium | null> {
     const file = await storedFile(path)

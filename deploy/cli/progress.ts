@@ -13,6 +13,7 @@ const doing = new Map([
   ['queued', 'waiting to be admitted'],
   ['provisioning.buildingIso', 'building the task ISO'],
   ['provisioning.redfish.discovering', 'discovering the BMC'],
+  ['provisioning.redfish.buildingMedium', 'building the task medium in the form that the BMC takes'],
   ['provisioning.redfish.mountingMaintenance', 'mounting the maintenance ISO'],
   ['provisioning.redfish.mountingTask', 'mounting the task ISO'],
   ['provisioning.redfish.settingBootOverride', 'setting boot once from CD'],

@@ -93,6 +93,19 @@ describe('the task store', () => {
     expect(await readdir(directory)).toEqual([`${jobB}.iso`])
   })
 
+  test('keeps each form of a job apart, lists the job once, and removes all of them', async () => {
+    const store = taskStore(directory)
+    for (const form of ['iso', 'img', 'merged'] as const) await store.put(jobA, Buffer.from(form), form)
+    await store.put(jobB, bytes, 'img')
+    expect((await contents(await store.open(jobA, 'img')))?.toString()).toBe('img')
+    expect((await contents(await store.open(jobA, 'merged')))?.toString()).toBe('merged')
+    expect(await store.open(jobB)).toBeNull()
+    expect((await store.list()).toSorted()).toEqual([jobA, jobB])
+    await store.remove(jobA)
+    expect(await store.list()).toEqual([jobB])
+    for (const form of ['iso', 'img', 'merged'] as const) expect(await store.open(jobA, form)).toBeNull()
+  })
+
   test('removes from a directory that was never made', async () => {
     await expect(taskStore(join(directory, 'none')).remove(jobA)).resolves.toBeUndefined()
   })

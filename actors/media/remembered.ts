@@ -1,0 +1,30 @@
+/** What was found out about a file, once for each version of it. */
+import { createHash } from 'node:crypto'
+import type { StoredFile } from './stored-file.ts'
+
+/** More files than are in use at once. */
+const FILES_MAX = 4096
+
+/** A file is looked into once, whoever asks at the same time, and not again until it changes or that failed. */
+export function remembered<Finding>(
+  look: (file: StoredFile) => Promise<Finding>,
+): (file: StoredFile) => Promise<Finding> {
+  const findings = new Map<string, Promise<Finding>>()
+  return (file) => {
+    const known = findings.get(file.identity)
+    if (known !== undefined) return known
+    const finding = look(file)
+    findings.set(file.identity, finding)
+    finding.catch(() => findings.delete(file.identity))
+    const oldest = findings.keys().next()
+    if (findings.size > FILES_MAX && !oldest.done) findings.delete(oldest.value)
+    return finding
+  }
+}
+
+/** In lower case hex. A gigabyte takes a second or two. */
+export async function sha256Of(file: StoredFile): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const piece of file.read({ offset: 0, lengthBytes: file.sizeBytes })) hash.update(piece)
+  return hash.digest('hex')
+}
