@@ -11,6 +11,7 @@ import { mergeIso, type Overlay } from '../../../actors/media/merged-iso.ts'
 import { openIso } from '../../../redfish/simulator/iso9660.ts'
 import { type BaseKind, baseKinds, makeBase } from './base-iso.ts'
 import { legalFiles } from './legal-files.ts'
+import { directoriesOf } from './path-tables.ts'
 import { contentsOf, runTool } from './run-tool.ts'
 import { sampleFiles } from './sample-task.ts'
 
@@ -127,6 +128,18 @@ describe.each(kinds)('a base that boots %s', { timeout: timeoutMs }, (kind) => {
       const table = (image: string) =>
         runTool('isoinfo', ['-i', image, ...tree, '-p']).then((listing) => listing.toString().trim().split('\n'))
       expect((await table(merged)).length).toBe((await table(base)).length + 1)
+    }
+  })
+
+  test('has path tables that say what its directories say, in order, with one directory more', () => {
+    for (const [tree, name] of hasJoliet
+      ? [['plain', 'TASK'] as const, ['joliet', 'task'] as const]
+      : [['plain', 'TASK'] as const]) {
+      const [then, now] = [directoriesOf(before, tree), directoriesOf(after, tree)]
+      expect(now.filter((directory) => directory !== `/${name}`)).toEqual(then)
+      const top = now.slice(1).filter((directory) => directory.startsWith('/'))
+      expect(top).toContain(`/${name}`)
+      expect(top).toEqual(top.toSorted())
     }
   })
 
