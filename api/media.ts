@@ -70,28 +70,27 @@ export function mediaRoutes(ports: MediaPorts) {
     return serveMedium({ request: context.req.raw, medium, contentType, now: ports.now(), onSent })
   }
 
-  return new Hono()
-    .get('/media/tasks/:jobId/:name', async (context) => {
-      const { expires = '', sig = '' } = context.req.query()
-      const verify = (task: TaskContent) => verifyQuery(ports, { ...task, expires, sig })
-      const { jobId, name } = context.req.param()
-      return answer(context, await admitTask(ports, { jobId, form: formNamed(name), verify }))
-    })
-    .get('/media/tasks/:jobId/:token/:name', async (context) => {
-      const { jobId, token, name } = context.req.param()
-      const verify = (task: TaskContent) => verifyToken(ports, { ...task, token })
-      return answer(context, await admitTask(ports, { jobId, form: formNamed(name), verify }))
-    })
+  const routes = new Hono()
     .get('/media/images/:name', async (context) => {
       const medium = await ports.images.open(context.req.param('name'))
       return answer(context, medium === null ? { medium: 'image', reason: 'unknown' } : { medium, reader: null })
     })
     .get('/media/images/:token/:name', async (context) => answer(context, await admitImage(ports, context.req.param())))
-}
-
-/** Null for a name that no task medium has. */
-function formNamed(name: string): TaskForm | null {
-  return taskForms.find((form) => taskFileNames[form] === name) ?? null
+  for (const form of taskForms) {
+    const name = taskFileNames[form]
+    routes
+      .get(`/media/tasks/:jobId/${name}`, async (context) => {
+        const { expires = '', sig = '' } = context.req.query()
+        const verify = (task: TaskContent) => verifyQuery(ports, { ...task, expires, sig })
+        return answer(context, await admitTask(ports, { jobId: context.req.param('jobId'), form, verify }))
+      })
+      .get(`/media/tasks/:jobId/:token/${name}`, async (context) => {
+        const { jobId, token } = context.req.param()
+        const verify = (task: TaskContent) => verifyToken(ports, { ...task, token })
+        return answer(context, await admitTask(ports, { jobId, form, verify }))
+      })
+  }
+  return routes
 }
 
 type Verdict = { readonly attempt: number | null } | { readonly reason: 'wrong' | 'expired' }
@@ -114,9 +113,9 @@ async function admitTask(
     jobId,
     form,
     verify,
-  }: { readonly jobId: string; readonly form: TaskForm | null; readonly verify: (task: TaskContent) => Verdict },
+  }: { readonly jobId: string; readonly form: TaskForm; readonly verify: (task: TaskContent) => Verdict },
 ): Promise<Admission | MediaRefusal> {
-  if (!isJobId(jobId) || form === null) return { medium: 'task', reason: 'unknown' }
+  if (!isJobId(jobId)) return { medium: 'task', reason: 'unknown' }
   const [medium, live] = await Promise.all([tasks.open(jobId, form), auth === 'none' || mediaLive(jobId)])
   const verdict = verify({ jobId, sha256: medium?.sha256 ?? NO_DIGEST })
   if (medium === null) return { medium: 'task', reason: 'unknown' }
