@@ -8,7 +8,7 @@ import { BoundedLog } from './bounded-log.ts'
 import { type HostOptions, SimulatedHost } from './host.ts'
 import { Slot } from './media.ts'
 import { refuse, styled } from './messages.ts'
-import { type Outbound, OutboundError } from './outbound.ts'
+import type { Outbound } from './outbound.ts'
 import { Power } from './power.ts'
 import type { Behaviour, MediaCollection, Profile, ResetType } from './profiles/profile.ts'
 import type { BmcRequest, Reply } from './reply.ts'
@@ -24,7 +24,6 @@ import type { Clock, Timing } from './timing.ts'
 import { isMethod, parseBody, resourcePath, type WireRequest } from './wire.ts'
 
 const resetsMax = 1_000
-const imageCheckDeadlineMs = 10_000
 
 export type BmcOptions = {
   readonly serial: string
@@ -32,6 +31,7 @@ export type BmcOptions = {
   readonly password: string
   readonly powerState: 'On' | 'Off'
   readonly checksImages: boolean
+  readonly licensed: boolean
   readonly host: HostOptions
 }
 
@@ -59,9 +59,14 @@ export class Bmc {
   readonly sessions: Sessions
   readonly behaviour: Behaviour
   readonly paths: { readonly system: string; readonly manager: string; readonly chassis: string }
+  /** Whether an image is looked for before it is accepted. */
+  readonly checksImages: boolean
+  /** Whether the licence for virtual media is there, on BMCs that want one. */
+  readonly licensed: boolean
+  /** Slots that boot at the next reset whatever the override says (iLO's BootOnNextServerReset). */
+  readonly bootsOnNextReset = new Set<Slot>()
   /** The image that each slot was last given, which some firmware shows after the eject. */
   readonly lastImages = new Map<string, string>()
-  readonly #checksImages: boolean
   readonly #branches: readonly Branch[]
   readonly #resets = new BoundedLog<{ readonly at: Date; readonly resetType: ResetType }>(resetsMax)
   #startedAt: Date
@@ -75,7 +80,8 @@ export class Bmc {
     this.uuid = world.newId()
     this.clock = world.clock
     this.world = world
-    this.#checksImages = options.checksImages
+    this.checksImages = options.checksImages
+    this.licensed = options.licensed
     this.#startedAt = world.clock.now()
     this.paths = {
       system: `${rootPath}/Systems/${profile.system.id}`,
@@ -148,31 +154,6 @@ export class Bmc {
         this.#restarting = null
       })
     })
-  }
-
-  /** Why this image cannot be used, or null. BMCs look at it with a HEAD request first (quirks.md 7). */
-  async checkImage(image: string): Promise<Reply | null> {
-    if (!this.#checksImages) return null
-    const { unusable } = this.behaviour
-    try {
-      const { status } = await this.world.outbound.send({
-        method: 'HEAD',
-        url: image,
-        signal: this.world.background.closing,
-        deadlineMs: imageCheckDeadlineMs,
-        bodyBytesMax: 0,
-      })
-      if (status === 200) return null
-      if (unusable !== undefined) return unusable(image, status)
-      const related = ['/Image']
-      return status === 401 || status === 403
-        ? refuse(400, { key: 'ResourceAtUriUnauthorized', args: [image, `${status}`], related })
-        : refuse(400, { key: 'ResourceMissingAtURI', args: [image], related })
-    } catch (error) {
-      if (!(error instanceof OutboundError)) throw error
-      if (unusable !== undefined) return unusable(image, null)
-      return refuse(400, { key: 'CouldNotEstablishConnection', args: [image], related: ['/Image'] })
-    }
   }
 
   /** Null when nobody answers, because the BMC itself restarts. Refusals are in the style of the profile. */

@@ -32,6 +32,8 @@ export type BmcConfig = {
   readonly powerState?: 'On' | 'Off'
   /** Whether InsertMedia sends a HEAD request for the image first and refuses what is not there. True by default. */
   readonly checksImages?: boolean
+  /** False: whoever inserts an image is told that a licence is missing, where the vendor sells one. */
+  readonly licensed?: boolean
   readonly host?: HostOptions
   /**
    * The address that this BMC and its host send from, as each has one of its own in a real network: limits of those they
@@ -159,6 +161,7 @@ async function startBmc(start: {
       password,
       powerState: config.powerState ?? 'On',
       checksImages: config.checksImages ?? true,
+      licensed: config.licensed ?? true,
       host: config.host ?? {},
     },
     config.slots === undefined ? profile : withSlots(profile, config.slots),

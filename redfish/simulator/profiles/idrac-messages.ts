@@ -3,6 +3,11 @@ import type { MessageStyle, Severity, VendorMessage } from '../messages.ts'
 import { noContent } from '../reply.ts'
 
 const entries = {
+  LIC501: [
+    'A required license is missing or expired.',
+    'Warning',
+    'Obtain an appropriate license then try again. If the problem persists, contact technical support. Refer to your product documentation to choose the contact method that is convenient for you.',
+  ],
   PSU501: ['Server is already powered ON.', 'Informational', 'No response action is required.'],
   PSU502: ['Server is already powered OFF.', 'Informational', 'No response action is required.'],
   RAC0218: [

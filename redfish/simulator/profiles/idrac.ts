@@ -1,10 +1,11 @@
 /** Dell iDRAC9 before and from 6.00, and iDRAC10 (quirks.md 3-6, 8, 9, 11): one firmware, generations as data. */
 import type { Slot } from '../media.ts'
+import { refuse } from '../messages.ts'
 import type { JsonObject } from '../reply.ts'
 import { generic } from './generic.ts'
 import { behaviour } from './idrac-behaviour.ts'
 import { current, type Generation, managerSlotProfiles, old, tenth } from './idrac-generations.ts'
-import { idracStyle } from './idrac-messages.ts'
+import { idracMessage, idracStyle } from './idrac-messages.ts'
 import type { MediaCollection, Profile } from './profile.ts'
 import { part, withContext, withCounts, without } from './shape.ts'
 
@@ -52,6 +53,7 @@ function profileOf(generation: Generation): Profile {
       ...(settingsProperties === null ? {} : { settings: { id: 'Settings', properties: settingsProperties } }),
       readOnly: generation.bootsAtSettings,
     },
+    unlicensed: refuse(400, { key: idracMessage(generation.registry, 'LIC501') }),
     messages: idracStyle(generation),
     etags: {
       format: generation.bootsAtSettings ? (digest) => `W/"gen-${Number.parseInt(digest.slice(0, 4), 16)}"` : null,

@@ -6,7 +6,7 @@ import type { BmcRequest, Reply } from '../reply.ts'
 import { checkInsert, ejectImage, insertImage } from '../resources/insertion.ts'
 import { branch, checkKnown, objectBody, type Resource } from '../resources/resource.ts'
 import type { WireRequest } from '../wire.ts'
-import { bootsOnNextReset, type OemKey } from './ilo-documents.ts'
+import type { OemKey } from './ilo-documents.ts'
 import { type IloMessage, iloMessage } from './ilo-messages.ts'
 import type { Behaviour } from './profile.ts'
 import { part } from './shape.ts'
@@ -47,14 +47,14 @@ export function behaviour(
       const wanted = part(part(body, 'Oem'), key)['BootOnNextServerReset']
       if (Object.keys(body).length > 1 || typeof wanted !== 'boolean' || !slot.profile.mediaTypes.includes('CD'))
         return refuse(400, { key: 'PropertyValueTypeError', args: [JSON.stringify(wanted ?? null), 'Oem'] })
-      if (wanted) bootsOnNextReset.add(slot)
-      else bootsOnNextReset.delete(slot)
+      if (wanted) bmc.bootsOnNextReset.add(slot)
+      else bmc.bootsOnNextReset.delete(slot)
       return bmc.profile.messages.done
     },
     // Once from this medium; the boot after that one ejects it (quirks.md 6).
     bootsFromCd: () => {
       booted?.eject()
-      booted = bmc.slots.find((slot) => bootsOnNextReset.delete(slot)) ?? null
+      booted = bmc.slots.find((slot) => bmc.bootsOnNextReset.delete(slot)) ?? null
       return booted !== null
     },
     resources: branch(oemActions(bmc, key)),

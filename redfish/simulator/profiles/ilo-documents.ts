@@ -6,9 +6,6 @@ import { without } from './shape.ts'
 
 export type OemKey = 'Hp' | 'Hpe'
 
-/** Slots that boot at the next reset whatever the override says, because somebody wrote BootOnNextServerReset. */
-export const bootsOnNextReset = new WeakSet<Slot>()
-
 export function rootDocument(
   base: JsonObject,
   { key, type, version }: { readonly key: OemKey; readonly type: string; readonly version: string },
@@ -34,7 +31,7 @@ export function systemDocument(base: JsonObject, { power, host }: Bmc, key: OemK
 }
 
 /** An empty slot has an empty string for an image; the CD drive can be told to boot once. */
-export function mediaDocument(base: JsonObject, slot: Slot, key: OemKey): JsonObject {
+export function mediaDocument(base: JsonObject, bmc: Bmc, slot: Slot, key: OemKey): JsonObject {
   const names = ['ImageName', 'TransferMethod', 'TransferProtocolType', 'UserName', 'Password', 'Image']
   const schema = `${key}iLOVirtualMedia`
   const action = (name: string) => ({
@@ -51,8 +48,13 @@ export function mediaDocument(base: JsonObject, slot: Slot, key: OemKey): JsonOb
       [key]: {
         '@odata.type': `#${schema}.v2_2_0.${schema}`,
         Actions: { ...action('EjectVirtualMedia'), ...action('InsertVirtualMedia') },
-        ...(isCd ? { BootOnNextServerReset: bootsOnNextReset.has(slot) } : {}),
+        ...(isCd ? { BootOnNextServerReset: bmc.bootsOnNextReset.has(slot) } : {}),
       },
     },
   }
+}
+
+/** The licence is named in the Manager; `iLO Standard` has no virtual media (quirks.md 12). */
+export function licence({ licensed }: Bmc): JsonObject {
+  return { LicenseString: licensed ? 'iLO Advanced' : 'iLO Standard', LicenseType: 'Perpetual' }
 }

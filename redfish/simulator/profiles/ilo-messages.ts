@@ -4,6 +4,7 @@ import type { JsonObject } from '../reply.ts'
 
 export type IloMessage =
   | 'InvalidOperationForSystemState'
+  | 'LicenseKeyRequired'
   | 'MaxVirtualMediaConnectionEstablished'
   | 'NoVirtualMediaConnectionAvailable'
   | 'ResetInProgress'

@@ -1,9 +1,10 @@
 /** HPE iLO 5 and 6 (quirks.md 2, 4-6, 8, 9, 12): standard actions, one CD and one USB slot, refusals during POST. */
+import { refuse } from '../messages.ts'
 import { link } from '../resources/resource.ts'
 import { generic } from './generic.ts'
 import { behaviour } from './ilo-behaviour.ts'
-import { mediaDocument, rootDocument, systemDocument } from './ilo-documents.ts'
-import { iloStyle, weakTag } from './ilo-messages.ts'
+import { licence, mediaDocument, rootDocument, systemDocument } from './ilo-documents.ts'
+import { iloMessage, iloStyle, weakTag } from './ilo-messages.ts'
 import type { Profile } from './profile.ts'
 import { part, withContext, without } from './shape.ts'
 
@@ -57,6 +58,7 @@ function profileOf(made: Generation): Profile {
     },
     // The schema says seconds; iLO writes its minutes (quirks.md 11).
     sessions: { offered: true, max: 12, timeoutSeconds: 1_800, timeoutShown: 30 },
+    unlicensed: refuse(400, { key: iloMessage(made.registry, 'LicenseKeyRequired') }),
     messages: iloStyle(made),
     etags: { format: weakTag, missing: null, everywhere: true },
     showsPowerTransitions: false,
@@ -68,12 +70,12 @@ function profileOf(made: Generation): Profile {
         ...systemDocument(withContext(base), bmc, 'Hpe', made.bootProgress),
         Boot: { ...part(base, 'Boot'), UefiTargetBootSourceOverride: 'None' },
       }),
-      manager: (base) => ({
+      manager: (base, bmc) => ({
         ...without(withContext(base), 'PowerState'),
         Oem: {
           Hpe: {
             '@odata.type': '#HpeiLO.v2_8_0.HpeiLO',
-            License: { LicenseString: 'iLO Advanced', LicenseType: 'Perpetual' },
+            License: licence(bmc),
           },
         },
         Links: { ManagerInChassis: link('/redfish/v1/Chassis/1'), ...part(base, 'Links') },
@@ -81,7 +83,7 @@ function profileOf(made: Generation): Profile {
       chassis: withContext,
       sessionService: withContext,
       session: withContext,
-      media: (base, _bmc, slot) => mediaDocument(withContext(base), slot, 'Hpe'),
+      media: (base, bmc, slot) => mediaDocument(withContext(base), bmc, slot, 'Hpe'),
     },
     behave: (bmc) => behaviour(bmc, { key: 'Hpe', registry: made.registry, base: made.base }),
   }

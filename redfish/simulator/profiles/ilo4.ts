@@ -2,12 +2,13 @@
  * HPE iLO 4 (quirks.md 2, 5, 9): no standard media action, `Image` can be written, no boot mode; and the shape from
  * before Redfish for whoever does not send `OData-Version: 4.0`.
  */
+import { refuse } from '../messages.ts'
 import { isObject, type Json, type JsonObject, type Reply } from '../reply.ts'
 import type { WireRequest } from '../wire.ts'
 import { generic } from './generic.ts'
 import { behaviour } from './ilo-behaviour.ts'
-import { mediaDocument, rootDocument, systemDocument } from './ilo-documents.ts'
-import { iloStyle, weakTag } from './ilo-messages.ts'
+import { licence, mediaDocument, rootDocument, systemDocument } from './ilo-documents.ts'
+import { iloMessage, iloStyle, weakTag } from './ilo-messages.ts'
 import type { Profile } from './profile.ts'
 import { part, withContext, without } from './shape.ts'
 
@@ -34,6 +35,7 @@ export const ilo4: Profile = {
   managerResetTypes: ['GracefulRestart'],
   boot: { enabledValues: ['Disabled', 'Once', 'Continuous'], targets, modes: [], lists: [] },
   sessions: { offered: true, max: 8, timeoutSeconds: 1_800, timeoutShown: null },
+  unlicensed: refuse(400, { key: iloMessage(registry, 'LicenseKeyRequired') }),
   messages: iloStyle({ base, registry }),
   etags: { format: weakTag, missing: null },
   showsPowerTransitions: false,
@@ -49,17 +51,17 @@ export const ilo4: Profile = {
       ...systemDocument(withContext(document), bmc, 'Hp', false),
       Boot: { ...part(document, 'Boot'), BootSourceOverrideSupported: targets, UefiTargetBootSourceOverride: 'None' },
     }),
-    manager: (document) => ({
+    manager: (document, bmc) => ({
       ...without(withContext(document), 'Model', 'PowerState'),
       Actions: { '#Manager.Reset': { target: '/redfish/v1/Managers/1/Actions/Manager.Reset' } },
       Oem: {
         Hp: {
           '@odata.type': '#HpiLO.1.1.0.HpiLO',
-          License: { LicenseString: 'iLO Advanced', LicenseType: 'Perpetual' },
+          License: licence(bmc),
         },
       },
     }),
-    media: (document, _bmc, slot) => mediaDocument(withContext(document), slot, 'Hp'),
+    media: (document, bmc, slot) => mediaDocument(withContext(document), bmc, slot, 'Hp'),
   },
   behave: (bmc) => ({ ...behaviour(bmc, { key: 'Hp', registry, base }), rewrite }),
 }

@@ -91,8 +91,9 @@ function configPath(bmc: Bmc): string {
   return `${bmc.paths.system}/Oem/ts_fujitsu/VirtualMedia`
 }
 
-/** Each kind can be connected or disconnected, as it is the other thing now. */
+/** Each kind can be connected or disconnected, as it is the other thing now; nothing without a licence (quirks.md 12). */
 function possibleActions(bmc: Bmc): readonly string[] {
+  if (!bmc.licensed) return []
   return kinds.map((kind) => {
     const connected = bmc.slots.some((slot) => slot.profile.name === kind && slot.request !== null)
     return `${connected ? 'Disconnect' : 'Connect'}${kind}`

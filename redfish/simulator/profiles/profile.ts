@@ -148,6 +148,8 @@ export type Profile = {
     /** `SessionTimeout` of the document: iLO and AMI write minutes there. */
     readonly timeoutShown: number | null
   }
+  /** What an insert is refused with when the licence for virtual media is missing; absent where none is needed. */
+  readonly unlicensed?: Reply
   readonly acceptsBasic: boolean
   readonly messages: MessageStyle
   readonly etags: EtagProfile

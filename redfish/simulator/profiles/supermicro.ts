@@ -1,8 +1,8 @@
 /** Supermicro X11 with its own CD configuration, and X13 with three standard slots (quirks.md 2-6, 8, 11). */
 import type { Bmc } from '../bmc.ts'
 import type { Slot } from '../media.ts'
-import type { MessageStyle } from '../messages.ts'
-import { type JsonObject, noContent } from '../reply.ts'
+import { type MessageStyle, refuse } from '../messages.ts'
+import { type JsonObject, noContent, type Reply } from '../reply.ts'
 import { actionInfo, type Branch, branch, link, ok, type Resource } from '../resources/resource.ts'
 import { imageName } from '../resources/virtual-media.ts'
 import { generic } from './generic.ts'
@@ -40,6 +40,19 @@ function style(base: string): MessageStyle {
     }),
     done: noContent,
   }
+}
+
+/** fixtures/errors/supermicro/403-license-dcms.json; X11 says it of itself, and of another key. */
+function unlicensed(registry: string, key: string): Reply {
+  return refuse(403, {
+    key: {
+      id: `${registry}.OemLicenseNotPassed`,
+      text: 'Not licensed to perform this request. The following licenses %1 were needed',
+      severity: 'Warning',
+      resolution: 'Please activate at least one license in the above message.',
+    },
+    args: [key],
+  })
 }
 
 const family = {
@@ -86,6 +99,7 @@ export const supermicroX11: Profile = {
   // `CD/DVD` is the drive in the chassis.
   cdTargets: ['UsbCd', 'UefiUsbCd'],
   acceptsBasic: false,
+  unlicensed: unlicensed('Base.1.0.0', 'SFT-OOB-LIC'),
   messages: style('Base.1.0.0'),
   etags: { format: null, missing: null },
   documents: {
@@ -106,6 +120,8 @@ export const supermicroX11: Profile = {
     media: withContext,
   },
   behave: (bmc) => ({
+    // Without a licence even the root is closed (quirks.md 12).
+    intercept: () => (bmc.licensed ? null : (bmc.profile.unlicensed ?? null)),
     lists: (slot) => slot.request !== null,
     resources: cdConfig(bmc),
   }),
@@ -153,6 +169,7 @@ export const supermicroX13: Profile = {
     impliedEnabled: 'Once',
   },
   cdTargets: ['Cd', 'UsbCd'],
+  unlicensed: unlicensed('SMC.1.0', 'DCMS'),
   messages: style('Base.v1_10_3'),
   etags: { format: (digest) => `"${digest.slice(0, 32)}"`, missing: null, everywhere: true },
   documents: {

@@ -3,6 +3,7 @@ import type { Bmc } from '../bmc.ts'
 import type { Slot } from '../media.ts'
 import { refuse } from '../messages.ts'
 import type { Json, JsonObject, Reply } from '../reply.ts'
+import { checkImage } from './image-check.ts'
 import { quote } from './resource.ts'
 
 const types: Readonly<Record<string, 'string' | 'boolean'>> = { Inserted: 'boolean', WriteProtected: 'boolean' }
@@ -38,11 +39,12 @@ export async function insertImage(bmc: Bmc, slot: Slot, parameters: JsonObject, 
       args: [quote(image ?? null), 'Image', path],
       related: ['/Image'],
     })
-  const { behaviour } = bmc
-  const refusal = (await behaviour.insert?.(slot, parameters, path)) ?? (await bmc.checkImage(image))
+  const { behaviour, profile } = bmc
+  if (!bmc.licensed && profile.unlicensed !== undefined) return profile.unlicensed
+  const refusal = (await behaviour.insert?.(slot, parameters, path)) ?? (await checkImage(bmc, image))
   if (refusal !== null) return refusal
   if (!attach(bmc, slot, parameters, image)) return refuse(409, { key: 'ResourceInUse' })
-  return behaviour.inserted?.(slot) ?? bmc.profile.messages.done
+  return behaviour.inserted?.(slot) ?? profile.messages.done
 }
 
 /** Puts the image in without asking anybody. False when the slot is in use or in transition. */

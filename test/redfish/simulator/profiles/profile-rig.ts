@@ -8,6 +8,7 @@ import { ManualClock } from '../manual-clock.ts'
 export const image = 'http://192.0.2.1/token/boot.iso'
 export const otherImage = 'http://192.0.2.1/token/task.iso'
 export const stickImage = 'http://192.0.2.1/token/task.img'
+const account = { username: 'admin', password: 'password-7f3a' }
 const sessions = '/redfish/v1/SessionService/Sessions'
 
 export type ProfileRig = {
@@ -26,14 +27,20 @@ export type ProfileRig = {
   close(): Promise<void>
 }
 
+export type RigOptions = {
+  readonly powerState?: 'On' | 'Off'
+  readonly mood?: number
+  readonly licensed?: boolean
+}
+
 /** The host is off unless told otherwise; `mood` is what `random` gives: 1 is a day without moods. */
 export async function startProfile(
   profile: ProfileName,
-  { powerState = 'Off', mood = 1 }: { readonly powerState?: 'On' | 'Off'; readonly mood?: number } = {},
+  { powerState = 'Off', mood = 1, licensed = true }: RigOptions = {},
 ): Promise<ProfileRig> {
   const clock = new ManualClock()
   const simulator = await startSimulator({
-    bmcs: [{ serial: 'SN-1', username: 'admin', password: 'password-7f3a', profile, powerState, checksImages: false }],
+    bmcs: [{ serial: 'SN-1', ...account, profile, powerState, checksImages: false, licensed }],
     clock,
     timing: { responseMs: 0 },
     random: () => mood,
