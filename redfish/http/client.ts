@@ -6,6 +6,7 @@
  */
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import type { Bmc } from '../bmc.ts'
+import { BmcError } from '../failure.ts'
 import { createBoot } from './boot.ts'
 import type { Call } from './call.ts'
 import { createDiscovery } from './discovery.ts'
@@ -60,7 +61,11 @@ export function createHttpBmc(options: HttpBmcOptions): Bmc {
     }),
     async ping({ signal }) {
       const call = service.begin('ping', { signal })
-      const { doc, path } = await service.probe(call, ROOT_PATH)
+      const { doc, path } = await service.probe(call, ROOT_PATH).catch((error: unknown) => {
+        // Some BMCs want credentials even for their root (quirks.md 11).
+        if (error instanceof BmcError && error.failure.kind === 'unauthorized') return service.read(call, ROOT_PATH)
+        throw error
+      })
       if (doc['RedfishVersion'] !== undefined || doc['Systems'] !== undefined) return
       const failure = { kind: 'malformed', retry: false, path, detail: 'not a Redfish service root' } as const
       throw service.fail(call, failure, { method: 'GET', target: path })

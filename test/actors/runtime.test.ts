@@ -181,7 +181,7 @@ test('the time of a stream does not run backwards, whatever the clock does', asy
 
 test('a history that is longer than its snapshots goes on in the same words, and passes the audit', async () => {
   const parts = await setUp()
-  await propose(parts, server, [...ofServer.reserved])
+  await propose(parts, server, [...ofServer.reachable])
   const probe = [ofServer.happened('server.probe.requested'), ofServer.happened('server.probe.succeeded')]
   for (let rounds = 0; rounds < 5; rounds += 1)
     await propose(parts, server, Array.from({ length: 6 }, () => probe).flat())

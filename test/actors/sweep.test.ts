@@ -78,7 +78,7 @@ test('a busy system in which all is well gives no violation, however often it is
     runs += 1
   }
   await work
-  expect(runs).toBeGreaterThan(2)
+  expect(runs).toBeGreaterThan(1)
   const [row] = await parts.raw`select count(*)::int as stalls from events where type = 'actor.stall.observed'`
   expect(row).toEqual({ stalls: 0 })
 })

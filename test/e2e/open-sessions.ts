@@ -6,8 +6,8 @@ import type { Simulator } from '../../redfish/simulator/server.ts'
 const everyMs = 100
 
 /**
- * Waits until nothing is left to tidy up after dead controllers: only sessions of living ones are known. Theirs have more
- * than half of their lease before them, because each heartbeat renews them when a third is over.
+ * Waits until nothing is left to tidy up after controllers that are dead by now: every session that is still known was
+ * renewed since, which only the living do.
  */
 export async function orphansEnded(
   databaseUrl: string,
@@ -15,10 +15,12 @@ export async function orphansEnded(
 ): Promise<void> {
   const { raw, close } = connect({ url: databaseUrl })
   try {
+    const [began] = await raw<{ renewed: string }[]>`
+      select (clock_timestamp() + make_interval(secs => ${leaseTtlMs / 1000}))::text as renewed`
     for (;;) {
       const [row] = await raw<{ left: number }[]>`
         select count(*)::int as left from bmc_sessions
-        where owner is null or expires_at < clock_timestamp() + make_interval(secs => ${leaseTtlMs / 2000})`
+        where owner is null or expires_at <= ${began?.renewed ?? ''}::timestamptz`
       if (row?.left === 0) return
       await delay(everyMs, undefined, { signal })
     }

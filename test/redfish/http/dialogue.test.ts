@@ -347,6 +347,15 @@ test('the default headers are sent, and Authorization neither with a login nor b
   )
 })
 
+test('a BMC that shows its root to nobody without credentials answers a ping with them', async () => {
+  const handler = treeHandler((request) =>
+    request.path === PATHS.root && request.headers['x-auth-token'] === undefined ? { status: 401 } : undefined,
+  )
+  await withServer(handler, async ({ bmc, signal }) => {
+    await expect(bmc.ping({ signal })).resolves.toBeUndefined()
+  })
+})
+
 test('no two writes are in flight at once, and each request is reported', async () => {
   let flying = 0
   let most = 0
