@@ -47,6 +47,7 @@ export function createHttpBmc(options: HttpBmcOptions): Bmc {
   let known: Located | null = null
   const locateAnew = async (call: Call): Promise<Located> => {
     known = await locate(service, call, options)
+    transport.prefer(known.profile.connection)
     return known
   }
   const locateFor = async (call: Call): Promise<Located> => known ?? locateAnew(call)

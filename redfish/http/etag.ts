@@ -19,7 +19,8 @@ export function etagOf(answer: { readonly header: string | undefined; readonly d
 
 /**
  * The preconditions to try for a tag, in order. The first is what the document gave; `refresh` says that the document
- * is read again before the next one is tried, because another writer may have changed it.
+ * is read again before the next one is tried, because another writer may have changed it. `*` is what is left for a
+ * BMC that wants a tag and gives none (428 of AMI, 412 of XCC).
  */
 export function nextPrecondition(
   refusal: { readonly status: number },
@@ -32,6 +33,7 @@ export function nextPrecondition(
   if (refusal.status === 428) return untried(['*'])
   if (refusal.status !== 412) return null
   if (tried.preconditions.length === 1 && tried.tag !== null) return { kind: 'refresh' }
+  if (tried.tag === null) return untried(['*'])
   const strong = tried.tag?.startsWith('W/') === true ? [tried.tag.slice(2)] : []
   return untried([...strong, null])
 }

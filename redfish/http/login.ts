@@ -88,7 +88,7 @@ export function createLogin(parts: LoginParts): Login {
       await ledger.abandoned(id)
       return { id, askedAtMs, token, path: null }
     }
-    const session = { id, askedAtMs, token, path: service.follow(link, answer.path) }
+    const session = { id, askedAtMs, token, path: service.pathOf(link, answer.path) }
     try {
       await ledger.opened(id, session)
     } catch (error) {

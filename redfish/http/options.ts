@@ -18,8 +18,8 @@ export type Limits = {
   /** Members read of one collection, over all of its pages. */
   readonly membersMax: number
   readonly redirectsMax: number
-  /** Writes that may wait for the one that is in flight. */
-  readonly writesWaitingMax: number
+  /** Requests that may wait for the one that is in flight. */
+  readonly requestsWaitingMax: number
   /** How long a write may take to show when it is read back. XCC needs up to 30 s (quirks.md 6). */
   readonly confirmTimeoutMs: number
   readonly confirmPollMs: number
@@ -55,7 +55,7 @@ export const DEFAULT_LIMITS: Limits = {
   jsonDepthMax: 64,
   membersMax: 64,
   redirectsMax: 3,
-  writesWaitingMax: 16,
+  requestsWaitingMax: 16,
   confirmTimeoutMs: 60_000,
   confirmPollMs: 2_000,
   ejectSettleMs: 5_000,

@@ -12,6 +12,8 @@ import { QUIRKS } from './quirks/rows.ts'
 
 /** How this model wants to be spoken to. */
 export type Profile = {
+  /** Whether one connection is used for several requests, or closed after each. */
+  readonly connection: 'keep-alive' | 'close'
   /** First body that an insert tries; the ladder of insert-body.ts goes on from there. */
   readonly insertStart: 'full' | 'image-only'
   /** Properties that an insert is known to be refused without. */
@@ -67,6 +69,7 @@ export type Quirk = {
 }
 
 export const DEFAULT_PROFILE: Profile = {
+  connection: 'keep-alive',
   insertStart: 'full',
   insertAlso: [],
   slotsIgnored: null,

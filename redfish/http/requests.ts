@@ -1,6 +1,6 @@
 /**
  * Requests with credentials: one attempt of a request logs in where needed and answers a 401 with one fresh login; the
- * attempts are repeated as retry.ts decides; writes queue up behind each other; each request is reported to the hook.
+ * attempts are repeated as retry.ts decides; requests queue up behind each other; each is reported to the hook.
  */
 import { createTransientLedger } from '../session-ledger.ts'
 import { type Call, callError, naming } from './call.ts'
@@ -9,11 +9,11 @@ import { Fault, malformed } from './fault.ts'
 import type { HttpBmcOptions, Limits, RetryPolicy, Surroundings } from './options.ts'
 import { failureOf, type Outcome, retryAfterInWords, retryAfterOf } from './outcome.ts'
 import { redactSecrets } from './redaction.ts'
+import { createRequestQueue } from './request-queue.ts'
 import { isDoc, linkOf, linksOf } from './resource.ts'
 import { type Repeat, withRetries } from './retry.ts'
 import { type Authentication, createAuthentication } from './session.ts'
 import type { Transport, WireAnswer, WireRequest } from './transport.ts'
-import { createWriterQueue } from './writer-queue.ts'
 
 /** DSP0266 "Service root". With the slash: HPE redirects `/redfish/v1` to it (quirks.md 2). */
 export const ROOT_PATH = '/redfish/v1/'
@@ -48,18 +48,20 @@ export function createRequests(
   parts: { transport: Transport; limits: Limits; retries: RetryPolicy; surroundings: Surroundings },
 ): Requests {
   const { transport, limits, retries, surroundings } = parts
-  const enqueue = createWriterQueue(limits)
+  const enqueue = createRequestQueue(limits)
   const lifetime = new AbortController()
   let closed = false
 
   type Context = { readonly operation: string; readonly attempt: number; readonly signal: AbortSignal }
 
-  async function send(request: WireRequest, context: Context): Promise<WireAnswer> {
+  const send = (request: WireRequest, context: Context): Promise<WireAnswer> =>
+    enqueue(context.signal, () => exchanged(request, context))
+
+  async function exchanged(request: WireRequest, context: Context): Promise<WireAnswer> {
     const startedMs = surroundings.now()
     let status: number | null = null
-    const exchange = () => transport.send(request, { signal: context.signal })
     try {
-      const answer = await (request.method === 'GET' ? exchange() : enqueue(context.signal, exchange))
+      const answer = await transport.send(request, { signal: context.signal })
       status = answer.status
       return answer
     } finally {
@@ -95,7 +97,7 @@ export function createRequests(
   async function outcomeOf(call: Call, exchange: () => Promise<WireAnswer>): Promise<WireAnswer | Outcome> {
     try {
       const answer = await exchange()
-      if (answer.status >= 200 && answer.status < 300) return answer
+      if (answer.status >= 200 && answer.status < 300 && !isErrorOnly(answer)) return answer
       const error = readErrorBody(answer.body, call.redact)
       const asked = retryAfterOf(answer.headers['retry-after'], surroundings.now())
       const retryAfterMs = asked ?? retryAfterInWords(error.message)
@@ -163,6 +165,15 @@ export function createRequests(
       }
     },
   }
+}
+
+/**
+ * Whether a read was answered by nothing but an error, with a 2xx all the same (a BMC that is starting). After a write
+ * such an answer is what iLO says to a success (`Base.1.12.Success`, quirks.md 10), and reading back tells.
+ */
+function isErrorOnly({ method, body }: WireAnswer): boolean {
+  if (method !== 'GET' || body.kind !== 'json' || !isDoc(body.value) || !isDoc(body.value['error'])) return false
+  return Object.keys(body.value).length === 1
 }
 
 /** Lets a read pass only with a JSON object in it (or as 202 and 204, which may be empty). */

@@ -32,6 +32,8 @@ export type SessionService = {
   collectionPath(signal: AbortSignal): Promise<string>
   /** A link as a path on this BMC. Throws `Fault` when it leads elsewhere. */
   follow(link: string, from: string): string
+  /** The path alone of a link, whatever name the BMC gives itself: a session whose link is refused would never be deleted. */
+  pathOf(link: string, from: string): string
 }
 
 export function createSessionService(parts: SessionServiceParts): SessionService {
@@ -57,6 +59,8 @@ export function createSessionService(parts: SessionServiceParts): SessionService
   return {
     attempt,
     follow,
+    pathOf: (link, from) =>
+      URL.canParse(link, parts.origin) ? follow(new URL(link, parts.origin).pathname, from) : follow(link, from),
     async remove({ path, token }, options) {
       const request = { method: 'DELETE', path, headers: { 'X-Auth-Token': token } } as const
       let outcome = await attempt(request, options)

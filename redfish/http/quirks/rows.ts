@@ -21,6 +21,12 @@ const DELL: readonly Quirk[] = [
   },
   {
     when: { vendor: 'dell', controller: /^1[23]G/ },
+    // They break off chunked answers, so that the connection is in no known state (check_redfish#90).
+    change: { connection: 'close' },
+    evidence: ['quirks.md 10'],
+  },
+  {
+    when: { vendor: 'dell', controller: /^1[23]G/ },
     change: { onceReadsBack: ['Once', 'Continuous'] },
     evidence: ['quirks.md 8', 'idrac8-2.41-m630-partial'],
   },

@@ -1,13 +1,13 @@
-/** At most one request in flight that writes: BMCs fall over under parallel ones (spec/redfish.md "Retries"). */
+/** At most one request in flight per BMC, reads included: they fall over under parallel ones (quirks.md 10). */
 import { aborted, Fault } from './fault.ts'
 
-export type WriterQueue = <T>(signal: AbortSignal, task: () => Promise<T>) => Promise<T>
+export type RequestQueue = <T>(signal: AbortSignal, task: () => Promise<T>) => Promise<T>
 
 /**
  * A first-in-first-out lock with a bounded number of waiters. A waiter whose signal aborts leaves the queue; more
  * waiters than allowed are refused with a retriable `Fault`.
  */
-export function createWriterQueue(limits: { readonly writesWaitingMax: number }): WriterQueue {
+export function createRequestQueue(limits: { readonly requestsWaitingMax: number }): RequestQueue {
   let busy = false
   const waiting: (() => void)[] = []
 
@@ -17,8 +17,8 @@ export function createWriterQueue(limits: { readonly writesWaitingMax: number })
       busy = true
       return Promise.resolve()
     }
-    if (waiting.length >= limits.writesWaitingMax) {
-      const detail = `${waiting.length} writes already wait for this BMC`
+    if (waiting.length >= limits.requestsWaitingMax) {
+      const detail = `${waiting.length} requests already wait for this BMC`
       return Promise.reject(new Fault({ kind: 'unreachable', retry: true, detail }, { sent: false }))
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>()
