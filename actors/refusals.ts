@@ -42,6 +42,11 @@ export class ActiveJob extends Error {
   }
 }
 
+/** The server's certificate is judged in another way than by its fingerprint. */
+export class NotPinned extends Error {
+  override readonly name = 'NotPinned'
+}
+
 export class JobEnded extends Error {
   override readonly name = 'JobEnded'
 }

@@ -6,7 +6,7 @@ import type { Notifications } from '../eventstore/notifications.ts'
 import type { Vault } from '../eventstore/vault.ts'
 import { serverStream } from '../machines/kinds.ts'
 import type { PowerAction, ServerRegistration } from '../machines/server/events.ts'
-import { ActiveJob, UnknownServer } from './refusals.ts'
+import { ActiveJob, NotPinned, UnknownServer } from './refusals.ts'
 import { causeOf, type Requester } from './requester.ts'
 import { NotAccepted, type Runtime } from './runtime.ts'
 
@@ -113,6 +113,27 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
         },
       })
       if (ref !== null) await vault.remove(ref)
+    },
+
+    /**
+     * Pins another certificate of a server whose certificate is pinned; a probe follows. A client that is in use goes on
+     * with the old one to the end of its operation. @throws UnknownServer, NotPinned.
+     */
+    acceptCertificate: async (serial: string, fingerprint: string, requester: Requester): Promise<void> => {
+      const stream = serverStream(serial)
+      await runtime.commit({
+        reads: [stream],
+        cause: causeOf(requester, null),
+        decide: ({ server }) => {
+          const actor = server(serial)
+          if (actor === null || actor.snapshot.matches('removed'))
+            throw new UnknownServer(`server ${serial} is not registered`)
+          const { mode } = actor.snapshot.context.tls
+          if (mode !== 'pinned')
+            throw new NotPinned(`the certificate of server ${serial} is judged by "${mode}", not by its fingerprint`)
+          return [{ stream, events: [{ type: 'server.certificate.accepted', data: { fingerprint } }] }]
+        },
+      })
     },
 
     /** Reads the BMC and answers the outcome's event. @throws UnknownServer, StillUnderWay. */

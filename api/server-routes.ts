@@ -33,6 +33,15 @@ const registration = z
   })
   .openapi('Registration')
 
+const certificate = z
+  .strictObject({
+    fingerprint: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .openapi({ description: 'SHA-256 of the certificate, as the failure names it; compare it with the BMC itself' }),
+  })
+  .openapi('Certificate')
+
 const refusedAlways = [400, 401, 403, 429] as const
 
 export const put = createRoute({
@@ -97,6 +106,19 @@ export const probe = createRoute({
   summary: 'Read the BMC and answer what was found',
   request: { params },
   responses: { 200: jsonAnswer('What was found', probeResult), ...refusals(...refusedAlways, 404, 502, 504) },
+})
+
+export const acceptCertificate = createRoute({
+  method: 'post',
+  path: '/api/v1/servers/{serial}/certificate',
+  operationId: 'acceptCertificate',
+  tags,
+  summary: 'Pin another certificate of a BMC whose certificate changed; a probe follows',
+  request: {
+    params,
+    body: { required: true, content: { 'application/json': { schema: certificate } } },
+  },
+  responses: { 200: jsonAnswer('Pinned', serverItem), ...refusals(...refusedAlways, 404, 409, 413, 415) },
 })
 
 export const power = createRoute({

@@ -80,6 +80,11 @@ export function serverRoutes({ db, servers, drain, limits }: ServerPorts, histor
       const outcome = await servers.probe(serial, { requester: requesterOf(context), signal })
       return context.json(probeResultOf(serial, outcome), 200)
     })
+    .openapi(routes.acceptCertificate, async (context) => {
+      const { serial } = context.req.valid('param')
+      await servers.acceptCertificate(serial, context.req.valid('json').fingerprint, requesterOf(context))
+      return context.json(serverItemOf(await requireServer(serial)), 200)
+    })
     .openapi(routes.power, async (context) => {
       const { serial } = context.req.valid('param')
       const { action } = context.req.valid('json')

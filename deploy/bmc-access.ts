@@ -28,22 +28,15 @@ export type BmcAccessor = {
 }
 
 export function createBmcAccess({ config, access, onRequest, sessions, limits = {} }: BmcAccessOptions): BmcAccessor {
-  /** Seen by a probe whose outcome is not in the server's history yet. */
-  const firstSeen = new Map<string, string>()
-
   return {
     access: async (serial) => {
       const given = await access(serial)
       const { tls } = given.registration
-      if (tls.mode !== 'pinned' || tls.fingerprint !== null) return given
-      const fingerprint = firstSeen.get(serial)
-      if (fingerprint === undefined) {
-        throw new StepFailure({
-          kind: 'tls',
-          message: `no certificate of ${serial}'s BMC is pinned yet: probe the server first`,
-        })
-      }
-      return { ...given, registration: { ...given.registration, tls: { mode: 'pinned', fingerprint } } }
+      if (config.redfishMode === 'noop' || tls.mode !== 'pinned' || tls.fingerprint !== null) return given
+      throw new StepFailure({
+        kind: 'tls',
+        message: `no certificate of ${serial}'s BMC is pinned yet: probe the server first`,
+      })
     },
 
     open: ({ registration, credentials }) => {
@@ -54,7 +47,9 @@ export function createBmcAccess({ config, access, onRequest, sessions, limits = 
         serial,
         ...credentials,
         ...(vendor === null ? {} : { vendorHint: vendor }),
-        tls: config.redfishInsecureTls ? { mode: 'insecure' } : (registration.tls as TlsPolicy),
+        tls: config.redfishInsecureTls
+          ? { mode: 'insecure', legacy: registration.tls.legacy }
+          : (registration.tls as TlsPolicy),
         limits: { connectTimeoutMs: config.redfishConnectTimeoutMs, readTimeoutMs: config.redfishTimeoutMs, ...limits },
         retries: { attemptsMax: config.redfishRetries + 1 },
         onRequest: (observation) => onRequest(observation, vendor ?? 'unknown'),
@@ -66,10 +61,9 @@ export function createBmcAccess({ config, access, onRequest, sessions, limits = 
       const { registration } = await access(serial)
       if (config.redfishMode === 'noop' || registration.tls.mode !== 'pinned' || registration.tls.fingerprint !== null)
         return null
-      const target = { address: registration.bmc_address, connectTimeoutMs: config.redfishConnectTimeoutMs }
-      const fingerprint = await readCertificateFingerprint(target, { signal })
-      firstSeen.set(serial, fingerprint)
-      return fingerprint
+      const { bmc_address: address, tls } = registration
+      const target = { address, connectTimeoutMs: config.redfishConnectTimeoutMs, legacy: tls.legacy }
+      return readCertificateFingerprint(target, { signal })
     },
   }
 }

@@ -218,8 +218,13 @@ export interface Bmc {
   close(options: OperationOptions): Promise<void>
 }
 
-/** How the BMC's certificate is judged (spec/redfish.md "TLS"). */
-export type TlsPolicy =
+/**
+ * How the BMC's certificate is judged (spec/redfish.md "TLS"). `legacy` allows what old BMCs speak and nothing else does:
+ * TLS 1.0 and 1.1, ciphers and keys of OpenSSL's security level 0, renegotiation without RFC 5746 (quirks.md 13).
+ */
+export type TlsPolicy = { readonly legacy?: boolean | undefined } & TlsTrust
+
+type TlsTrust =
   | { readonly mode: 'system' }
   | { readonly mode: 'ca'; readonly ca: string }
   /** SHA-256 fingerprint of the leaf certificate, lower-case hex without colons. */

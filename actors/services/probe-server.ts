@@ -1,4 +1,6 @@
 /** Reads what a BMC has, for operators and for the server's history. Safe to repeat: it only reads. */
+import type { StoredEvent } from '../../eventstore/event.ts'
+import type { ServerEventData } from '../../machines/server/events.ts'
 import type { Bmcs } from '../bmcs.ts'
 import type { Service } from '../service.ts'
 import { type Timing, timed } from '../timing.ts'
@@ -14,10 +16,19 @@ export type ProbeServerOptions = {
 export function probeServer({ bmcs, timing, firstFingerprint }: ProbeServerOptions): Service<'probeServer'> {
   return {
     writesBmc: false,
-    perform: async ({ serial }, { signal }) => {
-      const fingerprint = await firstFingerprint(serial, signal)
+    perform: async ({ serial }, { signal, record, recorded }) => {
+      const first = await firstFingerprint(serial, signal)
+      // Durable before the password goes to whoever has this certificate: another one is refused from here on.
+      if (first !== null) await record({ type: 'server.certificate.pinned', data: { fingerprint: first } })
+      const fingerprint = first ?? pinnedBy(await recorded())
       const { result, elapsed_ms } = await timed(timing, () => bmcs.use(serial, (bmc) => bmc.discover({ signal })))
       return { description: descriptionData(result), fingerprint, elapsed_ms }
     },
   }
+}
+
+/** What a performer of this probe pinned that did not come to its end. */
+function pinnedBy(events: readonly StoredEvent[]): string | null {
+  const event = events.find(({ type }) => type === 'server.certificate.pinned')
+  return event === undefined ? null : (event.data as ServerEventData<'server.certificate.pinned'>).fingerprint
 }

@@ -1,4 +1,4 @@
-/** `provisioner server ...`: add, list, show, probe, power, rm. */
+/** `provisioner server ...`: add, list, show, probe, accept-certificate, power, rm. */
 import { readFile } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import type { Client } from './client.ts'
@@ -32,6 +32,7 @@ type AddOptions = {
   readonly tls: 'system' | 'ca' | 'pinned' | 'insecure'
   readonly caFile?: string
   readonly fingerprint?: string
+  readonly legacyTls?: true
   readonly label: readonly string[]
 }
 
@@ -59,6 +60,7 @@ export function serverCommands(program: Command, client: () => Client, isJson: (
     )
     .option('--ca-file <file>', 'PEM file, with --tls ca')
     .option('--fingerprint <sha256>', 'with --tls pinned; without it the first certificate seen is pinned')
+    .option('--legacy-tls', 'allow TLS 1.0 and weak ciphers, for a BMC that has nothing else')
     .option('--label <key=value>', 'may be repeated', collect, [])
     .action(async (serial: string, options: AddOptions) => {
       const body = {
@@ -115,6 +117,20 @@ export function serverCommands(program: Command, client: () => Client, isJson: (
     })
 
   server
+    .command('accept-certificate')
+    .description(
+      "pin another certificate of a BMC, whose certificate changed; compare it with the BMC's own page first",
+    )
+    .argument('<serial>')
+    .argument('<sha256>', 'fingerprint of the new certificate, as the failure names it')
+    .action(async (serial: string, sha256: string) => {
+      const body = { fingerprint: fingerprintOf(sha256) }
+      const answer = await client().request<ServerAnswer>(`${pathOf(serial)}/certificate`, { method: 'POST', body })
+      if (isJson()) return output.json(answer)
+      output.line(`certificate of ${bold(serial)} pinned; it is probed again`)
+    })
+
+  server
     .command('power')
     .description('switch the host; refused while a job has it')
     .argument('<serial>')
@@ -144,12 +160,19 @@ async function passwordOf(file: string | undefined): Promise<string> {
   return password
 }
 
-async function tlsOf({ tls, caFile, fingerprint }: AddOptions) {
+async function tlsOf({ tls, caFile, fingerprint, legacyTls }: AddOptions) {
+  const legacy = legacyTls === undefined ? {} : { legacy: true }
   if (tls === 'ca') {
     if (caFile === undefined) throw new Error('--tls ca needs --ca-file')
-    return { mode: tls, ca: await readFile(caFile, 'utf8') }
+    return { mode: tls, ca: await readFile(caFile, 'utf8'), ...legacy }
   }
-  return tls === 'pinned' ? { mode: tls, fingerprint: fingerprint ?? null } : { mode: tls }
+  if (tls !== 'pinned') return { mode: tls, ...legacy }
+  return { mode: tls, fingerprint: fingerprint === undefined ? null : fingerprintOf(fingerprint), ...legacy }
+}
+
+/** Takes the notation of browsers and openssl as well: upper case, with colons. */
+function fingerprintOf(text: string): string {
+  return text.replaceAll(':', '').toLowerCase()
 }
 
 function splitLabel(label: string): [string, string] {

@@ -11,18 +11,17 @@ import {
   stallData,
 } from '../event.ts'
 
+const fingerprint = z.string().regex(/^[0-9a-f]{64}$/)
+
+/** Allows TLS 1.0, weak ciphers and old renegotiation, for BMCs that have nothing else. */
+const legacy = z.boolean().optional()
+
 const tlsPolicy = z.discriminatedUnion('mode', [
-  z.strictObject({ mode: z.literal('system') }),
-  z.strictObject({ mode: z.literal('ca'), ca: z.string().max(65_536) }),
-  /** Without a fingerprint the first certificate seen is pinned; it is then recorded by the probe. */
-  z.strictObject({
-    mode: z.literal('pinned'),
-    fingerprint: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/)
-      .nullable(),
-  }),
-  z.strictObject({ mode: z.literal('insecure') }),
+  z.strictObject({ mode: z.literal('system'), legacy }),
+  z.strictObject({ mode: z.literal('ca'), ca: z.string().max(65_536), legacy }),
+  /** Without a fingerprint the first certificate seen is pinned: `server.certificate.pinned`. */
+  z.strictObject({ mode: z.literal('pinned'), fingerprint: fingerprint.nullable(), legacy }),
+  z.strictObject({ mode: z.literal('insecure'), legacy }),
 ])
 export type TlsPolicyData = z.infer<typeof tlsPolicy>
 
@@ -91,6 +90,10 @@ export const serverEvents = {
     data: z.strictObject({ description, fingerprint: z.string().nullable(), elapsed_ms: z.number() }),
   },
   'server.probe.failed': { version: 1, data: failureData },
+  /** First use: recorded by the probe before anything is sent to whoever has this certificate. */
+  'server.certificate.pinned': { version: 1, data: z.strictObject({ fingerprint }) },
+  /** An operator accepts another certificate than the pinned one. */
+  'server.certificate.accepted': { version: 1, data: z.strictObject({ fingerprint }) },
   'server.power.requested': { version: 1, data: z.strictObject({ action: z.enum(powerActions) }) },
   'server.power.succeeded': {
     version: 1,

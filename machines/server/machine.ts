@@ -70,6 +70,7 @@ const serverSetup = setup({
   guards: {
     isHolder: ({ context, event }) =>
       (event as Extract<ServerEvent, { type: 'server.released' }>).data.job_id === context.jobId,
+    isPinned: ({ context }) => context.tls.mode === 'pinned',
     leftDirty: ({ context, event }) => {
       const { data } = event as Extract<ServerEvent, { type: 'server.released' }>
       return data.job_id === context.jobId && data.cleanup === 'dirty' && data.slots !== null
@@ -120,13 +121,28 @@ export const serverMachine = serverSetup.createMachine({
           initial: 'probing',
           // In this region, not in `active`: a transition of the parallel state would start all its regions anew, and a
           // reserved server would be free.
-          on: { 'server.changed': { target: '.probing', actions: 'register' } },
+          on: {
+            'server.changed': { target: '.probing', actions: 'register' },
+            'server.certificate.accepted': {
+              guard: 'isPinned',
+              target: '.probing',
+              actions: assign({
+                tls: ({ context, event }) => ({ ...context.tls, fingerprint: event.data.fingerprint }),
+              }),
+            },
+          },
           states: {
             unreachable: { on: { 'server.probe.requested': 'probing' } },
             reachable: { on: { 'server.probe.requested': 'probing' } },
             probing: {
               // Joining a probe that is under way: recorded, and answered by the same outcome.
-              on: { 'server.probe.requested': { actions: assign({}) } },
+              on: {
+                'server.probe.requested': { actions: assign({}) },
+                'server.certificate.pinned': {
+                  guard: 'isPinned',
+                  actions: assign({ tls: ({ context, event }) => pinned(context.tls, event.data.fingerprint) }),
+                },
+              },
               invoke: {
                 id: 'server.probe',
                 src: 'probeServer',
@@ -250,5 +266,5 @@ function registration(data: ServerRegistration) {
 }
 
 function pinned(tls: TlsPolicyData, fingerprint: string | null): TlsPolicyData {
-  return tls.mode === 'pinned' && tls.fingerprint === null ? { mode: 'pinned', fingerprint } : tls
+  return tls.mode === 'pinned' && tls.fingerprint === null ? { ...tls, fingerprint } : tls
 }

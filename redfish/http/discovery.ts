@@ -62,6 +62,7 @@ export function createDiscovery(service: Service, options: DiscoveryOptions): Pi
         power,
         etags: profile.ifMatch === 'always' ? 'demanded' : tagged ? 'given' : 'none',
         tls: options.secure ? tlsOf(options.tls) : 'none',
+        tlsLegacy: options.tls.legacy === true,
       } as const
       return {
         vendor: located.vendor,

@@ -21,6 +21,8 @@ export type FindingFacts = Pick<
   readonly cdTarget: string | null
   readonly secureBoot: boolean | null
   readonly authentication: ReturnType<Authentication['state']>
+  /** Protocols and ciphers are allowed that are broken. */
+  readonly tlsLegacy: boolean
   /** The System has another serial number than the server record. */
   readonly serialDiffers: boolean
   readonly notices: readonly NoticeCode[]
@@ -158,6 +160,13 @@ const ROWS: readonly Row[] = [
     when: (facts) => facts.tls === 'insecure',
     message: 'The certificate of the BMC is not checked.',
     advice: 'Pin its fingerprint or give its CA.',
+  },
+  {
+    code: 'tls-legacy',
+    severity: 'warning',
+    when: (facts) => facts.tlsLegacy && facts.tls !== 'none',
+    message: 'TLS 1.0 and weak ciphers are allowed for this BMC.',
+    advice: 'Update its firmware, and register it without legacy TLS.',
   },
 ]
 

@@ -1,8 +1,8 @@
 /**
  * How a BMC's certificate is judged (spec/redfish.md "TLS"): verified against the system's or an own CA, pinned by
- * fingerprint, or not at all. TLS 1.2 is the floor in every mode.
+ * fingerprint, or not at all. TLS 1.2 is the floor in every mode, unless a server was explicitly allowed less.
  */
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { constants, createHash, timingSafeEqual } from 'node:crypto'
 import { isIP } from 'node:net'
 import { connect as connectTls, TLSSocket } from 'node:tls'
 import { buildConnector } from 'undici'
@@ -10,7 +10,17 @@ import type { TlsPolicy } from '../bmc.ts'
 import { BmcError } from '../failure.ts'
 import { DEFAULT_LIMITS } from './options.ts'
 
-const MIN_VERSION = 'TLSv1.2'
+const { SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION, SSL_OP_LEGACY_SERVER_CONNECT } = constants
+
+const MODERN = { minVersion: 'TLSv1.2' } as const
+/** For iLO 4, iDRAC 7 and 8, X10 and iRMC S4 (quirks.md 13). */
+const LEGACY = {
+  minVersion: 'TLSv1',
+  ciphers: 'DEFAULT@SECLEVEL=0',
+  secureOptions: SSL_OP_LEGACY_SERVER_CONNECT | SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION,
+} as const
+
+const protocol = (legacy: boolean | undefined) => (legacy === true ? LEGACY : MODERN)
 
 /** Wraps whatever went wrong before there was a connection, so that the transport knows that nothing was sent. */
 export class ConnectFault extends Error {
@@ -36,7 +46,7 @@ export function createConnector(
 ): buildConnector.connector {
   const connect = buildConnector({
     ...verification(policy),
-    minVersion: MIN_VERSION,
+    ...protocol(policy.legacy),
     allowH2: false,
     timeout: limits.connectTimeoutMs,
     // A resumed TLS session need not present the certificate again, and it is looked at on every connection.
@@ -49,7 +59,9 @@ export function createConnector(
       const seen = fingerprintOf(socket)
       if (seen !== null && sameFingerprint(seen, policy.fingerprint)) return callback(null, socket)
       socket.destroy()
-      const detail = `the certificate changed: expected SHA-256 ${policy.fingerprint}, got ${seen ?? 'none'}`
+      const detail =
+        `the certificate changed: pinned is SHA-256 ${policy.fingerprint}, the BMC presents ${seen ?? 'none'}. ` +
+        'Accept the new one if it was renewed; if it was not, another machine answers at this address'
       return callback(new ConnectFault(new Error(detail), { tls: true, detail }), null)
     })
   }
@@ -61,7 +73,7 @@ export function createConnector(
  * `timeout`, `tls`, `aborted`).
  */
 export async function readCertificateFingerprint(
-  target: { readonly address: string; readonly connectTimeoutMs?: number },
+  target: { readonly address: string; readonly connectTimeoutMs?: number; readonly legacy?: boolean | undefined },
   options: { readonly signal: AbortSignal },
 ): Promise<string> {
   const url = new URL(target.address)
@@ -78,7 +90,7 @@ export async function readCertificateFingerprint(
     host,
     port: url.port === '' ? 443 : Number(url.port),
     rejectUnauthorized: false,
-    minVersion: MIN_VERSION,
+    ...protocol(target.legacy),
     ...(isIP(host) === 0 ? { servername: host } : {}),
   })
   const onAbort = () => socket.destroy(new Error('stopped'))
@@ -151,6 +163,24 @@ const TLS_CODES: ReadonlySet<string> = new Set([
 function connectFault(error: Error): ConnectFault {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : null
   const tls = code !== null && (TLS_CODES.has(code) || code.startsWith('ERR_TLS_') || code.startsWith('ERR_SSL_'))
-  const detail = code === null || error.message.includes(code) ? error.message : `${code} ${error.message}`
-  return new ConnectFault(error, { tls, detail: detail.replace(/\s+/g, ' ').slice(0, 300) })
+  const said = code === null || error.message.includes(code) ? error.message : `${code} ${error.message}`
+  const detail = said.replace(/\s+/g, ' ').slice(0, 300)
+  return new ConnectFault(error, { tls, detail: tls ? `${detail}${adviceFor(code ?? '', said)}` : detail })
+}
+
+/** OpenSSL's words for a peer that only speaks what `legacy` allows; some come as an alert, some as our own refusal. */
+const OLD_PROTOCOL =
+  /unsupported protocol|protocol version|version too low|handshake failure|no protocols available|no ciphers available|unsafe legacy renegotiation|(dh|ee|ca) key too small|ca md too weak|wrong signature type/i
+
+function adviceFor(code: string, said: string): string {
+  if (OLD_PROTOCOL.test(said)) {
+    return '. If this BMC is too old for TLS 1.2, update its firmware, or allow legacy TLS for this server'
+  }
+  if (code === 'CERT_HAS_EXPIRED') return '. Renew the certificate of the BMC, or pin its fingerprint'
+  if (/SELF_SIGNED|ISSUER|UNABLE_TO_VERIFY|CERT_UNTRUSTED|INVALID_CA/.test(code)) {
+    return '. Register the server with the CA of the BMC, or with its fingerprint pinned'
+  }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return '. Register the server under a name in its certificate, or pin its fingerprint'
+  return ''
 }

@@ -25,6 +25,7 @@ const answers: { readonly [Name in MappedName]: readonly [Error, number, string]
   JobEnded: [new jobErrors.JobEnded('no'), 409, 'job_ended'],
   JobNotEnded: [new jobErrors.JobNotEnded('no'), 409, 'job_not_ended'],
   NotAccepted: [new runtimeErrors.NotAccepted('job-1', 'queued', 'x'), 409, 'not_now'],
+  NotPinned: [new jobErrors.NotPinned('no'), 409, 'not_pinned'],
   PowerBusy: [new serverErrors.PowerBusy('no'), 409, 'power_busy'],
   BodyTooLarge: [new own.BodyTooLarge('no'), 413, 'too_large'],
   UnsupportedMediaType: [new own.UnsupportedMediaType('no'), 415, 'unsupported_media_type'],

@@ -106,6 +106,32 @@ test('a list is by serial, without removed servers, by label and status, in page
   expect(await serials(`label=site&limit=2&cursor=${first.body['next_cursor']}`)).toEqual(['LIST-3'])
 })
 
+test('another certificate is accepted explicitly, by whom is in the history', async () => {
+  const path = `${servers}/PIN-1`
+  const tls = { mode: 'pinned', fingerprint: 'a'.repeat(64), legacy: true }
+  await ask('PUT', path, { body: { ...registration, tls } })
+  const fingerprint = 'b'.repeat(64)
+  const accepted = await ask('POST', `${path}/certificate`, { body: { fingerprint } })
+  expect([accepted.status, accepted.body['tls'], accepted.body['status']]).toEqual([
+    200,
+    { ...tls, fingerprint },
+    'probing',
+  ])
+  const { body } = await ask('GET', `${path}/events`)
+  const last = (body['events'] as unknown as { type: string; actor: string; data: object }[]).at(-1)
+  expect(last).toMatchObject({ type: 'server.certificate.accepted', data: { fingerprint } })
+  expect(last?.actor).toBe((body['events'] as unknown as { actor: string }[])[0]?.actor)
+  expect((await ask('POST', `${path}/certificate`, { body: { fingerprint: 'AB:CD' } })).status).toBe(400)
+})
+
+test('a certificate is not accepted for a server that judges it otherwise, or that nobody knows', async () => {
+  await ask('PUT', `${servers}/PIN-2`, { body: registration })
+  const body = { fingerprint: 'b'.repeat(64) }
+  const other = await ask('POST', `${servers}/PIN-2/certificate`, { body })
+  expect([other.status, other.body['error']]).toEqual([409, 'not_pinned'])
+  expect((await ask('POST', `${servers}/NOBODY/certificate`, { body })).status).toBe(404)
+})
+
 test('a probe answers what was found', async () => {
   const serial = await register()
   const probe = ask('POST', `${servers}/${serial}/probe`)

@@ -32,6 +32,41 @@ describe('probe', () => {
     expect(context.tls).toEqual(pinned)
   })
 
+  test('the first certificate is pinned before the probe has come to its end, and only the first', () => {
+    const seen = [happened('server.registered'), happened('server.certificate.pinned')]
+    const { context } = given('server', [
+      ...seen,
+      happened('server.certificate.pinned', { fingerprint: 'e'.repeat(64) }),
+      happened('server.probe.failed'),
+    ]).snapshot
+    expect(context.tls).toEqual({ mode: 'pinned', fingerprint: 'b'.repeat(64) })
+    given('server', [happened('server.registered', { tls: { mode: 'system' } })]).refuses(
+      happened('server.certificate.pinned'),
+    )
+  })
+
+  test('another certificate that an operator accepts is pinned, and probed with', () => {
+    const legacy = { mode: 'pinned' as const, fingerprint: 'c'.repeat(64), legacy: true }
+    given('server', [happened('server.registered', { tls: legacy }), happened('server.probe.failed')])
+      .when(happened('server.certificate.accepted'))
+      .leadsTo({
+        state: 'active.reservation.available|probe.probing|power.idle|media.clean',
+        asks: ['server.probe'],
+        context: { tls: { ...legacy, fingerprint: 'd'.repeat(64) } },
+      })
+    given('server', reserved)
+      .when(happened('server.certificate.accepted'))
+      .leadsTo({
+        state: 'active.reservation.reserved|probe.probing|power.idle|media.clean',
+        asks: ['server.probe'],
+        context: { jobId: firstJob },
+      })
+  })
+
+  test.each(['system', 'insecure'] as const)('no certificate is accepted where it is judged by %s', (mode) => {
+    given('server', [happened('server.registered', { tls: { mode } })]).refuses(happened('server.certificate.accepted'))
+  })
+
   test('a failure keeps what an earlier probe found', () => {
     const { context } = given('server', [
       ...reachable,

@@ -49,6 +49,8 @@ const samples: Samples = {
     elapsed_ms: 200,
   },
   'server.probe.failed': failure,
+  'server.certificate.pinned': { fingerprint: 'b'.repeat(64) },
+  'server.certificate.accepted': { fingerprint: 'd'.repeat(64) },
   'server.power.requested': { action: 'restart' },
   'server.power.succeeded': { attempts: 1, elapsed_ms: 9, sent: ['On'], evidence: 'power-state', after: power },
   'server.power.failed': failure,
