@@ -63,7 +63,7 @@ export function chooseSystem<T extends { readonly path: string; readonly doc: Do
   const idOf = ({ doc, path }: T) => textAt(doc, 'Id') ?? lastSegment(path)
   if (wanted.systemId !== undefined) {
     const system = systems.find((candidate) => idOf(candidate) === wanted.systemId)
-    const known = systems.map(idOf).join(', ')
+    const known = named(systems.map(idOf))
     return system === undefined
       ? { kind: 'none', detail: `no System ${wanted.systemId} among: ${known}` }
       : { kind: 'one', system, why: 'its Id is the one of the registration' }
@@ -84,8 +84,16 @@ export function chooseSystem<T extends { readonly path: string; readonly doc: Do
   }
   return {
     kind: 'none',
-    detail: `several Systems (${candidates.map(idOf).join(', ')}) and none is the server's; name its Id`,
+    detail: `several Systems (${named(candidates.map(idOf))}) and none is the server's; name its Id`,
   }
+}
+
+/** How many Systems of a BMC a message names. */
+const NAMED_MAX = 8
+
+function named(ids: readonly string[]): string {
+  const more = ids.length > NAMED_MAX ? `, and ${ids.length - NAMED_MAX} more` : ''
+  return `${ids.slice(0, NAMED_MAX).join(', ')}${more}`
 }
 
 /** Dell's service tag is the System's `SKU`. */

@@ -13,6 +13,7 @@ export type Limits = {
   readonly insertReadTimeoutMs: number
   /** How long a write that was sent is still waited for after the caller has given up: to know that it is over. */
   readonly abortGraceMs: number
+  /** The largest captured document has 150 KB; parsed, a hostile one takes ten times its bytes for each BMC. */
   readonly bodyBytesMax: number
   readonly jsonDepthMax: number
   /** Members read of one collection, over all of its pages. */
@@ -51,7 +52,7 @@ export const DEFAULT_LIMITS: Limits = {
   readTimeoutMs: 30_000,
   insertReadTimeoutMs: 180_000,
   abortGraceMs: 10_000,
-  bodyBytesMax: 4 * 1024 * 1024,
+  bodyBytesMax: 1024 * 1024,
   jsonDepthMax: 64,
   membersMax: 64,
   redirectsMax: 3,

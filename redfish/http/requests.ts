@@ -6,6 +6,7 @@ import { createTransientLedger } from '../session-ledger.ts'
 import { type Call, callError, naming } from './call.ts'
 import { readErrorBody } from './error-body.ts'
 import { Fault, malformed } from './fault.ts'
+import { misfit } from './misfit.ts'
 import type { HttpBmcOptions, Limits, RetryPolicy, Surroundings } from './options.ts'
 import { failureOf, type Outcome, retryAfterInWords, retryAfterOf } from './outcome.ts'
 import { redactSecrets } from './redaction.ts'
@@ -176,10 +177,14 @@ function isErrorOnly({ method, body }: WireAnswer): boolean {
   return Object.keys(body.value).length === 1
 }
 
-/** Lets a read pass only with a JSON object in it (or as 202 and 204, which may be empty). */
+/** Lets a read pass only with a JSON object in it that makes sense (or as 202 and 204, which may be empty). */
 export function mustBeDocument(answer: WireAnswer): WireAnswer {
   const empty = answer.status === 202 || answer.status === 204
   if (answer.status < 200 || answer.status >= 300 || empty) return answer
-  if (answer.body.kind === 'json' && isDoc(answer.body.value)) return answer
-  throw malformed(answer.path, answer.body.kind === 'text' ? answer.body.why : 'no JSON object')
+  if (answer.body.kind !== 'json' || !isDoc(answer.body.value)) {
+    throw malformed(answer.path, answer.body.kind === 'text' ? answer.body.why : 'no JSON object')
+  }
+  const wrong = misfit(answer.body.value)
+  if (wrong !== null) throw malformed(answer.path, wrong)
+  return answer
 }

@@ -12,7 +12,7 @@ import { mindsTheRequest, refusalOf } from './refusal.ts'
 import { isDoc } from './resource.ts'
 import type { Answer, Service } from './service.ts'
 import { wayOf } from './slot-search.ts'
-import { hasMediaAction, type MediaState, mediaAction, mediaState, namesImage } from './slots.ts'
+import { hasMediaAction, type MediaState, mediaAction, mediaState, namesImage, tellsMedia } from './slots.ts'
 import { followTask } from './tasks.ts'
 
 export type SlotDriver = {
@@ -36,8 +36,16 @@ export async function driveSlot(
   const slot = await service.read(call, context.path)
   const way = hasMediaAction(slot) ? null : wayOf(slot, context.located.system)
   return way === null
-    ? standardDriver(service, call, slot, context)
+    ? standardDriver(service, call, tellingMedia(service, call, slot), context)
     : ownDriver(service, call, slot, way, context.located)
+}
+
+/** A document that says nothing of media must not read as an empty slot. */
+function tellingMedia(service: Service, call: Call, slot: Answer): Answer {
+  if (tellsMedia(slot.doc)) return slot
+  const { path } = slot
+  const failure = { kind: 'malformed', retry: false, path, detail: 'neither Image nor Inserted in a slot' } as const
+  throw service.fail(call, failure, { method: 'GET', target: path })
 }
 
 function standardDriver(
@@ -51,7 +59,7 @@ function standardDriver(
   const wantsPrecondition = profile.ifMatch === 'always'
   let last = first
   const state = async () => {
-    last = await service.read(call, path)
+    last = tellingMedia(service, call, await service.read(call, path))
     return mediaState(last.doc, profile)
   }
   const look = async () => !(await state()).inserted

@@ -28,6 +28,11 @@ export function mediaState(doc: Doc, profile: Pick<Profile, 'emptyWhenNotConnect
   return { inserted, image, connectedVia }
 }
 
+/** Whether a document tells what is in a slot: every captured one has at least one of the two. */
+export function tellsMedia(doc: Doc): boolean {
+  return doc['Image'] !== undefined || doc['Inserted'] !== undefined
+}
+
 /** Whether the slot shows the image that we just inserted; a null image counts once `Inserted` turned true after that. */
 export function showsImage(state: MediaState, image: string): boolean {
   return state.inserted && (state.image === null || isSameImage(state.image, image))
