@@ -158,6 +158,20 @@ test('one request at a time is sent, reads included', async () => {
   })
 })
 
+test('the time that a request waits for its turn is not taken for a slow answer', async () => {
+  const handler = treeHandler((request, response) => {
+    setTimeout(() => response.end(JSON.stringify(DOCUMENTS[request.path])), 100)
+    return null
+  })
+  await withServer(
+    handler,
+    async ({ bmc, signal }) => {
+      await Promise.all(Array.from({ length: 8 }, () => bmc.ping({ signal })))
+    },
+    { limits: { connectTimeoutMs: 100, readTimeoutMs: 400 } },
+  )
+})
+
 test('a redirect to https on the same host says which address to register', async () => {
   await withServer(
     treeHandler(({ path, headers }) =>
