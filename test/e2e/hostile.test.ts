@@ -142,6 +142,21 @@ test.each(table.map((trial, index) => ({ ...trial, index })))(
   },
 )
 
+test('a certificate that was renewed is accepted by an operator, and the next job installs', async () => {
+  const serial = serialOf(table.findIndex(({ hostility, moment }) => hostility === null && moment === 'at once'))
+  const refused = await completed(site.client, jobs.get(serial) ?? '')
+  const [, fingerprint] = /the BMC presents ([0-9a-f]{64})/.exec(refused.failure?.message ?? '') ?? []
+  await site.client.request(`/api/v1/servers/${serial}/certificate`, { method: 'POST', body: { fingerprint } })
+  const jobId = await submit(site.client, serial)
+  expect(await completed(site.client, jobId)).toMatchObject({ outcome: 'succeeded', cleanup: 'clean' })
+  const { events } = await site.client.request<{ events: readonly StoredEvent[] }>(`/api/v1/servers/${serial}/events`)
+  const facts = events.filter(({ type }) => type.startsWith('server.certificate.'))
+  expect(facts.map(({ type, actor }) => [type, actor.split(':')[0]])).toEqual([
+    ['server.certificate.pinned', 'controller'],
+    ['server.certificate.accepted', 'principal'],
+  ])
+})
+
 test('nothing was asked of the other host', async () => {
   await Promise.all([...jobs.values()].map((jobId) => completed(site.client, jobId)))
   expect(requestsElsewhere).toEqual([])

@@ -1,4 +1,4 @@
-// The commands that read histories, against an API on a real database that listens on a port: as the program that people
+// Commands against an API on a real database that listens on a port: as the program that people
 // start, and in this process, which is faster.
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,6 +10,7 @@ import { Command, CommanderError } from 'commander'
 import { afterAll, vi } from 'vitest'
 import { type Client, createClient } from '../../../deploy/cli/client.ts'
 import { replayCommand } from '../../../deploy/cli/replay.ts'
+import { serverCommands } from '../../../deploy/cli/server.ts'
 import { whatIfCommand } from '../../../deploy/cli/what-if.ts'
 import type { Site } from '../../api/site.ts'
 
@@ -60,6 +61,7 @@ async function runHere(client: Client, words: readonly string[]): Promise<Ended>
   const isJson = () => program.opts<{ json?: boolean }>().json ?? false
   replayCommand(program, () => client, isJson)
   whatIfCommand(program, () => client, isJson)
+  serverCommands(program, () => client, isJson)
   const written = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
     text += String(chunk)
     return true
