@@ -2,6 +2,8 @@
  * Which precondition a PATCH carries. XCC, AMI, iRMC and some iDRAC resources demand `If-Match`, others choke on a weak
  * or quoted-twice tag (quirks.md 10): the ladder goes from the tag as given to none. Pure.
  */
+import { type ErrorSummary, hasMessage } from './error-body.ts'
+import { PRECONDITION_FAILED_MESSAGES, PRECONDITION_MISSING_MESSAGES } from './quirks.ts'
 import { type Doc, textAt } from './resource.ts'
 
 /** The header's value, or null to send none. */
@@ -15,6 +17,13 @@ export function etagOf(answer: { readonly header: string | undefined; readonly d
   const tag = (answer.header ?? textAt(answer.doc, '@odata.etag') ?? '').trim()
   const single = tag.replace(/^(W\/)?""(.+)""$/, '$1"$2"')
   return single === '""' || single === 'W/""' || !SENDABLE.test(single) ? null : single
+}
+
+/** The status of a refusal as RFC 9110 and 6585 have it: iDRAC says 428 and 412 by message, with another status. */
+export function preconditionStatus(refusal: { readonly status: number; readonly error: ErrorSummary }): number {
+  if (refusal.status < 400) return refusal.status
+  if (hasMessage(refusal.error, PRECONDITION_MISSING_MESSAGES)) return 428
+  return hasMessage(refusal.error, PRECONDITION_FAILED_MESSAGES) ? 412 : refusal.status
 }
 
 /**

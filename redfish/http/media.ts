@@ -148,14 +148,6 @@ async function ignoringRefusals(work: () => Promise<void>): Promise<void> {
   }
 }
 
-/** A document that says nothing of media must not read as an empty slot. */
-async function readSlot(service: Service, call: Call, path: string): Promise<Answer> {
-  const slot = await service.read(call, path)
-  if (tellsMedia(slot.doc)) return slot
-  const failure = { kind: 'malformed', retry: false, path, detail: 'neither Image nor Inserted in a slot' } as const
-  throw service.fail(call, failure, { method: 'GET', target: path })
-}
-
 function notConfirmed(action: string, detail: string) {
   return { kind: 'not-confirmed', retry: false, action, detail } as const
 }

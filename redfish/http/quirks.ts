@@ -116,5 +116,11 @@ function compare(a: string, b: string): number {
   return 0
 }
 
+/** A write without `If-Match` is refused, whatever the status (quirks.md 10 and 15; registries/idrac9-eemi). */
+export const PRECONDITION_MISSING_MESSAGES: ReadonlySet<string> = new Set(['PreconditionHeaderMissing', 'SYS404'])
+
+/** The entity tag is not the current one, or the BMC could not compare it (XCC, iDRAC; quirks.md 15). */
+export const PRECONDITION_FAILED_MESSAGES: ReadonlySet<string> = new Set(['PreconditionFailed', 'SYS400'])
+
 /** The session table is full: Basic for now, and no login loop (quirks.md 11). */
 export const SESSION_TABLE_FULL_MESSAGES: ReadonlySet<string> = messageKeysOf('session-table-full')

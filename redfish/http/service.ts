@@ -4,7 +4,8 @@
  */
 import { BmcError, type BmcFailure } from '../failure.ts'
 import { type Asked, beginCall, type Call, callError, naming } from './call.ts'
-import { etagOf, nextPrecondition, type Precondition } from './etag.ts'
+import { readErrorBody } from './error-body.ts'
+import { etagOf, nextPrecondition, type Precondition, preconditionStatus } from './etag.ts'
 import { rebaseLink } from './links.ts'
 import type { Memory } from './memory.ts'
 import type { HttpBmcOptions, Limits, RetryPolicy, Surroundings } from './options.ts'
@@ -143,7 +144,8 @@ export function createService(
           preconditions.push(precondition)
           const conditional = precondition === null ? request : { ...request, headers: { 'If-Match': precondition } }
           const answer = await requests.authenticated(call, conditional, attempt)
-          const next = nextPrecondition({ status: answer.status }, { tag, preconditions })
+          const status = preconditionStatus({ status: answer.status, error: readErrorBody(answer.body, call.redact) })
+          const next = nextPrecondition({ status }, { tag, preconditions })
           if (next === null) {
             if (answer.status < 300 && precondition === '*') memory.learn({ wantsPrecondition: true })
             return answer

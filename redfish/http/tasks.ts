@@ -88,7 +88,7 @@ export function taskProgress(monitor: Pick<Answer, 'status' | 'doc'>): Progress 
 
 /** The status is that of the answer that carried the task: the operation itself has none. */
 function taskFailure(state: string, message: Doc): BmcFailure {
-  const messageId = textAt(message, 'MessageId')
+  const messageId = textAt(message, 'MessageId') ?? textAt(message, 'MessageID')
   const text = textAt(message, 'Message')
   return {
     kind: 'refused',

@@ -243,12 +243,15 @@ test.each([
   )
 })
 
-test('a write without an entity tag that is answered by 412 is sent with the star', async () => {
+test.each([
+  ['412', { status: 412, body: {} }],
+  ['a message that If-Match is missing', { status: 400, body: { error: { code: 'IDRAC.2.9.SYS404' } } }],
+])('a write without an entity tag that is answered by %s is sent with the star', async (_, refusal) => {
   let boot: unknown = DOCUMENTS[PATHS.system]?.['Boot']
   const handler = treeHandler((request) => {
     if (request.path !== PATHS.system) return undefined
     if (request.method === 'GET') return { body: { ...DOCUMENTS[PATHS.system], Boot: boot } }
-    if (request.headers['if-match'] !== '*') return { status: 412, body: {} }
+    if (request.headers['if-match'] !== '*') return refusal
     const change = request.body as { Boot: object }
     boot = change.Boot
     return { status: 204 }
