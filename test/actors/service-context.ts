@@ -78,11 +78,14 @@ export function recordedEvent(event: DomainEvent, at = '2026-03-01T10:00:00.000Z
 
 /** A performer's side of a service. Recorded facts are checked like those of the log and kept in order. */
 export function contextOf({
+  kind = 'job',
   attempt = 1,
   before = [],
   signal = new AbortController().signal,
   onRecord = () => {},
 }: {
+  /** Whose facts are recorded. */
+  readonly kind?: 'job' | 'server'
   readonly attempt?: number
   readonly before?: readonly StoredEvent[]
   readonly signal?: AbortSignal
@@ -94,7 +97,7 @@ export function contextOf({
     signal,
     facts,
     record: async (event) => {
-      checkEvent('job', event)
+      checkEvent(kind, event)
       onRecord(event.type)
       facts.push(event)
     },

@@ -1,5 +1,7 @@
 /** Reading and switching the host: what each service answers, and that a second time changes nothing. */
+
 import { describe, expect, test } from 'vitest'
+import type { Bmcs } from '../../../actors/bmcs.ts'
 import { UnknownServer } from '../../../actors/refusals.ts'
 import { admitJob } from '../../../actors/services/admit-job.ts'
 import { clearBootOverride, setBootOverride } from '../../../actors/services/boot-override.ts'
@@ -76,9 +78,26 @@ describe('discovery', () => {
 test('a probe answers all that was found, and the first certificate', async () => {
   const { bmcs } = scriptedBmc()
   const firstFingerprint = async () => 'b'.repeat(64)
-  const probed = await probeServer({ bmcs, timing: manualTiming(), firstFingerprint }).perform({ serial }, contextOf())
+  const context = contextOf({ kind: 'server' })
+  const probed = await probeServer({ bmcs, timing: manualTiming(), firstFingerprint }).perform({ serial }, context)
   expect(probed).toMatchObject({ fingerprint: 'b'.repeat(64), description: { model: 'Noop' } })
   isOutcome('server', 'server.probe.succeeded', probed)
+})
+
+test('the first certificate is recorded before anything is asked of the BMC', async () => {
+  const seen: string[] = []
+  const context = contextOf({ kind: 'server', onRecord: (type) => seen.push(type) })
+  const bmcs: Bmcs = {
+    use: () => {
+      seen.push('asked')
+      throw new Error('gone')
+    },
+    close: async () => {},
+  }
+  const firstFingerprint = async () => 'b'.repeat(64)
+  const probed = probeServer({ bmcs, timing: manualTiming(), firstFingerprint }).perform({ serial }, context)
+  await expect(probed).rejects.toThrow('gone')
+  expect(seen).toEqual(['server.certificate.pinned', 'asked'])
 })
 
 describe('the boot override', () => {
