@@ -120,7 +120,7 @@ test('a GET that meets a connection which the BMC resets while idle is sent once
 })
 
 test('one connection serves all, but a BMC of a kind that cannot gets one for each request', async () => {
-  const old = { ...DOCUMENTS[PATHS.manager], FirmwareVersion: '2.60.60.60' }
+  const old = { ...DOCUMENTS[PATHS.manager], Model: '13G Monolithic', FirmwareVersion: '2.60.60.60' }
   const connectionsOf = async (manager: unknown, root: Record<string, unknown>) => {
     const kept: (string | undefined)[] = []
     const handler = treeHandler((request) => {
