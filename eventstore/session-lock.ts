@@ -21,11 +21,14 @@ export type SessionLock = {
 
 /** First half of the key, so that other programs' locks on the database are others. */
 const namespace = 1_886_547_830
-const heartbeatEveryMs = 2000
+const heartbeatEveryMs = 1000
 /** A session that says nothing for this long is given up by its holder ... */
-const heartbeatTimeoutMs = 10_000
-/** ... before Postgres ends it: a holder that is cut off or was stopped in the middle cannot keep the lock. */
-const idleTimeoutMs = 20_000
+const heartbeatTimeoutMs = 2500
+/**
+ * ... before Postgres ends it: a holder that is cut off or was stopped in the middle does not keep the lock. With the second
+ * between two looks of those who wait, another one has it within 5 s.
+ */
+const idleTimeoutMs = 3500
 
 /** Makes the lock of this name; nothing is sent until it is acquired. @param raw says how to connect. */
 export function createSessionLock(raw: postgres.Sql, name: string): SessionLock {
