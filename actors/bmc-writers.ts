@@ -102,5 +102,5 @@ export function createBmcWriters({ db, owner, ttlMs, log, timing = realTiming }:
     }
   }
 
-  return { run: (serial, signal, work) => mutex.run(serial, signal, () => hold(serial, signal, work)) }
+  return { run: (serial, signal, work) => mutex.run([serial], () => hold(serial, signal, work), { signal }) }
 }

@@ -2,34 +2,42 @@
 
 export type KeyedMutex = {
   /**
-   * Runs `work` when everybody who asked before for the same key is done.
+   * Runs `work` when everybody who asked before for any of the same keys is done. All places in line are taken at once,
+   * so that nobody waits in a circle.
    * @throws the signal's reason when it aborts while waiting; `work` is then never run.
    */
-  readonly run: <Result>(key: string, signal: AbortSignal, work: () => Promise<Result>) => Promise<Result>
+  readonly run: <Result>(
+    keys: readonly string[],
+    work: () => Promise<Result>,
+    options?: { readonly signal: AbortSignal },
+  ) => Promise<Result>
 }
 
 export function createKeyedMutex(): KeyedMutex {
-  const tails = new Map<string, Promise<void>>()
+  const tails = new Map<string, Promise<unknown>>()
   return {
-    run: async (key, signal, work) => {
-      const before = tails.get(key) ?? Promise.resolve()
+    run: async (keys, work, { signal } = { signal: neverAborted }) => {
+      const before = Promise.all(keys.map((key) => tails.get(key)))
       const { promise: done, resolve: release } = Promise.withResolvers<void>()
       const tail = before.then(() => done)
-      tails.set(key, tail)
+      for (const key of keys) tails.set(key, tail)
       try {
-        await aborted(signal, before)
+        await unlessAborted(signal, before)
         return await work()
       } finally {
         release()
-        if (tails.get(key) === tail) tails.delete(key)
+        for (const key of keys) if (tails.get(key) === tail) tails.delete(key)
       }
     },
   }
 }
 
+const neverAborted = new AbortController().signal
+
 /** Waits for `before`, or rejects with the signal's reason if that comes first. */
-async function aborted(signal: AbortSignal, before: Promise<void>): Promise<void> {
+async function unlessAborted(signal: AbortSignal, before: Promise<unknown>): Promise<void> {
   signal.throwIfAborted()
+  if (signal === neverAborted) return void (await before)
   const { promise, reject } = Promise.withResolvers<never>()
   const onAbort = () => reject(signal.reason)
   signal.addEventListener('abort', onAbort)

@@ -30,6 +30,7 @@ import {
   serverStream,
 } from '../machines/kinds.ts'
 import { pathOf } from '../machines/state-path.ts'
+import { createKeyedMutex } from './keyed-mutex.ts'
 import { createRecentActors } from './recent-actors.ts'
 
 /** Where and why an event came from; goes onto every event of a commit. */
@@ -121,7 +122,11 @@ export function createRuntime({ db, nextId, onSeam }: RuntimeOptions): Runtime {
   const groups = createGroupCommit(db)
   const recent = createRecentActors({ actorsMax: recentActorsMax })
   const now = createDatabaseClock(db)
-  const inTurn = createTurns()
+  /**
+   * Commits of this process that read the same stream go one after the other: raced, all but one would be refused, read the
+   * stream again and decide again. Between controllers it stays a race.
+   */
+  const inTurn = createKeyedMutex()
 
   const readStored = createBatch<StreamId, Actor<KindName> | null>({
     itemsMax: streamsPerReadMax,
@@ -178,7 +183,7 @@ export function createRuntime({ db, nextId, onSeam }: RuntimeOptions): Runtime {
 
   return {
     commit: (commit) =>
-      inTurn(commit.reads, async () => {
+      inTurn.run(commit.reads, async () => {
         let fresh = false
         for (let conflicts = 0; ; ) {
           try {
@@ -202,27 +207,6 @@ export function createRuntime({ db, nextId, onSeam }: RuntimeOptions): Runtime {
       return actor as Actor<Name> | null
     },
     onAppended: (listener) => void listeners.push(listener),
-  }
-}
-
-/**
- * Commits of this process that read the same stream go one after the other: raced, all but one would be refused, read the
- * stream again and decide again. Between controllers it stays a race. All places in line are taken at once, so that nobody
- * waits in a circle.
- */
-function createTurns(): <Result>(streams: readonly StreamId[], work: () => Promise<Result>) => Promise<Result> {
-  const last = new Map<StreamId, Promise<void>>()
-  return async (streams, work) => {
-    const before = streams.map((stream) => last.get(stream))
-    const { promise: done, resolve } = Promise.withResolvers<void>()
-    for (const stream of streams) last.set(stream, done)
-    await Promise.all(before)
-    try {
-      return await work()
-    } finally {
-      resolve()
-      for (const stream of streams) if (last.get(stream) === done) last.delete(stream)
-    }
   }
 }
 

@@ -25,10 +25,11 @@ export async function makeTrouble(round: readonly Trouble[], victims: Victims): 
   const underWay: Promise<void>[] = []
   for (const trouble of round) {
     await delay(trouble.afterMs, undefined, { signal })
-    const happening = mutex.run(partOf(trouble), signal, async () => {
+    const strikeInTurn = async () => {
       say(describe(trouble))
       await strike(trouble, victims)
-    })
+    }
+    const happening = mutex.run([partOf(trouble)], strikeInTurn, { signal })
     // Awaited below; one that fails before the round is complete is no unhandled rejection.
     happening.catch(() => {})
     underWay.push(happening)
