@@ -10,8 +10,6 @@ import { replayCommand } from './cli/replay.ts'
 import { serverCommands } from './cli/server.ts'
 import { simulateCommand } from './cli/simulate.ts'
 import { whatIfCommand } from './cli/what-if.ts'
-import { demo } from './demo.ts'
-import { serve } from './serve.ts'
 import { settings } from './settings.ts'
 
 const program = new Command('provisioner')
@@ -36,6 +34,7 @@ const client = () =>
   })
 const isJson = () => program.opts<{ json?: boolean }>().json ?? false
 
+// `serve` and `demo` load the whole controller, which no other command should wait for.
 const serveCommand = program
   .command('serve')
   .description('run a controller; settings are flags or environment variables of the same name')
@@ -48,6 +47,7 @@ for (const setting of settings) {
   if (setting.secret) serveCommand.option(`--${setting.flag}-file <path>`, `file with ${setting.name}`)
 }
 serveCommand.action(async (_options: unknown, command: Command) => {
+  const { serve } = await import('./serve.ts')
   process.exitCode = await serve({ env: settingsEnvironment(), flags: flagsOf(command) })
 })
 
@@ -56,6 +56,7 @@ program
   .description('everything once: a controller, a simulated server, one job from request to report')
   .option('--keep', 'leave it running until interrupted')
   .action(async (options: { keep?: boolean }) => {
+    const { demo } = await import('./demo.ts')
     process.exitCode = await demo({ keep: options.keep ?? false })
   })
 
