@@ -22,6 +22,7 @@ import { bmcConfigs, expectSoundEnd, linuxRecipe, register } from '../e2e/site.t
 import { storageFolder } from '../e2e/storage.ts'
 import { freshNats } from '../nats.ts'
 import { freshDatabase } from '../postgres.ts'
+import { processEnv } from '../process-env.ts'
 import { supervise } from './controller.ts'
 
 /** What a run left behind, after the last controller has stopped cleanly. */
@@ -58,7 +59,7 @@ export async function runJob(killAt: Seam | null): Promise<JobRun> {
   const heard = await hear(nats.url)
   const controller = supervise(
     {
-      PATH: process.env['PATH'],
+      ...processEnv,
       // Most of what a controller's start costs is compiling its sources, and here it is started hundreds of times.
       NODE_COMPILE_CACHE: join(inject('runDir'), 'compile-cache'),
       STORAGE_ROOT: folder,

@@ -8,6 +8,7 @@ import { type Client, createClient } from '../../deploy/cli/client.ts'
 import type { Seam } from '../../eventstore/seams.ts'
 import { freePort } from '../e2e/processes.ts'
 import { storageFolder } from '../e2e/storage.ts'
+import { processEnv } from '../process-env.ts'
 import type { Orders } from './controller.ts'
 
 export type StoppingController = {
@@ -45,7 +46,7 @@ export async function startStopping(options: StoppingOptions): Promise<StoppingC
   const orders: Orders = { controllerId, stopAt }
   const child = fork(new URL('controller-process.ts', import.meta.url), [JSON.stringify(orders)], {
     env: {
-      PATH: process.env['PATH'],
+      ...processEnv,
       NODE_COMPILE_CACHE: join(inject('runDir'), 'compile-cache'),
       STORAGE_ROOT: folder,
       HTTP_ADDR: `127.0.0.1:${port}`,

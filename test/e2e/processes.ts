@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { processEnv } from '../process-env.ts'
 
 export type ControllerProcess = {
   readonly pid: number
@@ -21,7 +22,7 @@ const startTimeoutMs = 30_000
 /** Starts a controller with these settings and resolves once it is ready. */
 export async function startProcess(env: NodeJS.ProcessEnv): Promise<ControllerProcess> {
   const child: ChildProcess = fork(new URL('controller-process.ts', import.meta.url), {
-    env: { PATH: process.env['PATH'], ...env },
+    env: { ...processEnv, ...env },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     execArgv: [],
   })

@@ -18,6 +18,7 @@ import {
   successfulRun,
   type World,
 } from '../../eventstore/world.ts'
+import { processEnv } from '../../process-env.ts'
 
 let world: World
 let folder: string
@@ -38,7 +39,7 @@ const secretsKey = Buffer.alloc(32, 3).toString('base64')
 const whenever = ['--before', '2999-01-01T00:00:00Z']
 
 function environment(secrets: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { PATH: process.env['PATH'], DATABASE_URL: world.url, STORAGE_ROOT: folder, ...secrets }
+  return { ...processEnv, DATABASE_URL: world.url, STORAGE_ROOT: folder, ...secrets }
 }
 
 type Ended = { readonly status: number; readonly text: string; readonly errors: string }

@@ -12,6 +12,7 @@ import type { StreamId } from '../../../machines/kinds.ts'
 import { siteOn } from '../../api/site.ts'
 import { caughtUp, idsInLog, openSite, type Site, streamName, withNats } from '../../eventstore/publishing.ts'
 import { commit, jobAfter, successfulRun } from '../../eventstore/world.ts'
+import { processEnv } from '../../process-env.ts'
 
 const program = resolve(import.meta.dirname, '../../../deploy/examples/subscriber.ts')
 const eventsOfJob = successfulRun.length + 3
@@ -46,7 +47,7 @@ function subscribe(...flags: string[]): Subscriber {
   const files = ['--state', statePath(), '--output', outputPath()]
   const child: ChildProcess = spawn(process.execPath, [program, '--nats-url', site.natsUrl(), ...files, ...flags], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { PATH: process.env['PATH'] },
+    env: processEnv,
   })
   const lines: string[] = []
   const waiting = new Set<() => void>()
