@@ -9,6 +9,8 @@ export default defineConfig({
     reporters: ['default', ['json', { outputFile: '.cache/test-report.json' }]],
     // Tests wait for processes and sockets more than they compute, so two cores carry more workers than two.
     maxWorkers: 4,
+    // Of the tests of one file that may run at a time.
+    maxConcurrency: 24,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

@@ -5,12 +5,20 @@ import { type Doc, isDoc } from './resource.ts'
 /** The documents at hand; a pointer into one that is not there leads nowhere. */
 export type Documents = Readonly<Partial<Record<Pointer['in'], Doc>>>
 
-/** The value that a pointer leads to; undefined when something on the way is missing. */
+/**
+ * The value that a pointer leads to; undefined when something on the way is missing. An action's key (`#Type.Name`) may
+ * have the address of its schema before it, as Fujitsu writes it.
+ */
 export function valueAt(documents: Documents, pointer: Pointer): unknown {
   return pointer.keys.reduce<unknown>(
-    (value, key) => (isDoc(value) ? value[key] : undefined),
+    (value, key) => (isDoc(value) ? memberOf(value, key) : undefined),
     documents[pointer.in] ?? {},
   )
+}
+
+function memberOf(doc: Doc, key: string): unknown {
+  if (Object.hasOwn(doc, key) || !key.startsWith('#')) return doc[key]
+  return Object.entries(doc).find(([name]) => name.endsWith(key))?.[1]
 }
 
 /** The body that sets the one property that a pointer names. */

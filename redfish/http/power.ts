@@ -11,7 +11,7 @@ import { bootDocuments, readOverride } from './boot-override.ts'
 import type { Call } from './call.ts'
 import type { Located } from './locate.ts'
 import { requirePower } from './power-state.ts'
-import { isOff, isOn, judgeReset, resetEvidence, wouldShow } from './reset-evidence.ts'
+import { howResetShows, isOff, isOn, judgeReset, resetEvidence } from './reset-evidence.ts'
 import { createResetSteps, type Goal, type Look, type Run, type Step } from './reset-step.ts'
 import { powerOnType, readResetTypes, restartSteps } from './reset-types.ts'
 import type { Service } from './service.ts'
@@ -44,11 +44,16 @@ export function createPower(service: Service, locateFor: (call: Call) => Promise
   async function switchOn(run: Run, reason: string): Promise<Step> {
     const type = powerOnType(run.offered)
     if (type === null) return { kind: 'nothing', reason: 'the BMC offers no reset that switches on', refused: true }
-    return step(run, { type, reason, goal: switchedOn, timeoutMs: limits.resetTimeoutMs })
+    return step(run, { type, reason, goal: switchedOn, timeoutMs: limits.resetTimeoutMs, shows: 'soon' })
+  }
+
+  function forceOff(run: Run, reason: string): Promise<Step> {
+    const timeoutMs = limits.resetTimeoutMs
+    return step(run, { type: 'ForceOff', reason, goal: switchedOff, timeoutMs, shows: 'soon' })
   }
 
   async function offAndOn(run: Run, reason: string): Promise<Step> {
-    const off = await step(run, { type: 'ForceOff', reason, goal: switchedOff, timeoutMs: limits.resetTimeoutMs })
+    const off = await forceOff(run, reason)
     if (off.kind === 'nothing') return off
     await service.pause(run.call, limits.offPauseMs)
     return switchOn(run, 'second half of off and on')
@@ -57,12 +62,16 @@ export function createPower(service: Service, locateFor: (call: Call) => Promise
   async function restartBy(run: Run, type: ResetType, reason: string): Promise<Step> {
     const { first } = run
     const graceful = type === 'GracefulRestart'
-    const shows = wouldShow(first)
-    const timeoutMs = graceful ? limits.gracefulTimeoutMs : shows ? limits.resetTimeoutMs : limits.resetLookMs
+    const shows = howResetShows(first)
+    const timeoutMs = graceful
+      ? limits.gracefulTimeoutMs
+      : shows === 'never'
+        ? limits.resetLookMs
+        : limits.resetTimeoutMs
     const goal: Goal = (now) => resetEvidence(first, now)
-    const done = await step(run, { type, reason, goal, timeoutMs })
+    const done = await step(run, { type, reason, goal, timeoutMs, shows })
     if (done.kind === 'nothing') {
-      if (shows || done.refused) return done
+      if (shows !== 'never' || done.refused) return done
       return { kind: 'done', evidence: 'accepted', after: (await look(run.call)).power }
     }
     if (isOn(done.after)) return done
@@ -100,7 +109,7 @@ export function createPower(service: Service, locateFor: (call: Call) => Promise
       if (isOff(run.first.power)) return finish(run, await switchOn(run, 'the host is off'))
       const refused = service.memory.known().resetsRefused ?? []
       const steps = restartSteps(run.offered)
-        .filter((type) => type !== 'GracefulRestart' || wouldShow(run.first))
+        .filter((type) => type !== 'GracefulRestart' || howResetShows(run.first) !== 'never')
         // What was refused before goes last and not away: firmware is updated.
         .toSorted((a, b) => Number(refused.some((type) => type === a)) - Number(refused.some((type) => type === b)))
       let last: Step = { kind: 'nothing', reason: 'the BMC offers no reset that restarts', refused: true }
@@ -139,15 +148,13 @@ export function createPower(service: Service, locateFor: (call: Call) => Promise
           reason,
           goal: switchedOff,
           timeoutMs: limits.gracefulTimeoutMs,
+          shows: 'soon',
         } as const
         const graceful = await step(run, request)
         if (graceful.kind === 'done') return finish(run, graceful)
         reason = graceful.reason
       }
-      return finish(
-        run,
-        await step(run, { type: 'ForceOff', reason, goal: switchedOff, timeoutMs: limits.resetTimeoutMs }),
-      )
+      return finish(run, await forceOff(run, reason))
     },
 
     async powerOn(options) {

@@ -68,11 +68,19 @@ export function resetEvidence(before: HostLook, now: HostLook): ResetEvidence | 
 }
 
 /**
- * Whether a reset of this host would show at all other than by a power state that is caught in passing. Where nothing
- * would, a restart is believed on acceptance, and a graceful one is not tried: whether it worked could not be told.
+ * How a reset of this host would show, other than by a power state that is caught in passing:
+ * - `soon`: `LastResetTime` or `BootProgress` change with it.
+ * - `late`: only the boot override does, which firmware uses up in minutes.
+ * - `never`: a restart is believed on acceptance, and a graceful one is not tried, because whether it worked could not
+ *   be told.
  */
-export function wouldShow(before: HostLook): boolean {
-  return before.power.lastResetTime !== null || rank(before.power.bootProgress) !== null || isArmed(before.override)
+export type ResetShows = 'soon' | 'late' | 'never'
+
+export function howResetShows(before: HostLook): ResetShows {
+  if (before.power.lastResetTime !== null) return 'soon'
+  // Progress short of a boot may stand still for good: X13 shows the same state with an OS running (quirks.md 9).
+  if ((rank(before.power.bootProgress) ?? 0) >= BOOT_PROGRESS.indexOf('OSBootStarted')) return 'soon'
+  return isArmed(before.override) ? 'late' : 'never'
 }
 
 /**

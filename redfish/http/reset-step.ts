@@ -6,7 +6,7 @@ import type { PowerObservation, ResetEvidence, ResetIntent, ResetType } from '..
 import { BmcError } from '../failure.ts'
 import type { Problem } from '../problem.ts'
 import type { Call } from './call.ts'
-import type { HostLook } from './reset-evidence.ts'
+import type { HostLook, ResetShows } from './reset-evidence.ts'
 import { resetAction } from './reset-types.ts'
 import type { Answer, Service } from './service.ts'
 import { ifAnswering, until } from './until.ts'
@@ -36,6 +36,16 @@ type Sent =
   /** The BMC may have acted on it. */
   | { readonly kind: 'unclear'; readonly error: BmcError }
 
+export type ResetRequest = {
+  readonly type: ResetType
+  readonly reason: string
+  readonly goal: Goal
+  /** How long the effect may take to show. */
+  readonly timeoutMs: number
+  /** How it shows: whether seeing nothing says that nothing happened, and after how long. */
+  readonly shows: ResetShows
+}
+
 /** How often one type is sent when the first try stays unclear and looking found nothing. */
 const SENDS_MAX = 4
 
@@ -50,10 +60,7 @@ const PAUSE_GROWTH_MAX = 6
 
 export type ResetSteps = {
   /** Announces one reset, sends it, and watches for its effect. */
-  step(
-    run: Run,
-    request: { readonly type: ResetType; readonly reason: string; readonly goal: Goal; readonly timeoutMs: number },
-  ): Promise<Step>
+  step(run: Run, request: ResetRequest): Promise<Step>
   /** Looks until the goal shows. A BMC that does not answer for a while after a reset is waited for. */
   watch(call: Call, goal: Goal, timeoutMs: number): Promise<Extract<Step, { kind: 'done' }> | null>
 }
@@ -96,6 +103,12 @@ export function createResetSteps(service: Service, look: (call: Call) => Promise
     }
   }
 
+  function unresolved(call: Call, type: ResetType, error: BmcError): BmcError {
+    const detail = `whether ${type} took place is not known: it was not answered, and this BMC shows no trace of a reset`
+    const { method, target } = error.request
+    return service.fail(call, { kind: 'not-confirmed', retry: false, action: 'reset', detail }, { method, target })
+  }
+
   const watch: ResetSteps['watch'] = (call, goal, timeoutMs) =>
     until(service, call, { timeoutMs, pollMs: limits.powerPollMs }, async () => {
       const now = await ifAnswering(() => look(call))
@@ -105,7 +118,7 @@ export function createResetSteps(service: Service, look: (call: Call) => Promise
 
   return {
     watch,
-    async step(run, { type, reason, goal, timeoutMs: patienceMs }) {
+    async step(run, { type, reason, goal, timeoutMs: patienceMs, shows }) {
       let waitedMs = 0
       let pauseMs = limits.statePauseMs
       for (let sends = 1; ; sends++) {
@@ -126,12 +139,15 @@ export function createResetSteps(service: Service, look: (call: Call) => Promise
           waitedMs += pauseMs
           pauseMs = Math.min(pauseMs * 2, limits.statePauseMs * PAUSE_GROWTH_MAX)
         } else {
-          const timeoutMs = answer.kind === 'accepted' ? patienceMs : Math.min(patienceMs, limits.resetLookMs)
+          const looksFull = answer.kind === 'accepted' || shows === 'late' || type.startsWith('Graceful')
+          const timeoutMs = looksFull ? patienceMs : Math.min(patienceMs, limits.resetLookMs)
           const seen = await watch(run.call, goal, timeoutMs)
           if (seen !== null) return seen
           if (answer.kind === 'accepted') {
             return { kind: 'nothing', reason: `nothing followed ${type} within ${timeoutMs} ms`, refused: false }
           }
+          // It may have happened without a trace: a second one could hit a host that is at work.
+          if (shows === 'never') throw unresolved(run.call, type, answer.error)
           if (sends >= SENDS_MAX) throw answer.error
         }
         run.call.countRepeat()

@@ -132,7 +132,8 @@ function ownDriver(service: Service, call: Call, slot: Answer, way: SlotWay, loc
     insert: async (image) => {
       const look = async () => {
         const now = await state()
-        return now.inserted && (now.image === null || namesImage(now, image))
+        // Named is enough, as on the ladder: it may need moments to be attached, and a second insert would be refused.
+        return now.image === null ? now.inserted : namesImage(now, image)
       }
       for (const step of way.insert) await take(step, image, look)
     },

@@ -1,9 +1,14 @@
 import { expect, test } from 'vitest'
 import { createNoopBmc, type NoopCall } from '../../redfish/noop.ts'
-import { describeBmc } from './bmc-contract.ts'
+import { describeBmc, USUAL_TRAITS } from './bmc-contract.ts'
 
 describeBmc('the noop client', {
-  working: async () => ({ bmc: createNoopBmc({ serial: 'NOOP1' }), serial: 'NOOP1', close: async () => {} }),
+  working: async () => ({
+    bmc: createNoopBmc({ serial: 'NOOP1' }),
+    serial: 'NOOP1',
+    traits: USUAL_TRAITS,
+    close: async () => {},
+  }),
 })
 
 test('the noop client tells what it would have done, without the image', async () => {

@@ -4,10 +4,27 @@ import { createHttpBmc } from '../../../redfish/http/client.ts'
 import type { ProfileName } from '../../../redfish/simulator/profiles/catalogue.ts'
 import { startSimulator } from '../../../redfish/simulator/server.ts'
 import { describeBmc, type FailingBmc } from '../bmc-contract.ts'
-import { contractProfiles } from './contract-profiles.ts'
+import { contractProfiles, traitsOf } from './contract-profiles.ts'
 import { QUICK_LIMITS, QUICK_RETRIES } from './quick.ts'
 
 const SERIAL = 'SIM0001'
+
+/** Long enough for AMI to show its slots and for iDRAC10 to switch on again. */
+const LIMITS = { ...QUICK_LIMITS, mediaSwitchSettleMs: 500, stateConflictMs: 3_000 }
+
+/** Ends all sessions by means of one of its own: not every BMC takes Basic. */
+async function deleteSessions(url: string, account: { readonly username: string; readonly password: string }) {
+  const sessions = `${url}/redfish/v1/SessionService/Sessions`
+  const opened = await fetch(sessions, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'OData-Version': '4.0' },
+    body: JSON.stringify({ UserName: account.username, Password: account.password }),
+  })
+  await opened.body?.cancel()
+  const own = Number(opened.headers.get('location')?.match(/(\d+)\/?$/)?.[1])
+  const headers = { 'X-Auth-Token': opened.headers.get('x-auth-token') ?? '' }
+  for (let id = 1; id <= own; id++) await fetch(`${sessions}/${id}`, { method: 'DELETE', headers })
+}
 
 async function simulated({ tls, profile = 'generic' }: { tls: boolean; profile?: ProfileName }): Promise<FailingBmc> {
   const account = { username: 'operator', password: 'hunter2-hunter2' }
@@ -25,22 +42,20 @@ async function simulated({ tls, profile = 'generic' }: { tls: boolean; profile?:
       password,
       tls: simulation.certificate === null ? { mode: 'system' } : { mode: 'ca', ca: simulation.certificate },
       serial: SERIAL,
-      limits: QUICK_LIMITS,
+      // AMI's slots are hidden until then.
+      switchOnMedia: true,
+      limits: LIMITS,
       retries: QUICK_RETRIES,
     })
   const bmc = client(account.password)
   return {
     bmc,
     serial: SERIAL,
+    traits: traitsOf(profile),
     password: account.password,
     fault: (fault) => simulation.faults.add(fault),
     withPassword: client,
-    async endSessions() {
-      const headers = { Authorization: `Basic ${btoa(`${account.username}:${account.password}`)}` }
-      for (let id = 1; id <= 8; id++) {
-        await fetch(`${simulation.url}/redfish/v1/SessionService/Sessions/${id}`, { method: 'DELETE', headers })
-      }
-    },
+    endSessions: () => deleteSessions(simulation.url, account),
     sessions: () => simulation.state.sessions,
     requests: () => simulation.requests,
     resets: () => simulation.resets.map(({ resetType }) => resetType),

@@ -24,10 +24,10 @@ import { redactImage, redactSecrets } from '../../../redfish/http/redaction.ts'
 import type { Refusal } from '../../../redfish/http/refusal.ts'
 import {
   type HostLook,
+  howResetShows,
   judgeReset,
   powerObservation,
   resetEvidence,
-  wouldShow,
 } from '../../../redfish/http/reset-evidence.ts'
 import { knownResetTypes, restartSteps } from '../../../redfish/http/reset-types.ts'
 import { decideRetry, type Repeat } from '../../../redfish/http/retry.ts'
@@ -373,7 +373,9 @@ describe('resets', () => {
       overrideBefore: look({}).override,
     }
     expect(judgeReset(intent, look({})).happened).toBe('unknown')
-    expect(wouldShow(look({}))).toBe(false)
+    expect(howResetShows(look({}))).toBe('never')
+    expect(howResetShows(look({ bootProgress: 'SystemHardwareInitializationComplete' }))).toBe('never')
+    expect(howResetShows(look({ bootProgress: 'OSRunning' }))).toBe('soon')
     expect(judgeReset({ ...intent, resetType: 'ForceOff' }, look({})).happened).toBe('no')
   })
 
