@@ -52,6 +52,7 @@ export function createBmcAccess({ config, access, onRequest, sessions, limits = 
           : (registration.tls as TlsPolicy),
         limits: { connectTimeoutMs: config.redfishConnectTimeoutMs, readTimeoutMs: config.redfishTimeoutMs, ...limits },
         retries: { attemptsMax: config.redfishRetries + 1 },
+        switchOnMedia: config.redfishSwitchOnMedia,
         onRequest: (observation) => onRequest(observation, vendor ?? 'unknown'),
         sessions: sessions({ serial, address, credentialsRef }),
       })

@@ -94,6 +94,12 @@ export const table = {
     default: 'false',
     help: 'accept any certificate of a BMC: for the lab',
   },
+  redfishSwitchOnMedia: {
+    name: 'REDFISH_SWITCH_ON_MEDIA',
+    kind: truth,
+    default: 'false',
+    help: 'switch remote media on where a BMC hides its slots while it is off',
+  },
   redfishTimeoutMs: { name: 'REDFISH_TIMEOUT', kind: duration, default: '30s', help: 'to wait for an answer of a BMC' },
   redfishConnectTimeoutMs: {
     name: 'REDFISH_CONNECT_TIMEOUT',

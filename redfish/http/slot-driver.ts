@@ -3,9 +3,9 @@
  * documents show (quirks.md 5). Whether it worked is for the caller to see (media.ts).
  */
 import type { Call } from './call.ts'
-import { memberLinks } from './collection.ts'
 import type { InsertLadder } from './insert-ladder.ts'
 import type { Located } from './locate.ts'
+import { stateOfCollection } from './mounted.ts'
 import { valueAt } from './pointer.ts'
 import type { SlotStep, SlotWay, Template } from './quirks/slot-ways.ts'
 import { mindsTheRequest, refusalOf } from './refusal.ts'
@@ -145,22 +145,6 @@ function ownDriver(service: Service, call: Call, slot: Answer, way: SlotWay, loc
       },
     ],
   }
-}
-
-/** Filled while the collection has a member, which then says with what. */
-async function stateOfCollection(service: Service, call: Call, located: Located, way: SlotWay): Promise<MediaState> {
-  const empty: MediaState = { inserted: false, image: null, connectedVia: null }
-  for (const owner of [located.system, ...located.managers]) {
-    if (owner.doc['VirtualMedia'] === undefined) continue
-    const collection = await service.readOptional(call, service.follow(call, owner.doc['VirtualMedia'], owner.path))
-    if (collection === null) continue
-    if (way.slot?.in === 'collection' && valueAt({ collection: collection.doc }, way.slot) === undefined) continue
-    const [member] = memberLinks(service, call, collection)
-    if (member === undefined) return empty
-    const shown = await service.readOptional(call, member)
-    return shown === null ? empty : mediaState({ Inserted: true, ...shown.doc }, located.profile)
-  }
-  return empty
 }
 
 /** A template with the parts of the image's URL in it. */

@@ -7,6 +7,7 @@ import { BmcError, type BmcFailure } from '../failure.ts'
 import type { Call } from './call.ts'
 import { memberLinks, readMembers, samePathKey } from './collection.ts'
 import { type Located, readAllManagers } from './locate.ts'
+import { stateOfCollection } from './mounted.ts'
 import { type Documents, valueAt } from './pointer.ts'
 import { SLOT_WAYS, type SlotWay } from './quirks/slot-ways.ts'
 import { lastSegment, linkOf } from './resource.ts'
@@ -83,8 +84,16 @@ async function readSource(
   const found =
     place.way === null
       ? await slotsOfCollection(service, call, located, document)
-      : { failure: null, slots: [ownSlot(document, place.way, false)], passedOver: [] }
+      : { failure: null, slots: [await linkedSlot(service, call, located, document, place.way)], passedOver: [] }
   return { owner, path, document, ...found, layout: chooseLayout(found.slots, located.profile) }
+}
+
+async function linkedSlot(service: Service, call: Call, located: Located, slot: Answer, way: SlotWay) {
+  const state =
+    way.shown === 'in-collection'
+      ? await stateOfCollection(service, call, located, way)
+      : mediaState(slot.doc, located.profile)
+  return ownSlot(slot, way, state.inserted)
 }
 
 async function slotsOfCollection(

@@ -27,13 +27,20 @@ export class OutboundError extends Error {
   override readonly name = 'OutboundError'
 }
 
-/** Sends requests over connections that `close` ends, from an address of its own where it is given one. */
+/**
+ * Sends requests over connections that `close` ends, from an address of its own where it is given one. `trusted` is the
+ * certificate of a CA, in PEM, instead of those that Node trusts.
+ */
 export class Outbound {
   readonly #agent: Agent
 
-  constructor(localAddress: string | null = null) {
-    const from = localAddress === null ? {} : { localAddress }
-    this.#agent = new Agent({ connect: { timeout: connectTimeoutMs }, ...from })
+  constructor({
+    localAddress,
+    trusted,
+  }: { readonly localAddress?: string | undefined; readonly trusted?: string | undefined } = {}) {
+    const from = localAddress === undefined ? {} : { localAddress }
+    const ca = trusted === undefined ? {} : { ca: trusted }
+    this.#agent = new Agent({ connect: { timeout: connectTimeoutMs, ...ca }, ...from })
   }
 
   /** @throws OutboundError, or the signal's reason when it is aborted. */

@@ -50,6 +50,8 @@ export type SimulatorOptions = {
   /** HTTPS with a certificate of its own for each BMC. */
   readonly tls?: boolean
   readonly bmcs: readonly BmcConfig[]
+  /** PEM of the CA that BMCs and hosts trust when they fetch images and report, instead of those that Node trusts. */
+  readonly trusted?: string
   /** Delays that differ from the default ones. */
   readonly timing?: Partial<Timing>
   /** Divides every delay of `timing`: 1 by default, 100 for tests. */
@@ -105,7 +107,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     throw new RangeError(`a simulator has 1 to ${bmcsMax} BMCs`)
   const { host = '127.0.0.1', port = 0 } = options
   const background = new Background()
-  const outbound = new Outbound()
+  const outbound = new Outbound({ trusted: options.trusted })
   const world = {
     background,
     outbound,
@@ -150,7 +152,10 @@ async function startBmc(start: {
   readonly world: Omit<World, 'timing'>
 }): Promise<Started> {
   const { config, address, options } = start
-  const outbound = config.sendsFrom === undefined ? start.world.outbound : new Outbound(config.sendsFrom)
+  const outbound =
+    config.sendsFrom === undefined
+      ? start.world.outbound
+      : new Outbound({ localAddress: config.sendsFrom, trusted: options.trusted })
   const world = { ...start.world, outbound }
   const { serial, username, password } = config
   const profile = profiles[config.profile ?? 'generic']

@@ -9,4 +9,7 @@ export const quickRedfish: Partial<Limits> = {
   offPauseMs: 20,
   gracefulTimeoutMs: 5000,
   resetTimeoutMs: 10_000,
+  resetLookMs: 2000,
+  statePauseMs: 50,
+  mediaSwitchSettleMs: 500,
 }

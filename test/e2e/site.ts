@@ -42,6 +42,8 @@ export type SiteOptions = {
   readonly auth?: { readonly basic: string }
   readonly tls?: boolean
   readonly speed?: number
+  /** PEM of what BMCs and hosts trust when they fetch images. */
+  readonly trusted?: string
 }
 
 /** BMCs with serials `S1`, `S2`, ... and accounts of their own. */
@@ -61,10 +63,16 @@ export async function startSite({
   auth,
   tls = false,
   speed = simulatorSpeed,
+  trusted,
 }: SiteOptions): Promise<Site> {
   const folder = await storageFolder()
   const [database, nats] = await Promise.all([freshDatabase(), freshNats()])
-  const simulator = await startSimulator({ speed, tls, bmcs: bmcConfigs(bmcs) })
+  const simulator = await startSimulator({
+    speed,
+    tls,
+    bmcs: bmcConfigs(bmcs),
+    ...(trusted === undefined ? {} : { trusted }),
+  })
   const lines: string[] = []
   const env = {
     STORAGE_ROOT: folder,

@@ -23,6 +23,6 @@ test.skipIf(process.platform !== 'linux')('requests come from the address that w
     await outbound.close()
     return body.toString()
   }
-  expect(await heardFrom(new Outbound('127.1.2.3'))).toBe('127.1.2.3')
+  expect(await heardFrom(new Outbound({ localAddress: '127.1.2.3' }))).toBe('127.1.2.3')
   expect(await heardFrom(new Outbound())).toBe('127.0.0.1')
 })
