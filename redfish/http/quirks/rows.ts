@@ -147,4 +147,22 @@ const FUJITSU: readonly Quirk[] = [
   },
 ]
 
-export const QUIRKS: readonly Quirk[] = [...DELL, ...HPE, ...LENOVO, ...SUPERMICRO, ...AMI, ...OPENBMC, ...FUJITSU]
+const EMULATORS: readonly Quirk[] = [
+  {
+    when: { vendor: 'generic', model: /^Sushy Emulator/ },
+    // The boot device of the virtual machine is changed for good.
+    change: { onceReadsBack: ['Once', 'Continuous'] },
+    evidence: ['quirks.md 8'],
+  },
+]
+
+export const QUIRKS: readonly Quirk[] = [
+  ...DELL,
+  ...HPE,
+  ...LENOVO,
+  ...SUPERMICRO,
+  ...AMI,
+  ...OPENBMC,
+  ...FUJITSU,
+  ...EMULATORS,
+]
