@@ -199,6 +199,8 @@ export interface Bmc {
    * Restarts the host: GracefulRestart → ForceRestart → PowerCycle → ForceOff and On, as far as the BMC offers them;
    * a host that is off is switched on. Each request is announced to `onIntent` and sent only after that resolved, so
    * that the caller can make the intent durable first. NOT safe to repeat: after a crash call `resolveReset` first.
+   * One whose answer was lost is sent again only after the time in which it would have shown; where nothing would show
+   * it, the call rejects with `not-confirmed`, and whether the host restarted is not known.
    */
   restart(
     options: OperationOptions & { readonly onIntent: (intent: ResetIntent) => Promise<void> },

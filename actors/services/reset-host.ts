@@ -1,12 +1,13 @@
 /**
  * Restarts the host into the maintenance OS. Not safe to repeat, so it never is, blindly: each reset is recorded before
- * it is sent, and when an earlier performer left one without an outcome, this one looks first (spec/job.md "What makes a
+ * it is sent, and when an earlier performer left one without an outcome, or its answer was lost, this one looks first (spec/job.md "What makes a
  * step safe to repeat"). Only a host that is seen not to have restarted is reset again.
  */
 import type { StoredEvent } from '../../eventstore/event.ts'
 import type { JobContext } from '../../machines/job/context.ts'
 import type { JobEventData } from '../../machines/job/events.ts'
 import type { Bmc, ResetIntent } from '../../redfish/bmc.ts'
+import { BmcError } from '../../redfish/failure.ts'
 import type { Bmcs } from '../bmcs.ts'
 import { StepFailure } from '../failure.ts'
 import type { Service, ServiceContext } from '../service.ts'
@@ -53,44 +54,70 @@ export function resetHost({
     }
   }
 
-  const resume = async (
-    bmc: Bmc,
-    jobId: string,
-    intents: readonly StoredEvent[],
-    { signal, record }: ServiceContext,
-  ) => {
-    const last = intents.at(-1)
-    if (last === undefined) return null
+  /** Looks for what became of the last intent, and records it. The step's outcome where it was a restart, else null. */
+  const settle = async (bmc: Bmc, jobId: string, intents: Intents, { signal, record }: ServiceContext) => {
     const startedAt = timing.now()
-    const verdict = await resolve(bmc, jobId, last, signal)
+    const verdict = await resolve(bmc, jobId, intents.last, signal)
     await record({ type: 'redfish.reset.resolved', data: verdict })
-    if (verdict.happened === 'no') return null
-    if (verdict.happened === 'unknown') {
+    const restarted = {
+      attempts: 1,
+      elapsed_ms: Math.round(timing.now() - startedAt),
+      sent: intents.all.map((intent) => resetIntent(intent).resetType),
+      evidence: verdict.evidence ?? 'accepted',
+      after: verdict.after,
+    } as const
+    return { happened: verdict.happened, restarted: verdict.happened === 'yes' ? restarted : null }
+  }
+
+  const resume = async (bmc: Bmc, jobId: string, context: ServiceContext) => {
+    const intents = await intentsOf(context)
+    if (intents === null) return null
+    const { happened, restarted } = await settle(bmc, jobId, intents, context)
+    if (happened === 'unknown') {
       const message =
         'the controller stopped while it reset the host, and the BMC does not tell whether that happened; not reset again, because the host may be writing its disk'
       throw new StepFailure({ kind: 'not-confirmed', message })
     }
-    return {
-      attempts: 1,
-      elapsed_ms: Math.round(timing.now() - startedAt),
-      sent: intents.map((intent) => resetIntent(intent).resetType),
-      evidence: verdict.evidence ?? 'accepted',
-      after: verdict.after,
-    }
+    return restarted
   }
 
   return {
     writesBmc: true,
     perform: async ({ jobId, serial }, context) =>
       bmcs.use(serial, async (bmc) => {
-        const intents = (await context.recorded()).filter(({ type }) => type === 'redfish.reset.requested')
-        const resumed = await resume(bmc, jobId, intents, context)
+        const resumed = await resume(bmc, jobId, context)
         if (resumed !== null) return resumed
-        const onIntent = (intent: ResetIntent) =>
-          context.record({ type: 'redfish.reset.requested', data: intentData(intent) })
-        return resetData(await bmc.restart({ signal: context.signal, onIntent }))
+        const announced: ResetIntent[] = []
+        const onIntent = async (intent: ResetIntent) => {
+          await context.record({ type: 'redfish.reset.requested', data: intentData(intent) })
+          announced.push(intent)
+        }
+        try {
+          return resetData(await bmc.restart({ signal: context.signal, onIntent }))
+        } catch (error) {
+          if (!leavesOpen(error) || announced.length === 0 || context.signal.aborted) throw error
+          // The BMC shows nothing of it, but a host that reads its medium has restarted.
+          const intents = await intentsOf(context)
+          const { restarted } = intents === null ? { restarted: null } : await settle(bmc, jobId, intents, context)
+          if (restarted === null) throw error
+          return restarted
+        }
       }),
   }
+}
+
+type Intents = { readonly all: readonly StoredEvent[]; readonly last: StoredEvent }
+
+/** Null when none was recorded. */
+async function intentsOf({ recorded }: ServiceContext): Promise<Intents | null> {
+  const all = (await recorded()).filter(({ type }) => type === 'redfish.reset.requested')
+  const last = all.at(-1)
+  return last === undefined ? null : { all, last }
+}
+
+/** Whether a reset may have taken place although its request failed. */
+function leavesOpen(error: unknown): boolean {
+  return error instanceof BmcError && (error.failure.kind === 'not-confirmed' || error.failure.retry)
 }
 
 function resetIntent(event: StoredEvent): ResetIntent {

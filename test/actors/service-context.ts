@@ -101,6 +101,6 @@ export function contextOf({
       onRecord(event.type)
       facts.push(event)
     },
-    recorded: async () => before,
+    recorded: async () => [...before, ...facts.map((fact) => recordedEvent(fact))],
   }
 }

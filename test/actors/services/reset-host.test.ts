@@ -4,6 +4,7 @@ import { resetHost } from '../../../actors/services/reset-host.ts'
 import type { JobEventData } from '../../../machines/job/events.ts'
 import { checkEvent } from '../../../machines/kinds.ts'
 import type { Bmc, ResetVerdict } from '../../../redfish/bmc.ts'
+import { BmcError } from '../../../redfish/failure.ts'
 import { happened } from '../../machines/job/samples.ts'
 import { bySerial, contextOf, manualTiming, recordedEvent, scriptedBmc } from '../service-context.ts'
 
@@ -63,6 +64,45 @@ describe('the first attempt', () => {
     const { perform } = resetHost({ bmcs, timing: manualTiming(), mediaReadsOf: nothingRead })
     await expect(perform(bySerial, context)).rejects.toThrow('the lease is gone')
     expect(await noop.power({ signal: context.signal })).toEqual(before)
+  })
+})
+
+describe('a reset whose answer was lost', () => {
+  const failure = { kind: 'not-confirmed', retry: false, action: 'reset', detail: 'not answered' } as const
+  const request = { operation: 'restart', method: 'POST', target: '/redfish/v1/Systems/1' }
+  const lost = new BmcError(failure, { request, attempts: 1 })
+
+  function bmcThatLosesTheAnswer() {
+    const { noop } = scriptedBmc()
+    let sent = 0
+    const { bmcs } = scriptedBmc({
+      restart: async (options) => {
+        await noop.restart(options)
+        sent += 1
+        throw lost
+      },
+      resolveReset: async () => ({ happened: 'unknown', evidence: null, after: on }),
+    })
+    return { bmcs, sent: () => sent }
+  }
+
+  test('is known to have happened when the host reads its medium, and is not sent again', async () => {
+    const { bmcs, sent } = bmcThatLosesTheAnswer()
+    const read = { ...readOf('maintenance'), last_read_at: '2026-03-01T10:00:05.000Z' }
+    const context = contextOf()
+    const { perform } = resetHost({ bmcs, timing: manualTiming(), mediaReadsOf: async () => ({ maintenance: read }) })
+    const output = await perform(bySerial, context)
+    expect(output).toMatchObject({ sent: ['GracefulRestart'], evidence: 'media-read' })
+    expect(() => checkEvent('job', { type: 'redfish.reset.succeeded', data: output })).not.toThrow()
+    expect(context.facts.map(({ type }) => type)).toEqual(['redfish.reset.requested', 'redfish.reset.resolved'])
+    expect(sent()).toBe(1)
+  })
+
+  test('fails the step with what the BMC said when nothing shows it, and is not sent again', async () => {
+    const { bmcs, sent } = bmcThatLosesTheAnswer()
+    const { perform } = resetHost({ bmcs, timing: manualTiming(), mediaReadsOf: nothingRead })
+    await expect(perform(bySerial, contextOf())).rejects.toBe(lost)
+    expect(sent()).toBe(1)
   })
 })
 
