@@ -2,6 +2,7 @@
  * How one slot is read, filled and emptied: by its standard actions, by writing it, or in a vendor's own way, as its
  * documents show (quirks.md 5). Whether it worked is for the caller to see (media.ts).
  */
+import { BmcError } from '../failure.ts'
 import type { Call } from './call.ts'
 import type { InsertLadder } from './insert-ladder.ts'
 import type { Located } from './locate.ts'
@@ -14,6 +15,7 @@ import type { Answer, Service } from './service.ts'
 import { wayOf } from './slot-search.ts'
 import { hasMediaAction, type MediaState, mediaAction, mediaState, namesImage, tellsMedia } from './slots.ts'
 import { followTask } from './tasks.ts'
+import { until } from './until.ts'
 
 export type SlotDriver = {
   readonly path: string
@@ -97,6 +99,11 @@ function ownDriver(service: Service, call: Call, slot: Answer, way: SlotWay, loc
     return stateOfCollection(service, call, located, way)
   }
 
+  async function shows(look: () => Promise<boolean>): Promise<boolean> {
+    const { confirmTimeoutMs: timeoutMs, confirmPollMs: pollMs } = service.limits
+    return (await until(service, call, { timeoutMs, pollMs }, async () => ((await look()) ? true : null))) !== null
+  }
+
   async function take(step: SlotStep, image: string, look: () => Promise<boolean>): Promise<void> {
     if (step.kind === 'write') {
       const wantsPrecondition = located.profile.ifMatch === 'always'
@@ -118,7 +125,10 @@ function ownDriver(service: Service, call: Call, slot: Answer, way: SlotWay, loc
         return
       } catch (error) {
         const refusal = refusalOf(error)
-        if (refusal === null || !mindsTheRequest(refusal) || index === step.bodies.length - 1) throw error
+        if (refusal === null) throw error
+        // What an attempt before this one did is no longer on offer, and takes seconds to show (iRMC).
+        if (wasRepeated(error) && (await shows(look))) return
+        if (!mindsTheRequest(refusal) || index === step.bodies.length - 1) throw error
         call.countRepeat()
       }
     }
@@ -145,6 +155,10 @@ function ownDriver(service: Service, call: Call, slot: Answer, way: SlotWay, loc
       },
     ],
   }
+}
+
+function wasRepeated(error: unknown): boolean {
+  return error instanceof BmcError && error.attempts > 1
 }
 
 /** A template with the parts of the image's URL in it. */

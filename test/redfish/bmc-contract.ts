@@ -20,6 +20,8 @@ export type BmcTraits = {
   /** The requests that fill and empty a slot. */
   readonly insert: { readonly method: 'POST' | 'PATCH'; readonly path: RegExp }
   readonly eject: { readonly method: 'POST' | 'PATCH'; readonly path: RegExp }
+  /** Whether a slot names its image as soon as it has it. */
+  readonly namesAtOnce: boolean
   /** What can be said of a restart that was announced and not sent. */
   readonly unsentReset: 'no' | 'unknown'
   /** Whether it shows that a host without a boot override was restarted. */
@@ -35,6 +37,7 @@ export const USUAL_TRAITS: BmcTraits = {
   scheme: 'http',
   insert: { method: 'POST', path: /InsertMedia/ },
   eject: { method: 'POST', path: /EjectMedia/ },
+  namesAtOnce: true,
   unsentReset: 'no',
   idleResetShows: true,
 }
@@ -337,8 +340,11 @@ function describeFailures(setup: () => Promise<FailingBmc>): void {
     async ({ bmc, under, traits, images, inserts }) => {
       const { maintenance } = await layoutOf(bmc)
       under.fault({ ...traits.insert, times: 1, drop: 'after' })
-      await bmc.insertMedia({ slot: maintenance, image: images.maintenance }, options())
-      expect(inserts()).toBe(1)
+      const { confirmed } = await bmc.insertMedia({ slot: maintenance, image: images.maintenance }, options())
+      expect(confirmed).toMatchObject({ inserted: true, image: images.maintenance })
+      // Where it shows late a second one is sent and refused, which is no reason to give up.
+      if (traits.namesAtOnce) expect(inserts()).toBe(1)
+      else expect(inserts()).toBeLessThanOrEqual(2)
     },
   )
 

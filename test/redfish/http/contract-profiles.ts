@@ -37,6 +37,8 @@ const differences: Partial<Record<ProfileName, Partial<BmcTraits>>> = {
   irmc: {
     scheme: 'https',
     layout: 'single-cd',
+    // Only what is connected is listed, and connecting takes seconds.
+    namesAtOnce: false,
     insert: { method: 'POST', path: /FTSComputerSystem/ },
     eject: { method: 'POST', path: /FTSComputerSystem/ },
     ...showsNoReset,
