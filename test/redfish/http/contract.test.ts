@@ -9,8 +9,15 @@ import { QUICK_LIMITS, QUICK_RETRIES } from './quick.ts'
 
 const SERIAL = 'SIM0001'
 
-/** Long enough for AMI to show its slots and for iDRAC10 to switch on again. */
-const LIMITS = { ...QUICK_LIMITS, mediaSwitchSettleMs: 500, stateConflictMs: 3_000 }
+/** Long enough for AMI to show its slots, for iDRAC10 to switch on again, and for a reset to show on a busy machine. */
+const LIMITS = {
+  ...QUICK_LIMITS,
+  mediaSwitchSettleMs: 500,
+  stateConflictMs: 3_000,
+  gracefulTimeoutMs: 2_000,
+  resetTimeoutMs: 3_000,
+  resetLookMs: 800,
+}
 
 /** Ends all sessions by means of one of its own: not every BMC takes Basic. */
 async function deleteSessions(url: string, account: { readonly username: string; readonly password: string }) {
