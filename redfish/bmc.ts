@@ -169,6 +169,16 @@ export type ResetVerdict = {
   readonly after: PowerObservation
 }
 
+/** What an earlier discovery found, as far as a later one needs it. */
+export type KnownBmc = {
+  readonly serial: string | null
+  readonly layout: MediaLayout
+  readonly slots: readonly Pick<MediaSlot, 'id' | 'mediaTypes'>[]
+}
+
+/** What a known BMC was seen to be like by now. */
+export type Recognised = Pick<BmcDescription, 'power' | 'session' | 'tls'>
+
 export type OperationOptions = { readonly signal: AbortSignal }
 
 export interface Bmc {
@@ -177,6 +187,12 @@ export interface Bmc {
    * remote media on where it is off (`switchOnMedia` of the http client).
    */
   discover(options: OperationOptions): Promise<BmcDescription>
+  /**
+   * Looks whether a BMC is still what was discovered before: reads the System and the slots of the layout, nothing else.
+   * Null when one of them is not there or is another one, or when the client was not told where they are (`learned`);
+   * then it has to be discovered again. Only reads.
+   */
+  recognise(known: KnownBmc, options: OperationOptions): Promise<Recognised | null>
   /** One GET of the service root, without credentials. Resolves when the BMC answers like a Redfish service. */
   ping(options: OperationOptions): Promise<void>
   power(options: OperationOptions): Promise<PowerObservation>

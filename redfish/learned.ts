@@ -3,7 +3,7 @@
  * a later client of the same BMC that is given it tries that first (spec/redfish.md "remember what worked"). Nothing in
  * it is secret. It is a hint: a BMC that refuses it, after a firmware update for example, is asked in the usual ways.
  */
-import type { ResetType } from './bmc.ts'
+import type { ResetType, Vendor } from './bmc.ts'
 
 export type Learned = {
   /** How an insert was accepted. In `with`, the value `{SCHEME}` stands for the scheme of the image's URL. */
@@ -15,6 +15,27 @@ export type Learned = {
   readonly boot?: { readonly allInSettings: boolean; readonly withoutMode: boolean }
   /** Resets that are offered and that the BMC does not know when they are sent. */
   readonly resetsRefused?: readonly ResetType[]
+  /** What the reset action's ActionInfo lists, where the action itself lists nothing. */
+  readonly resetsListed?: readonly ResetType[]
   /** Writes without a precondition are refused, also where documents carry no entity tag. */
   readonly wantsPrecondition?: true
+  /** The collection that logins are sent to. */
+  readonly sessions?: string
+  readonly places?: Places
+  /** Targets of slots' eject actions, by the slots' paths; at most `EJECTS_MAX`. */
+  readonly ejects?: Readonly<Record<string, string>>
+}
+
+/** Jobs use two slots; a BMC whose paths change with its firmware leaves some behind. */
+export const EJECTS_MAX = 4
+
+/** Where the System and its Managers are, and what this BMC's quirks depend on: good for one firmware. */
+export type Places = {
+  readonly system: string
+  readonly managers: readonly string[]
+  readonly vendor: Vendor
+  /** Models of the System and its Manager, the Manager's firmware. */
+  readonly model: string | null
+  readonly controller: string | null
+  readonly firmware: string | null
 }

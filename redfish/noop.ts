@@ -100,6 +100,11 @@ export function createNoopBmc(options: NoopBmcOptions): Bmc {
       begin('discover', operation)
       return description(options.serial, SLOTS.map(slotOf), power)
     },
+    async recognise({ serial, slots }, operation) {
+      begin('recognise', operation)
+      const { session, tls } = description(options.serial, SLOTS.map(slotOf), power)
+      return serial === options.serial && slots.every(({ id }) => media.has(id)) ? { power, session, tls } : null
+    },
     async ping(operation) {
       begin('ping', operation)
     },

@@ -19,7 +19,7 @@ import { followTask } from './tasks.ts'
  */
 export async function bootInOwnWay(service: Service, call: Call, located: Located, name: BootWayName): Promise<void> {
   const way = BOOT_WAYS[name]
-  for (const manager of located.managers) {
+  for (const manager of await located.managers(call)) {
     const actions = docAt(docAt(manager.doc, 'Actions'), 'Oem')
     const key = Object.keys(actions).find((candidate) => candidate.endsWith(way.action))
     if (key === undefined) continue

@@ -37,6 +37,22 @@ export async function lookAtBoot(service: Service, call: Call, systemPath: strin
   return { system, ...(await settingsOf(service, call, system)) }
 }
 
+/** The same from what an operation shortly before left, and whether it is from there. */
+async function lastLookAtBoot(
+  service: Service,
+  call: Call,
+  systemPath: string,
+): Promise<BootLook & { readonly fresh: boolean }> {
+  const left = service.handover.peek(systemPath, service.limits.handoverMsMax)
+  if (left === null) return { ...(await lookAtBoot(service, call, systemPath)), fresh: true }
+  const link = docAt(left.doc, '@Redfish.Settings')['SettingsObject']
+  const path = linkOf(link) === null ? null : service.follow(call, link, left.path)
+  const settings = path === null ? null : service.handover.take(path, service.limits.handoverMsMax)
+  const known = path === null || settings !== null
+  const rest = known ? { settings, boot: bootDocuments(left.doc, settings?.doc ?? null) } : null
+  return { system: left, ...(rest ?? (await settingsOf(service, call, left))), fresh: false }
+}
+
 /** The settings object of a System that was just read. */
 export async function settingsOf(
   service: Service,
@@ -107,7 +123,9 @@ export function createBoot(service: Service, locateFor: (call: Call) => Promise<
     const { profile } = await locateFor(call)
     let tolerable: Omit<Result, 'changed'> | null = null
     const seen = await until(service, call, { timeoutMs, pollMs }, async () => {
-      const override = readOverride((await lookAtBoot(service, call, systemPath)).boot)
+      const { system, boot } = await lookAtBoot(service, call, systemPath)
+      service.handover.leave(system)
+      const override = readOverride(boot)
       const judged = judgeReadBack(override, wanted, profile)
       if (judged.kind === 'in-force') return { override, warnings: judged.warnings }
       tolerable = judged.instead === null ? null : { override, warnings: [judged.instead] }
@@ -125,8 +143,13 @@ export function createBoot(service: Service, locateFor: (call: Call) => Promise<
    * (quirks.md 8). Where there is no such flag the end of POST is waited for.
    */
   async function bootFromCd(call: Call, located: Located): Promise<Result> {
-    const look = await lookAtBoot(service, call, located.system.path)
-    const target = cdTarget(bootTargets(look.boot), located.profile)
+    let look = await lastLookAtBoot(service, call, located.system.path)
+    let target = cdTarget(bootTargets(look.boot), located.profile)
+    // What the next step relies on without having written it is seen for certain.
+    if (!look.fresh && (target === null || isAlreadySet(look.boot, bootOnce(look.boot, target, located.profile)))) {
+      look = { ...(await lookAtBoot(service, call, located.system.path)), fresh: true }
+      target = cdTarget(bootTargets(look.boot), located.profile)
+    }
     if (target !== null) {
       try {
         return await change(call, look, bootOnce(look.boot, target, located.profile), false)
@@ -170,7 +193,8 @@ export function createBoot(service: Service, locateFor: (call: Call) => Promise<
     },
     async clearBootOverride(options) {
       const call = service.begin('clearBootOverride', options)
-      const look = await lookAtBoot(service, call, (await locateFor(call)).system.path)
+      // An override that somebody set in the moments since the last look is one that somebody wants.
+      const look = await lastLookAtBoot(service, call, (await locateFor(call)).system.path)
       const result = await change(call, look, CLEARED, true)
       return { ...call.facts(), ...result }
     },

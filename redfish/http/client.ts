@@ -10,11 +10,12 @@ import { BmcError } from '../failure.ts'
 import { createBoot } from './boot.ts'
 import type { Call } from './call.ts'
 import { createDiscovery } from './discovery.ts'
-import { type Located, locate } from './locate.ts'
+import { type Located, locate, locateAsLearned } from './locate.ts'
 import { createMedia } from './media.ts'
 import { createMemory } from './memory.ts'
 import { DEFAULT_LIMITS, DEFAULT_RETRIES, type HttpBmcOptions, type Surroundings } from './options.ts'
 import { createPower } from './power.ts'
+import { createRecognition } from './recognition.ts'
 import { ROOT_PATH } from './requests.ts'
 import { createService } from './service.ts'
 import { createTransport } from './transport.ts'
@@ -29,7 +30,8 @@ const REAL_SURROUNDINGS: Surroundings = {
 
 /**
  * Creates a client for one BMC. It sends nothing until the first operation; then it opens one session that all
- * operations share, until `close`. Where the System is found is remembered until the next `discover`.
+ * operations share, until `close`. Where the System is found is remembered until the next `discover`,
+ * and from earlier clients (`learned`) as long as it is there.
  * Throws `TypeError` when the address is not an http or https URL.
  */
 export function createHttpBmc(options: HttpBmcOptions): Bmc {
@@ -41,7 +43,7 @@ export function createHttpBmc(options: HttpBmcOptions): Bmc {
   const retries = { ...DEFAULT_RETRIES, ...options.retries }
   const surroundings = { ...REAL_SURROUNDINGS, ...options.surroundings }
   const transport = createTransport({ address: options.address, tls: options.tls, limits })
-  const memory = createMemory(options.learned ?? {})
+  const memory = createMemory(options.learned ?? {}, options.onLearned)
   const service = createService(options, { transport, limits, retries, surroundings, memory })
 
   let known: Located | null = null
@@ -50,13 +52,23 @@ export function createHttpBmc(options: HttpBmcOptions): Bmc {
     transport.prefer(known.profile.connection)
     return known
   }
-  const locateFor = async (call: Call): Promise<Located> => known ?? locateAnew(call)
+  const locateFor = async (call: Call): Promise<Located> => {
+    known ??= await locateAsLearned(service, call, options)
+    return known ?? locateAnew(call)
+  }
 
+  const secured = { tls: options.tls, secure: address.protocol === 'https:' }
   return {
+    ...createRecognition(service, {
+      ...options,
+      ...secured,
+      found: (located) => {
+        known = located
+      },
+    }),
     ...createDiscovery(service, {
       locateAnew,
-      tls: options.tls,
-      secure: address.protocol === 'https:',
+      ...secured,
       switchOnMedia: options.switchOnMedia ?? false,
       ...(options.serial === undefined ? {} : { serial: options.serial }),
     }),

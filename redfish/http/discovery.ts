@@ -1,5 +1,5 @@
 /** Discovery: what there is on this BMC, and what an operator should know before a job needs it. */
-import type { Bmc, BmcDescription, TlsPolicy } from '../bmc.ts'
+import type { Bmc, BmcDescription } from '../bmc.ts'
 import { problemOf } from '../failure.ts'
 import { settingsOf } from './boot.ts'
 import { bootModes, bootTargets, cdTarget, readOverride, targetPlace } from './boot-override.ts'
@@ -14,11 +14,10 @@ import { readResetTypes } from './reset-types.ts'
 import { flagAt, lastSegment, linkOf, textAt } from './resource.ts'
 import type { Answer, Service } from './service.ts'
 import { type SlotSearch, type SlotSource, searchSlots } from './slot-search.ts'
+import { type TlsOptions, tlsOf } from './tls-kind.ts'
 
-export type DiscoveryOptions = {
+export type DiscoveryOptions = TlsOptions & {
   readonly locateAnew: (call: Call) => Promise<Located>
-  readonly tls: TlsPolicy
-  readonly secure: boolean
   readonly serial?: string
   readonly switchOnMedia: boolean
 }
@@ -38,14 +37,18 @@ export function createDiscovery(service: Service, options: DiscoveryOptions): Pi
     async discover({ signal }): Promise<BmcDescription> {
       const call = service.begin('discover', { signal })
       const { located, slots } = await search(call)
-      const { root, system, profile } = located
+      const { system, profile } = located
+      const root = await located.root(call)
       const { best, sources } = slots
       const { settings, boot } = await settingsOf(service, call, system)
       const targets = bootTargets(boot)
-      const { types: resetTypes, from: resetTypesFrom } = await readResetTypes(service, call, system, profile)
+      const { types: resetTypes, from: resetTypesFrom } = await readResetTypes(service, call, system, profile, {
+        asLearned: false,
+      })
       const power = requirePower(service, call, system, profile)
       const authentication = service.authentication()
-      const { manager, why: managerWhy } = managerOf(located, best)
+      for (const answer of [system, settings]) if (answer !== null) service.handover.leave(answer)
+      const { manager, why: managerWhy } = managerOf(located, await located.managers(call), best)
       const documents: Documents = { system: system.doc, manager: manager?.doc ?? {} }
       const licence = licenceOf(documents)
       const failures = sources.map(({ failure }) => failure).filter((failure) => failure !== null)
@@ -61,7 +64,7 @@ export function createDiscovery(service: Service, options: DiscoveryOptions): Pi
         resetTypesFrom,
         power,
         etags: profile.ifMatch === 'always' ? 'demanded' : tagged ? 'given' : 'none',
-        tls: options.secure ? tlsOf(options.tls) : 'none',
+        tls: tlsOf(options),
         tlsLegacy: options.tls.legacy === true,
       } as const
       return {
@@ -116,8 +119,11 @@ export function createDiscovery(service: Service, options: DiscoveryOptions): Pi
 }
 
 /** The Manager whose media are used, else the first that looks after the System. */
-function managerOf(located: Located, best: SlotSource | null): { readonly manager?: Answer; readonly why: string } {
-  const { managers, managersWhy, system } = located
+function managerOf(
+  { managersWhy, system }: Located,
+  managers: readonly Answer[],
+  best: SlotSource | null,
+): { readonly manager?: Answer; readonly why: string } {
   const owner = best !== null && best.layout !== null && best.owner !== system ? best.owner : undefined
   if (owner !== undefined && !managers.includes(owner)) return { manager: owner, why: 'it alone has virtual media' }
   const manager = owner ?? managers[0]
@@ -146,16 +152,4 @@ async function readSecureBoot(service: Service, call: Call, system: Answer): Pro
 
 function idOf(answer: Answer): string {
   return textAt(answer.doc, 'Id') ?? lastSegment(answer.path)
-}
-
-function tlsOf(policy: TlsPolicy): BmcDescription['tls'] {
-  switch (policy.mode) {
-    case 'system':
-    case 'ca':
-      return 'verified'
-    case 'pinned':
-      return 'pinned'
-    case 'insecure':
-      return 'insecure'
-  }
 }

@@ -3,8 +3,10 @@
  * built paths (spec/redfish.md "Discovery").
  */
 import type { Vendor } from '../bmc.ts'
+import type { Places } from '../learned.ts'
 import type { Call } from './call.ts'
 import { readCollection, samePathKey } from './collection.ts'
+import type { Memory } from './memory.ts'
 import type { HttpBmcOptions } from './options.ts'
 import { type Profile, profileFor } from './quirks.ts'
 import { ROOT_PATH } from './requests.ts'
@@ -13,10 +15,11 @@ import type { Answer, Service } from './service.ts'
 import { detectVendor } from './vendor.ts'
 
 export type Located = {
-  readonly root: Answer
   readonly system: Answer
   readonly systemWhy: string
-  readonly managers: readonly Answer[]
+  /** Read when they are asked for, where the System was found without them. */
+  readonly root: (call: Call) => Promise<Answer>
+  readonly managers: (call: Call) => Promise<readonly Answer[]>
   readonly managersWhy: string
   readonly vendor: Vendor
   readonly profile: Profile
@@ -39,13 +42,80 @@ export async function locate(service: Service, call: Call, wanted: Wanted): Prom
   const manager = managers[0]?.doc ?? null
   const { system, why: systemWhy } = chosen
   const vendor = detectVendor({ root: root.doc, system: system.doc, manager, hint: wanted.vendorHint ?? null })
-  const profile = profileFor({
+  const about = {
     vendor,
     model: textAt(system.doc, 'Model'),
     controller: textAt(manager ?? {}, 'Model'),
     firmware: textAt(manager ?? {}, 'FirmwareVersion'),
+  }
+  learnPlaces(service.memory, {
+    ...about,
+    system: system.path,
+    managers: managers.slice(0, MANAGERS_LEARNED_MAX).map(({ path }) => path),
   })
-  return { root, system, systemWhy, managers, managersWhy, vendor, profile }
+  return {
+    system,
+    systemWhy,
+    root: async () => root,
+    managers: async () => managers,
+    managersWhy,
+    vendor,
+    profile: profileFor(about),
+  }
+}
+
+const MANAGERS_LEARNED_MAX = 4
+
+/** What was learned under another firmware, or of another machine, does not count any more. */
+function learnPlaces(memory: Memory, places: Places): void {
+  const { sessions, places: before } = memory.known()
+  const { firmware, model, controller } = places
+  const same = before?.firmware === firmware && before.model === model && before.controller === controller
+  if (before !== undefined && !same) memory.forget()
+  memory.learn({ places, ...(sessions === undefined ? {} : { sessions }) })
+}
+
+/**
+ * The System where it was found before, by one request. Null where nothing was learned or something else is there now:
+ * then the walk has to be made.
+ */
+export async function locateAsLearned(service: Service, call: Call, wanted: Wanted): Promise<Located | null> {
+  const { places } = service.memory.known()
+  if (places === undefined) return null
+  const system = await service.readOptional(call, places.system)
+  if (system === null || textAt(system.doc, 'Model') !== places.model) return null
+  if (chooseSystem([system], wanted).kind === 'none' || !isDoc(resetActionOf(system.doc))) return null
+  service.handover.leave(system)
+  let root: Answer | null = null
+  let managers: readonly Answer[] | null = null
+  return {
+    system,
+    systemWhy: 'it is where it was found before',
+    root: async (anyCall) => {
+      root ??= await service.read(anyCall, ROOT_PATH)
+      return root
+    },
+    managers: async (anyCall) => {
+      managers ??= await readEach(service, anyCall, places.managers)
+      return managers
+    },
+    managersWhy: 'it is where it was found before',
+    vendor: places.vendor,
+    profile: profileFor(places),
+  }
+}
+
+async function readEach(service: Service, call: Call, paths: readonly string[]): Promise<readonly Answer[]> {
+  const read: Answer[] = []
+  for (const path of paths) {
+    const answer = await service.readOptional(call, path)
+    if (answer !== null) read.push(answer)
+  }
+  return read
+}
+
+function resetActionOf(system: Doc): unknown {
+  return docAt(system, 'Actions')['#ComputerSystem.Reset']
 }
 
 type Choice<T> =
@@ -68,7 +138,7 @@ export function chooseSystem<T extends { readonly path: string; readonly doc: Do
       ? { kind: 'none', detail: `no System ${wanted.systemId} among: ${known}` }
       : { kind: 'one', system, why: 'its Id is the one of the registration' }
   }
-  const resettable = systems.filter(({ doc }) => isDoc(docAt(doc, 'Actions')['#ComputerSystem.Reset']))
+  const resettable = systems.filter(({ doc }) => isDoc(resetActionOf(doc)))
   const candidates = resettable.length > 0 ? resettable : systems
   const [first, ...others] = candidates
   if (first === undefined) return { kind: 'none', detail: 'the BMC has no System that can be read' }

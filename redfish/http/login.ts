@@ -117,12 +117,17 @@ export function createLogin(parts: LoginParts): Login {
     async logIn(signal) {
       // First, because they may be what fills the session table.
       const unknown = await orphans.endKnown(signal)
-      const path = await service.collectionPath(signal)
       const lost: LoginIntent[] = []
       let session: Session | null = null
-      try {
+      const post = async () => {
+        const path = await service.collectionPath(signal)
         const login = (number: number) => postLogin(path, { number, lost, signal })
-        const result = await withRetries({ repeat: 'always', policy, surroundings, signal, attempt: login })
+        return withRetries({ repeat: 'always', policy, surroundings, signal, attempt: login })
+      }
+      try {
+        let result = await post()
+        // A path that was learned before may be that of an older firmware.
+        if (result.kind === 'failed' && isMissing(result.outcome) && service.mayHaveMoved()) result = await post()
         if (result.kind === 'failed') return resultOf(result.outcome)
         session = result.value
       } finally {
@@ -135,9 +140,13 @@ export function createLogin(parts: LoginParts): Login {
   }
 }
 
+function isMissing(outcome: Outcome): boolean {
+  return outcome.kind === 'refusal' && SESSIONS_UNSUPPORTED.has(outcome.status)
+}
+
 function resultOf(outcome: Outcome): LoginResult {
   if (outcome.kind === 'fault') throw outcome.fault
-  if (SESSIONS_UNSUPPORTED.has(outcome.status)) return { kind: 'unsupported' }
+  if (isMissing(outcome)) return { kind: 'unsupported' }
   if (hasMessage(outcome.error, SESSION_TABLE_FULL_MESSAGES)) return { kind: 'table-full' }
   if (isRefusal(outcome.status)) return { kind: 'refused', failure: failureOf(outcome) }
   throw faultOf(outcome)

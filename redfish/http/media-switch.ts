@@ -12,7 +12,7 @@ import { followTask } from './tasks.ts'
  * switch that is on is left alone. Rejects with the BMC's refusal.
  */
 export async function switchOnMedia(service: Service, call: Call, located: Located): Promise<boolean> {
-  for (const manager of located.managers) {
+  for (const manager of await located.managers(call)) {
     const documents = { manager: manager.doc }
     for (const row of MEDIA_SWITCHES) {
       if (valueAt(documents, row.state) !== row.off) continue

@@ -7,10 +7,11 @@ import type { Call } from './call.ts'
 import { createInsertLadder } from './insert-ladder.ts'
 import type { Located } from './locate.ts'
 import { mayStillHappen, type Refusal, refusalOf } from './refusal.ts'
-import type { Service } from './service.ts'
+import type { Answer, Service } from './service.ts'
 import { driveSlot, type SlotDriver } from './slot-driver.ts'
 import { searchSlots } from './slot-search.ts'
-import { type MediaState, showsImage } from './slots.ts'
+import { type MediaState, mediaState, showsImage } from './slots.ts'
+import { followTask } from './tasks.ts'
 import { until } from './until.ts'
 
 type Media = Pick<Bmc, 'insertMedia' | 'ejectMedia'>
@@ -74,6 +75,31 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
     return ejected
   }
 
+  /**
+   * Ejects without a look before, where a client has read the slot's action; the look after it is what counts. False
+   * where the slot does not read as empty then: the usual way follows.
+   */
+  async function ejectAsLearned(call: Call, path: string): Promise<boolean> {
+    const learned = service.memory.known().ejects?.[path]
+    if (learned === undefined) return false
+    const { profile } = await locateFor(call)
+    let last: Answer | null = null
+    const isEmpty = async () => {
+      last = await service.read(call, path)
+      const state = mediaState(last.doc, profile)
+      return !state.inserted && state.image === null
+    }
+    try {
+      const write = { body: {}, repeat: 'after-look', look: isEmpty, patient: false } as const
+      await followTask(service, call, await service.post(call, service.follow(call, learned, path), write))
+      if (await isEmpty()) return true
+    } catch (error) {
+      if (refusalOf(error) === null) throw error
+    }
+    if (last !== null) service.handover.leave(last)
+    return false
+  }
+
   function shown(call: Call, driver: SlotDriver, image: string): Promise<MediaState | null> {
     return until(service, call, { timeoutMs, pollMs }, async () => {
       const state = await driver.state()
@@ -92,6 +118,10 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
     async ejectMedia({ slot }, options): Promise<EjectResult> {
       const call = service.begin('ejectMedia', options)
       const path = service.follow(call, slot, slot)
+      if (await ejectAsLearned(call, path)) {
+        filled.delete(path)
+        return { ...call.facts(), slot, alreadyEmpty: false }
+      }
       const driver = await drive(call, path)
       const alreadyEmpty = await empty(service, call, driver, (await locateFor(call)).profile.emptyWhenNotConnected)
       filled.delete(path)

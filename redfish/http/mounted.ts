@@ -15,7 +15,7 @@ export async function stateOfCollection(
   way: SlotWay,
 ): Promise<MediaState> {
   const empty: MediaState = { inserted: false, image: null, connectedVia: null }
-  for (const owner of [located.system, ...located.managers]) {
+  for (const owner of [located.system, ...(await located.managers(call))]) {
     if (owner.doc['VirtualMedia'] === undefined) continue
     const collection = await service.readOptional(call, service.follow(call, owner.doc['VirtualMedia'], owner.path))
     if (collection === null) continue

@@ -18,6 +18,8 @@ export type Limits = {
   readonly jsonDepthMax: number
   /** Members read of one collection, over all of its pages. */
   readonly membersMax: number
+  /** How old what an operation read may be for the next one to act on it; whether that worked is always read anew. */
+  readonly handoverMsMax: number
   readonly redirectsMax: number
   /** Requests that may wait for the one that is in flight. */
   readonly requestsWaitingMax: number
@@ -40,6 +42,7 @@ export type Limits = {
   readonly statePauseMs: number
   /** Between ForceOff and On, for capacitors and BMCs that refuse to be quicker (quirks.md 9). */
   readonly offPauseMs: number
+  /** The first pause between two looks at the host's power; each is half as long again, up to five times the first. */
   readonly powerPollMs: number
   readonly taskTimeoutMs: number
   readonly taskPollMs: number
@@ -55,6 +58,7 @@ export const DEFAULT_LIMITS: Limits = {
   bodyBytesMax: 1024 * 1024,
   jsonDepthMax: 64,
   membersMax: 64,
+  handoverMsMax: 30_000,
   redirectsMax: 3,
   requestsWaitingMax: 16,
   confirmTimeoutMs: 60_000,
@@ -127,6 +131,8 @@ export type HttpBmcOptions = {
   readonly serial?: string
   /** What earlier clients of this BMC learned, to be tried first. */
   readonly learned?: Learned
+  /** Hears of all that is known by then whenever something was learned; must not throw. */
+  readonly onLearned?: (learned: Learned) => void
   /** Whether remote media may be switched on where it is off and hides the slots (AMI); a setting of the BMC changes. */
   readonly switchOnMedia?: boolean
   readonly limits?: Partial<Limits>

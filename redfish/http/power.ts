@@ -19,24 +19,32 @@ import { ifAnswering, until } from './until.ts'
 
 type Power = Pick<Bmc, 'power' | 'restart' | 'resolveReset' | 'powerOff' | 'powerOn'>
 
+/** What was read this short a time ago is as good as read now: by the step just before, or on the way here. */
+const FRESH_MS = 2_000
+
 const switchedOn: Goal = (now) => (isOn(now.power) ? 'power-state' : null)
 const switchedOff: Goal = (now) => (isOff(now.power) ? 'power-state' : null)
 
 export function createPower(service: Service, locateFor: (call: Call) => Promise<Located>): Power {
   const { limits } = service
 
-  async function look(call: Call): Promise<Look> {
+  async function look(call: Call, ageMsMax = 0): Promise<Look> {
     const { system: known, profile } = await locateFor(call)
-    const system = await service.read(call, known.path)
+    const system = await service.readOnce(call, known.path, ageMsMax)
     const power = requirePower(service, call, system, profile)
     return { system, power, override: readOverride(bootDocuments(system.doc, null)) }
   }
 
-  async function start(call: Call, onIntent: Run['onIntent']): Promise<Run> {
-    const first = await look(call)
+  async function start(call: Call, first: Look, onIntent: Run['onIntent']): Promise<Run> {
     const { profile } = await locateFor(call)
-    const { types: offered } = await readResetTypes(service, call, first.system, profile)
+    const { types: offered } = await readResetTypes(service, call, first.system, profile, { asLearned: true })
     return { call, first, offered, sent: [], onIntent }
+  }
+
+  /** What a host that has to be switched shows may be a little old; that there is nothing to do is seen for certain. */
+  async function startToSwitch(call: Call, goal: Goal): Promise<Run> {
+    const last = await look(call, limits.handoverMsMax)
+    return start(call, goal(last) === null ? last : await look(call, FRESH_MS), noIntent)
   }
 
   const { step, watch } = createResetSteps(service, look)
@@ -44,12 +52,12 @@ export function createPower(service: Service, locateFor: (call: Call) => Promise
   async function switchOn(run: Run, reason: string): Promise<Step> {
     const type = powerOnType(run.offered)
     if (type === null) return { kind: 'nothing', reason: 'the BMC offers no reset that switches on', refused: true }
-    return step(run, { type, reason, goal: switchedOn, timeoutMs: limits.resetTimeoutMs, shows: 'soon' })
+    return step(run, { type, reason, goal: switchedOn, lasts: true, timeoutMs: limits.resetTimeoutMs, shows: 'soon' })
   }
 
   function forceOff(run: Run, reason: string): Promise<Step> {
     const timeoutMs = limits.resetTimeoutMs
-    return step(run, { type: 'ForceOff', reason, goal: switchedOff, timeoutMs, shows: 'soon' })
+    return step(run, { type: 'ForceOff', reason, goal: switchedOff, lasts: true, timeoutMs, shows: 'soon' })
   }
 
   async function offAndOn(run: Run, reason: string): Promise<Step> {
@@ -69,14 +77,14 @@ export function createPower(service: Service, locateFor: (call: Call) => Promise
         ? limits.resetLookMs
         : limits.resetTimeoutMs
     const goal: Goal = (now) => resetEvidence(first, now)
-    const done = await step(run, { type, reason, goal, timeoutMs, shows })
+    const done = await step(run, { type, reason, goal, lasts: false, timeoutMs, shows })
     if (done.kind === 'nothing') {
       if (shows !== 'never' || done.refused) return done
       return { kind: 'done', evidence: 'accepted', after: (await look(run.call)).power }
     }
     if (isOn(done.after)) return done
     // It went off. A restart brings it back by itself; a host that stays off is switched on.
-    const back = await watch(run.call, switchedOn, limits.resetTimeoutMs)
+    const back = await watch(run.call, switchedOn, { lasts: true, timeoutMs: limits.resetTimeoutMs })
     if (back !== null) return { ...done, after: back.after }
     const on = await switchOn(run, `the host stayed off after ${type}`)
     return on.kind === 'done' ? { ...done, after: on.after } : on
@@ -97,13 +105,14 @@ export function createPower(service: Service, locateFor: (call: Call) => Promise
 
   return {
     async power(options) {
-      return (await look(service.begin('power', options))).power
+      return (await look(service.begin('power', options), FRESH_MS)).power
     },
 
     async restart({ signal, onIntent }) {
-      let run = await start(service.begin('restart', { signal }), onIntent)
+      const call = service.begin('restart', { signal })
+      let run = await start(call, await look(call, FRESH_MS), onIntent)
       if (run.first.power.powerState === 'PoweringOff') {
-        await watch(run.call, switchedOff, limits.gracefulTimeoutMs)
+        await watch(run.call, switchedOff, { lasts: true, timeoutMs: limits.gracefulTimeoutMs })
         run = { ...run, first: await look(run.call) }
       }
       if (isOff(run.first.power)) return finish(run, await switchOn(run, 'the host is off'))
@@ -139,7 +148,7 @@ export function createPower(service: Service, locateFor: (call: Call) => Promise
     },
 
     async powerOff(options) {
-      const run = await start(service.begin('powerOff', options), noIntent)
+      const run = await startToSwitch(service.begin('powerOff', options), switchedOff)
       if (isOff(run.first.power)) return finish(run, { kind: 'done', evidence: 'power-state', after: run.first.power })
       let reason = 'power off was asked for'
       if (run.offered.includes('GracefulShutdown')) {
@@ -147,6 +156,7 @@ export function createPower(service: Service, locateFor: (call: Call) => Promise
           type: 'GracefulShutdown',
           reason,
           goal: switchedOff,
+          lasts: true,
           timeoutMs: limits.gracefulTimeoutMs,
           shows: 'soon',
         } as const
@@ -158,7 +168,7 @@ export function createPower(service: Service, locateFor: (call: Call) => Promise
     },
 
     async powerOn(options) {
-      const run = await start(service.begin('powerOn', options), noIntent)
+      const run = await startToSwitch(service.begin('powerOn', options), switchedOn)
       if (isOn(run.first.power)) return finish(run, { kind: 'done', evidence: 'power-state', after: run.first.power })
       return finish(run, await switchOn(run, 'power on was asked for'))
     },

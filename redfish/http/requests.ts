@@ -6,6 +6,7 @@ import { createTransientLedger } from '../session-ledger.ts'
 import { type Call, callError, naming } from './call.ts'
 import { readErrorBody } from './error-body.ts'
 import { Fault, malformed } from './fault.ts'
+import type { Memory } from './memory.ts'
 import { misfit } from './misfit.ts'
 import type { HttpBmcOptions, Limits, RetryPolicy, Surroundings } from './options.ts'
 import { failureOf, type Outcome, retryAfterInWords, retryAfterOf } from './outcome.ts'
@@ -46,11 +47,13 @@ export type Requests = {
 
 export function createRequests(
   options: Pick<HttpBmcOptions, 'username' | 'password' | 'onRequest' | 'sessions'>,
-  parts: { transport: Transport; limits: Limits; retries: RetryPolicy; surroundings: Surroundings },
+  parts: { transport: Transport; limits: Limits; retries: RetryPolicy; surroundings: Surroundings; memory: Memory },
 ): Requests {
-  const { transport, limits, retries, surroundings } = parts
+  const { transport, limits, retries, surroundings, memory } = parts
   const enqueue = createRequestQueue(limits)
   const lifetime = new AbortController()
+  /** Whether the learned collection of sessions turned out not to be there. */
+  let sessionsMoved = false
   let closed = false
 
   type Context = { readonly operation: string; readonly attempt: number; readonly signal: AbortSignal }
@@ -82,9 +85,18 @@ export function createRequests(
     surroundings,
     send,
     sessionsLink: async (signal) => {
+      const learned = sessionsMoved ? undefined : memory.known().sessions
+      if (learned !== undefined) return learned
       const answer = await send({ method: 'GET', path: ROOT_PATH }, { operation: 'logIn', attempt: 1, signal })
       if (answer.body.kind !== 'json' || !isDoc(answer.body.value)) return null
-      return linkOf(linksOf(answer.body.value)['Sessions'])
+      const link = linkOf(linksOf(answer.body.value)['Sessions'])
+      if (link !== null) memory.learn({ sessions: link })
+      return link
+    },
+    lookAgain: () => {
+      const again = !sessionsMoved && memory.known().sessions !== undefined
+      sessionsMoved = true
+      return again
     },
     lifetime: lifetime.signal,
     redact: redactSecrets([options.password]),

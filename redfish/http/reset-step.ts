@@ -40,6 +40,8 @@ export type ResetRequest = {
   readonly type: ResetType
   readonly reason: string
   readonly goal: Goal
+  /** Whether the goal, once reached, stays so: then there is no hurry to look. */
+  readonly lasts: boolean
   /** How long the effect may take to show. */
   readonly timeoutMs: number
   /** How it shows: whether seeing nothing says that nothing happened, and after how long. */
@@ -58,11 +60,18 @@ const NOTHING_DONE: ReadonlySet<number> = new Set([429, 503])
 /** The pause before a reset that a state stood against is sent again doubles up to this many times the first one. */
 const PAUSE_GROWTH_MAX = 6
 
+/** So much longer than the first the pauses between two looks become, where what is waited for stays. */
+const POLL_GROWTH_MAX = 5
+
 export type ResetSteps = {
   /** Announces one reset, sends it, and watches for its effect. */
   step(run: Run, request: ResetRequest): Promise<Step>
   /** Looks until the goal shows. A BMC that does not answer for a while after a reset is waited for. */
-  watch(call: Call, goal: Goal, timeoutMs: number): Promise<Extract<Step, { kind: 'done' }> | null>
+  watch(
+    call: Call,
+    goal: Goal,
+    how: { readonly lasts: boolean; readonly timeoutMs: number },
+  ): Promise<Extract<Step, { kind: 'done' }> | null>
 }
 
 export function createResetSteps(service: Service, look: (call: Call) => Promise<Look>): ResetSteps {
@@ -109,16 +118,21 @@ export function createResetSteps(service: Service, look: (call: Call) => Promise
     return service.fail(call, { kind: 'not-confirmed', retry: false, action: 'reset', detail }, { method, target })
   }
 
-  const watch: ResetSteps['watch'] = (call, goal, timeoutMs) =>
-    until(service, call, { timeoutMs, pollMs: limits.powerPollMs }, async () => {
+  const watch: ResetSteps['watch'] = async (call, goal, { lasts, timeoutMs }) => {
+    const pollMs = limits.powerPollMs
+    const pause = lasts ? { startsWithPause: true, pollMsMax: pollMs * POLL_GROWTH_MAX } : {}
+    return until(service, call, { timeoutMs, pollMs, ...pause }, async () => {
       const now = await ifAnswering(() => look(call))
       const evidence = now === null ? null : goal(now)
-      return now === null || evidence === null ? null : { kind: 'done', evidence, after: now.power }
+      if (now === null || evidence === null) return null
+      service.handover.leave(now.system)
+      return { kind: 'done', evidence, after: now.power }
     })
+  }
 
   return {
     watch,
-    async step(run, { type, reason, goal, timeoutMs: patienceMs, shows }) {
+    async step(run, { type, reason, goal, lasts, timeoutMs: patienceMs, shows }) {
       let waitedMs = 0
       let pauseMs = limits.statePauseMs
       for (let sends = 1; ; sends++) {
@@ -141,7 +155,7 @@ export function createResetSteps(service: Service, look: (call: Call) => Promise
         } else {
           const looksFull = answer.kind === 'accepted' || shows === 'late' || type.startsWith('Graceful')
           const timeoutMs = looksFull ? patienceMs : Math.min(patienceMs, limits.resetLookMs)
-          const seen = await watch(run.call, goal, timeoutMs)
+          const seen = await watch(run.call, goal, { lasts, timeoutMs })
           if (seen !== null) return seen
           if (answer.kind === 'accepted') {
             return { kind: 'nothing', reason: `nothing followed ${type} within ${timeoutMs} ms`, refused: false }

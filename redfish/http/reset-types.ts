@@ -50,13 +50,14 @@ export type OfferedResets = {
 
 /**
  * The offered resets, from the action's allowable values, else from its ActionInfo (one more read), else assumed; those
- * that are known not to work on this model are left out.
+ * that are known not to work on this model are left out. `asLearned` saves that read where it was made before.
  */
 export async function readResetTypes(
   service: Service,
   call: Call,
   system: Answer,
   profile: Pick<Profile, 'resetsAvoided'>,
+  how: { readonly asLearned: boolean },
 ): Promise<OfferedResets> {
   const known = (values: readonly string[]) =>
     knownResetTypes(values).filter((type) => !profile.resetsAvoided.includes(type))
@@ -64,6 +65,8 @@ export async function readResetTypes(
   const listed = textsAt(action, 'ResetType@Redfish.AllowableValues')
   if (listed.length > 0) return { types: known(listed), from: 'action' }
   if (Object.keys(action).length === 0) return { types: [], from: 'none' }
+  const learned = how.asLearned ? service.memory.known().resetsListed : undefined
+  if (learned !== undefined) return { types: known(learned), from: 'action-info' }
   const info = action['@Redfish.ActionInfo']
   const answer =
     linkOf(info) === null ? null : await service.readOptional(call, service.follow(call, info, system.path))
@@ -71,5 +74,6 @@ export async function readResetTypes(
     (item) => isDoc(item) && textAt(item, 'Name') === 'ResetType',
   )
   const values = isDoc(parameter) ? textsAt(parameter, 'AllowableValues') : []
+  if (values.length > 0) service.memory.learn({ resetsListed: knownResetTypes(values) })
   return values.length > 0 ? { types: known(values), from: 'action-info' } : { types: known(ASSUMED), from: 'assumed' }
 }

@@ -6,6 +6,7 @@ import { BmcError, type BmcFailure } from '../failure.ts'
 import { type Asked, beginCall, type Call, callError, naming } from './call.ts'
 import { readErrorBody } from './error-body.ts'
 import { etagOf, nextPrecondition, type Precondition, preconditionStatus } from './etag.ts'
+import { createHandover, type Handover } from './handover.ts'
 import { rebaseLink } from './links.ts'
 import type { Memory } from './memory.ts'
 import type { HttpBmcOptions, Limits, RetryPolicy, Surroundings } from './options.ts'
@@ -45,12 +46,16 @@ export type Write = {
 export type Service = {
   readonly limits: Limits
   readonly memory: Memory
+  /** Documents from one operation for the next. */
+  readonly handover: Handover
   readonly now: () => number
   begin(operation: string, options: { readonly signal: AbortSignal; readonly image?: string }): Call
   /** Reads a document. An answer that is no JSON object is `malformed`. */
   read(call: Call, path: string): Promise<Answer>
   /** Reads a document that may be missing or forbidden: null when the BMC refuses it for good. */
   readOptional(call: Call, path: string): Promise<Answer | null>
+  /** The document that an operation shortly before left, at most so long ago; else it is read. For once. */
+  readOnce(call: Call, path: string, ageMsMax: number): Promise<Answer>
   /** One GET without credentials and without a second try. */
   probe(call: Call, path: string): Promise<Answer>
   post(call: Call, path: string, write: Write): Promise<Written>
@@ -73,6 +78,7 @@ export function createService(
 ): Service {
   const { transport, limits, surroundings, memory } = parts
   const requests = createRequests(options, parts)
+  const handover = createHandover(surroundings.now)
 
   function answerOf(answer: WireAnswer): Answer {
     const doc = answer.body.kind === 'json' && isDoc(answer.body.value) ? answer.body.value : {}
@@ -92,6 +98,7 @@ export function createService(
     how: Pick<Write, 'repeat' | 'look' | 'patient'> & { readonly exchange: (attempt: number) => Promise<WireAnswer> },
   ): Promise<Written> {
     const { look } = how
+    handover.wrote(request.path)
     return requests.run<Written>(call, {
       request,
       repeat: how.repeat,
@@ -115,8 +122,10 @@ export function createService(
   return {
     limits,
     memory,
+    handover,
     now: surroundings.now,
     read,
+    readOnce: async (call, path, ageMsMax) => handover.take(path, ageMsMax) ?? read(call, path),
     async readOptional(call, path) {
       try {
         return await read(call, path)

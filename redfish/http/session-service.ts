@@ -20,6 +20,8 @@ export type SessionServiceParts = {
   readonly send: (request: WireRequest, options: AttemptOptions) => Promise<WireAnswer>
   /** The service root's `Links.Sessions`, null when it has none or cannot be read. */
   readonly sessionsLink: (signal: AbortSignal) => Promise<string | null>
+  /** Lets `sessionsLink` ask the BMC where it answered what was learned before; false where that makes no difference. */
+  readonly lookAgain: () => boolean
   readonly redact: Redact
   readonly now: () => number
 }
@@ -30,6 +32,8 @@ export type SessionService = {
   /** Deletes a session with its own token, which ends this session or none. One that is gone counts as deleted. */
   remove(session: OpenSession, options: AttemptOptions): Promise<Attempted<null>>
   collectionPath(signal: AbortSignal): Promise<string>
+  /** After a login that found no collection: whether its path may be another one when it is asked for again. */
+  mayHaveMoved(): boolean
   /** A link as a path on this BMC. Throws `Fault` when it leads elsewhere. */
   follow(link: string, from: string): string
   /** The path alone of a link, whatever name the BMC gives itself: a session whose link is refused would never be deleted. */
@@ -71,6 +75,7 @@ export function createSessionService(parts: SessionServiceParts): SessionService
       }
       return outcome.kind === 'done' || isStatus(outcome, 404) ? { kind: 'done', value: null } : outcome
     },
+    mayHaveMoved: parts.lookAgain,
     async collectionPath(signal) {
       const link = await parts.sessionsLink(signal)
       return link === null ? DEFAULT_SESSIONS_PATH : follow(link, '/redfish/v1/')

@@ -3,6 +3,7 @@
  * documents show (quirks.md 5). Whether it worked is for the caller to see (media.ts).
  */
 import { BmcError } from '../failure.ts'
+import { EJECTS_MAX } from '../learned.ts'
 import type { Call } from './call.ts'
 import type { InsertLadder } from './insert-ladder.ts'
 import type { Located } from './locate.ts'
@@ -10,7 +11,7 @@ import { stateOfCollection } from './mounted.ts'
 import { valueAt } from './pointer.ts'
 import type { SlotStep, SlotWay, Template } from './quirks/slot-ways.ts'
 import { mindsTheRequest, refusalOf } from './refusal.ts'
-import { isDoc } from './resource.ts'
+import { isDoc, linkOf } from './resource.ts'
 import type { Answer, Service } from './service.ts'
 import { wayOf } from './slot-search.ts'
 import { hasMediaAction, type MediaState, mediaAction, mediaState, namesImage, tellsMedia } from './slots.ts'
@@ -35,7 +36,8 @@ export async function driveSlot(
   call: Call,
   context: { readonly located: Located; readonly ladder: InsertLadder; readonly path: string },
 ): Promise<SlotDriver> {
-  const slot = await service.read(call, context.path)
+  const slot = await service.readOnce(call, context.path, service.limits.handoverMsMax)
+  learnEject(service, slot)
   const way = hasMediaAction(slot) ? null : wayOf(slot, context.located.system)
   return way === null
     ? standardDriver(service, call, tellingMedia(service, call, slot), context)
@@ -159,6 +161,18 @@ function ownDriver(service: Service, call: Call, slot: Answer, way: SlotWay, loc
 
 function wasRepeated(error: unknown): boolean {
   return error instanceof BmcError && error.attempts > 1
+}
+
+/** Longer ones are not worth remembering. */
+const LINK_CHARS_MAX = 512
+
+/** Where the slot is emptied, for a client that has not read it. */
+function learnEject({ memory }: Service, slot: Answer): void {
+  const target = linkOf(mediaAction(slot.doc, 'EjectMedia'))
+  const { [slot.path]: _, ...others } = memory.known().ejects ?? {}
+  const kept = Object.entries(others).slice(1 - EJECTS_MAX)
+  if (target !== null && target.length <= LINK_CHARS_MAX)
+    memory.learn({ ejects: Object.fromEntries([...kept, [slot.path, target]]) })
 }
 
 /** A template with the parts of the image's URL in it. */

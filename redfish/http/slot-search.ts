@@ -48,9 +48,10 @@ export async function searchSlots(service: Service, call: Call, located: Located
     }
     return sources.some(({ layout }) => layout !== null)
   }
-  if (!(await visit([located.system, ...located.managers]))) {
-    const known = new Set(located.managers.map(({ path }) => samePathKey(path)))
-    const others = await readAllManagers(service, call, located.root)
+  const managers = await located.managers(call)
+  if (!(await visit([located.system, ...managers]))) {
+    const known = new Set(managers.map(({ path }) => samePathKey(path)))
+    const others = await readAllManagers(service, call, await located.root(call))
     await visit(others.filter(({ path }) => !known.has(samePathKey(path))))
   }
   return { sources, best: bestCollection(sources) }
@@ -117,6 +118,7 @@ async function slotsOfCollection(
   const ways = new Map(members.map((member) => [member, operationOf(member, system)]))
   const acting = members.some((member) => ways.get(member) !== 'patch')
   const usable = members.filter((member) => !acting || ways.get(member) !== 'patch')
+  for (const member of usable) service.handover.leave(member)
   const passedOver = [
     ...inOrder(
       memberLinks(service, call, collection)

@@ -3,7 +3,14 @@ import { BmcError } from '../failure.ts'
 import type { Call } from './call.ts'
 import type { Service } from './service.ts'
 
-export type Wait = { readonly timeoutMs: number; readonly pollMs: number }
+export type Wait = {
+  readonly timeoutMs: number
+  readonly pollMs: number
+  /** The pauses grow by half up to this; all are `pollMs` by default. */
+  readonly pollMsMax?: number
+  /** For what never shows at once: the first look comes after the first pause. */
+  readonly startsWithPause?: boolean
+}
 
 /**
  * Calls `look` until it gives a value or the time is over (null then). The pauses count as well as the clock, so that
@@ -16,11 +23,15 @@ export async function until<T>(
   look: () => Promise<T | null>,
 ): Promise<T | null> {
   const startedMs = service.now()
-  for (let pausedMs = 0; ; pausedMs += wait.pollMs) {
-    const found = await look()
+  let pauseMs = wait.pollMs
+  let pausedMs = 0
+  for (let looks = wait.startsWithPause === true && wait.pollMs <= wait.timeoutMs ? 0 : 1; ; looks += 1) {
+    const found = looks === 0 ? null : await look()
     if (found !== null) return found
-    if (Math.max(pausedMs, service.now() - startedMs) + wait.pollMs > wait.timeoutMs) return null
-    await service.pause(call, wait.pollMs)
+    if (Math.max(pausedMs, service.now() - startedMs) + pauseMs > wait.timeoutMs) return null
+    await service.pause(call, pauseMs)
+    pausedMs += pauseMs
+    pauseMs = Math.min(pauseMs * 1.5, wait.pollMsMax ?? wait.pollMs)
   }
 }
 

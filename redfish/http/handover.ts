@@ -1,0 +1,47 @@
+/**
+ * Documents that one operation leaves to the next one of the same client, so that it need not read them again. Each is
+ * used for as short a time as its reader says, and never after something was written to it through this client.
+ */
+import type { Answer } from './service.ts'
+
+export type Handover = {
+  leave(answer: Answer): void
+  /** The document as it was read at most so long ago; null when there is none. */
+  peek(path: string, ageMsMax: number): Answer | null
+  /** The same, for once: what decides on it must not decide on it again. */
+  take(path: string, ageMsMax: number): Answer | null
+  /** To be told of every write: what was read of its resource does not count any more. */
+  wrote(target: string): void
+}
+
+/** A System, its settings and two slots; more is never used. */
+const DOCUMENTS_MAX = 8
+
+export function createHandover(now: () => number): Handover {
+  const left = new Map<string, { readonly answer: Answer; readonly readAtMs: number }>()
+
+  const peek: Handover['peek'] = (path, ageMsMax) => {
+    const found = left.get(path)
+    return found !== undefined && now() - found.readAtMs <= ageMsMax ? found.answer : null
+  }
+
+  return {
+    peek,
+    leave(answer) {
+      left.delete(answer.path)
+      left.set(answer.path, { answer, readAtMs: now() })
+      const [oldest] = left.keys()
+      if (left.size > DOCUMENTS_MAX && oldest !== undefined) left.delete(oldest)
+    },
+    take(path, ageMsMax) {
+      const answer = peek(path, ageMsMax)
+      left.delete(path)
+      return answer
+    },
+    wrote(target) {
+      const own = [...left.keys()].filter((path) => target.startsWith(path))
+      // An action elsewhere, as vendors have them, may change anything.
+      for (const path of own.length > 0 ? own : [...left.keys()]) left.delete(path)
+    },
+  }
+}
