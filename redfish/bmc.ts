@@ -135,7 +135,7 @@ export type InsertResult = OperationFacts & {
   readonly alsoEjected: readonly string[]
 }
 
-/** `alreadyEmpty` is true when nothing was mounted: ejecting an empty slot succeeds. */
+/** `alreadyEmpty` is true when nothing was seen to be mounted: ejecting an empty slot succeeds. */
 export type EjectResult = OperationFacts & { readonly slot: string; readonly alreadyEmpty: boolean }
 
 /** `warnings`: what reads back differently than it was written and does not matter, in words. */

@@ -44,7 +44,7 @@ async function lastLookAtBoot(
   systemPath: string,
 ): Promise<BootLook & { readonly fresh: boolean }> {
   const left = service.handover.peek(systemPath, service.limits.handoverMsMax)
-  if (left === null) return { ...(await lookAtBoot(service, call, systemPath)), fresh: true }
+  if (left === null || call.signal.aborted) return { ...(await lookAtBoot(service, call, systemPath)), fresh: true }
   const link = docAt(left.doc, '@Redfish.Settings')['SettingsObject']
   const path = linkOf(link) === null ? null : service.follow(call, link, left.path)
   const settings = path === null ? null : service.handover.take(path, service.limits.handoverMsMax)

@@ -12,6 +12,7 @@ export type Handover = {
   take(path: string, ageMsMax: number): Answer | null
   /** To be told of every write: what was read of its resource does not count any more. */
   wrote(target: string): void
+  clear(): void
 }
 
 /** A System, its settings and two slots; more is never used. */
@@ -27,6 +28,7 @@ export function createHandover(now: () => number): Handover {
 
   return {
     peek,
+    clear: () => left.clear(),
     leave(answer) {
       left.delete(answer.path)
       left.set(answer.path, { answer, readAtMs: now() })

@@ -22,6 +22,8 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
   const ladder = createInsertLadder(service)
   /** Slots that this client has filled: what is in them is in use by the job, and stays. */
   const filled = new Set<string>()
+  /** Slots that it has emptied since. */
+  const emptied = new Set<string>()
   const { confirmTimeoutMs: timeoutMs, confirmPollMs: pollMs, ejectSettleMs } = service.limits
 
   async function drive(call: Call, path: string): Promise<SlotDriver> {
@@ -81,7 +83,7 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
    */
   async function ejectAsLearned(call: Call, path: string): Promise<boolean> {
     const learned = service.memory.known().ejects?.[path]
-    if (learned === undefined) return false
+    if (learned === undefined || emptied.has(path)) return false
     const { profile } = await locateFor(call)
     let last: Answer | null = null
     const isEmpty = async () => {
@@ -111,6 +113,7 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
     async insertMedia({ slot, image }, options): Promise<InsertResult> {
       const call = service.begin('insertMedia', { ...options, image })
       const path = service.follow(call, slot, slot)
+      emptied.delete(path)
       const { state, alsoEjected } = await insert(call, path, image)
       filled.add(path)
       return { ...call.facts(), slot, confirmed: state, alsoEjected }
@@ -120,11 +123,13 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
       const path = service.follow(call, slot, slot)
       if (await ejectAsLearned(call, path)) {
         filled.delete(path)
+        emptied.add(path)
         return { ...call.facts(), slot, alreadyEmpty: false }
       }
       const driver = await drive(call, path)
       const alreadyEmpty = await empty(service, call, driver, (await locateFor(call)).profile.emptyWhenNotConnected)
       filled.delete(path)
+      emptied.add(path)
       return { ...call.facts(), slot, alreadyEmpty }
     },
   }

@@ -125,7 +125,11 @@ export function createService(
     handover,
     now: surroundings.now,
     read,
-    readOnce: async (call, path, ageMsMax) => handover.take(path, ageMsMax) ?? read(call, path),
+    readOnce: async (call, path, ageMsMax) => {
+      // Who gave up is told so, also where no request would have.
+      const left = call.signal.aborted ? null : handover.take(path, ageMsMax)
+      return left ?? read(call, path)
+    },
     async readOptional(call, path) {
       try {
         return await read(call, path)
@@ -189,6 +193,9 @@ export function createService(
     authentication: () => requests.authentication.state(),
     endLostSessions: (call) =>
       naming(call, { method: 'DELETE', target: ROOT_PATH }, () => requests.authentication.endLostSessions(call.signal)),
-    close: (call) => naming(call, { method: 'DELETE', target: ROOT_PATH }, () => requests.close(call.signal)),
+    close: (call) => {
+      handover.clear()
+      return naming(call, { method: 'DELETE', target: ROOT_PATH }, () => requests.close(call.signal))
+    },
   }
 }

@@ -78,7 +78,7 @@ async function work(handler: ReturnType<typeof demanding>, image: string, learne
 
 test('the second client needs one request each for insert, boot and reset', async () => {
   const first = await work(demanding('TransferProtocolType'), HTTP_IMAGE)
-  expect(first.learned).toEqual({
+  expect(first.learned).toMatchObject({
     insert: { method: 'POST', with: { Inserted: true, WriteProtected: true, TransferProtocolType: '{SCHEME}' } },
     boot: { allInSettings: false, withoutMode: true },
     resetsRefused: ['GracefulRestart'],
