@@ -4,6 +4,8 @@
  */
 import type { ServerRegistration } from '../machines/server/events.ts'
 import type { Bmc } from '../redfish/bmc.ts'
+import type { Learned } from '../redfish/learned.ts'
+import type { RecordLessons } from './learned.ts'
 import type { Log } from './log.ts'
 import type { BmcCredentials } from './servers.ts'
 
@@ -12,9 +14,16 @@ export type BmcAccess = {
   readonly registration: ServerRegistration
   /** @throws UnsealError when they do not open. */
   readonly unseal: () => Promise<BmcCredentials>
+  /** What earlier clients of this BMC learned. */
+  readonly learned: Learned
 }
 
-export type OpenedAccess = { readonly registration: ServerRegistration; readonly credentials: BmcCredentials }
+export type OpenedAccess = {
+  readonly registration: ServerRegistration
+  readonly credentials: BmcCredentials
+  readonly learned: Learned
+  readonly onLearned: (learned: Learned) => void
+}
 
 export type Bmcs = {
   /** Runs `work` with the client of a server's BMC, opened with the registration that is current. */
@@ -27,6 +36,7 @@ export type BmcsOptions = {
   readonly access: (serial: string) => Promise<BmcAccess>
   readonly open: (access: OpenedAccess) => Bmc
   readonly log: Log
+  readonly recordLessons: RecordLessons
   /**
    * Long enough for one session to serve the steps of a job, short enough not to hold one of eight while the job waits
    * for its host, and less than any BMC's own time-out (300 s and more, quirks.md 11).
@@ -35,15 +45,27 @@ export type BmcsOptions = {
   readonly closeTimeoutMs?: number
 }
 
+type Given = Omit<OpenedAccess, 'onLearned'>
+
 type Entry = {
   readonly bmc: Bmc
   readonly identity: string
+  readonly address: string
+  /** What its client has learned and nobody has recorded yet. */
+  lesson: Learned | null
   users: number
   idle: NodeJS.Timeout | undefined
   closed: boolean
 }
 
-export function createBmcs({ access, open, log, idleMs = 60_000, closeTimeoutMs = 5000 }: BmcsOptions): Bmcs {
+export function createBmcs({
+  access,
+  open,
+  log,
+  recordLessons,
+  idleMs = 60_000,
+  closeTimeoutMs = 5000,
+}: BmcsOptions): Bmcs {
   const entries = new Map<string, Entry>()
   /** Their registration was replaced: each is closed when its last user is done. */
   const retired = new Map<Entry, string>()
@@ -69,18 +91,19 @@ export function createBmcs({ access, open, log, idleMs = 60_000, closeTimeoutMs 
 
   /** With one user more. */
   const acquire = async (serial: string): Promise<Entry> => {
-    const { registration, unseal } = await access(serial)
+    const { registration, unseal, learned } = await access(serial)
     const identity = JSON.stringify(registration)
     // Asked again after the credentials: somebody else may have opened the client meanwhile.
-    const entry = entryOf(serial, identity) ?? entryOf(serial, identity, { registration, credentials: await unseal() })
+    const entry =
+      entryOf(serial, identity) ?? entryOf(serial, identity, { registration, credentials: await unseal(), learned })
     clearTimeout(entry.idle)
     entry.users += 1
     return entry
   }
 
   function entryOf(serial: string, identity: string): Entry | null
-  function entryOf(serial: string, identity: string, given: OpenedAccess): Entry
-  function entryOf(serial: string, identity: string, given?: OpenedAccess): Entry | null {
+  function entryOf(serial: string, identity: string, given: Given): Entry
+  function entryOf(serial: string, identity: string, given?: Given): Entry | null {
     const known = entries.get(serial)
     if (known?.identity === identity) return known
     if (given === undefined) return null
@@ -89,9 +112,27 @@ export function createBmcs({ access, open, log, idleMs = 60_000, closeTimeoutMs 
       retired.set(known, serial)
       if (known.users === 0) close(serial, known)
     }
-    const entry: Entry = { bmc: open(given), identity, users: 0, idle: undefined, closed: false }
+    const onLearned = (learned: Learned) => {
+      entry.lesson = learned
+    }
+    const entry: Entry = {
+      bmc: open({ ...given, onLearned }),
+      identity,
+      address: given.registration.bmc_address,
+      lesson: null,
+      users: 0,
+      idle: undefined,
+      closed: false,
+    }
     entries.set(serial, entry)
     return entry
+  }
+
+  /** What was learned is recorded also when the work failed: the next try is the one that needs it. */
+  const record = async (serial: string, entry: Entry) => {
+    const { lesson } = entry
+    entry.lesson = null
+    if (lesson !== null) await recordLessons(serial, entry.address, lesson)
   }
 
   return {
@@ -100,6 +141,7 @@ export function createBmcs({ access, open, log, idleMs = 60_000, closeTimeoutMs 
       try {
         return await work(entry.bmc)
       } finally {
+        await record(serial, entry)
         entry.users -= 1
         if (entry.users === 0 && !entry.closed) {
           if (retired.has(entry)) close(serial, entry)

@@ -6,6 +6,8 @@ import type { Notifications } from '../eventstore/notifications.ts'
 import type { Vault } from '../eventstore/vault.ts'
 import { serverStream } from '../machines/kinds.ts'
 import type { PowerAction, ServerRegistration } from '../machines/server/events.ts'
+import type { Learned } from '../redfish/learned.ts'
+import { learnedOf } from './learned.ts'
 import { ActiveJob, NotPinned, UnknownServer } from './refusals.ts'
 import { causeOf, type Requester } from './requester.ts'
 import { NotAccepted, type Runtime } from './runtime.ts'
@@ -164,12 +166,17 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
     /** How to reach a server's BMC. @throws UnknownServer; `unseal` throws UnsealError when its credentials do not open. */
     access: async (
       serial: string,
-    ): Promise<{ readonly registration: ServerRegistration; readonly unseal: () => Promise<BmcCredentials> }> => {
+    ): Promise<{
+      readonly registration: ServerRegistration
+      readonly unseal: () => Promise<BmcCredentials>
+      readonly learned: Learned
+    }> => {
       const actor = await runtime.read('server', serial)
       if (actor === null || actor.snapshot.matches('removed'))
         throw new UnknownServer(`server ${serial} is not registered`)
-      const { bmcAddress, credentialsRef, vendor, tls, labels } = actor.snapshot.context
+      const { bmcAddress, credentialsRef, vendor, tls, labels, learned } = actor.snapshot.context
       return {
+        learned: learned === null ? {} : learnedOf(learned),
         registration: { serial, bmc_address: bmcAddress, credentials_ref: credentialsRef, vendor, tls, labels },
         unseal: async () => JSON.parse(Buffer.from(await vault.get(credentialsRef)).toString()) as BmcCredentials,
       }

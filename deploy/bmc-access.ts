@@ -39,7 +39,7 @@ export function createBmcAccess({ config, access, onRequest, sessions, limits = 
       })
     },
 
-    open: ({ registration, credentials }) => {
+    open: ({ registration, credentials, learned, onLearned }) => {
       const { serial, bmc_address: address, credentials_ref: credentialsRef, vendor } = registration
       if (config.redfishMode === 'noop') return createNoopBmc({ serial })
       return createHttpBmc({
@@ -52,6 +52,8 @@ export function createBmcAccess({ config, access, onRequest, sessions, limits = 
           : (registration.tls as TlsPolicy),
         limits: { connectTimeoutMs: config.redfishConnectTimeoutMs, readTimeoutMs: config.redfishTimeoutMs, ...limits },
         retries: { attemptsMax: config.redfishRetries + 1 },
+        learned,
+        onLearned,
         switchOnMedia: config.redfishSwitchOnMedia,
         onRequest: (observation) => onRequest(observation, vendor ?? 'unknown'),
         sessions: sessions({ serial, address, credentialsRef }),

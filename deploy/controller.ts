@@ -11,6 +11,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { createBmcs } from '../actors/bmcs.ts'
 import { startDeadlines } from '../actors/deadlines.ts'
 import { createJobCommands } from '../actors/jobs.ts'
+import { recordLessons } from '../actors/learned.ts'
 import { redactMediaTokens } from '../actors/media/redaction.ts'
 import { mediaSigning } from '../actors/media/signing.ts'
 import { imageStore, taskStore } from '../actors/media/store.ts'
@@ -149,7 +150,7 @@ async function start(
     sessions: createSessionLedgers({ ...owning, nextId }),
     ...(redfishLimits === undefined ? {} : { limits: redfishLimits }),
   })
-  const bmcs = createBmcs({ ...bmcAccess, log })
+  const bmcs = createBmcs({ ...bmcAccess, log, recordLessons: recordLessons({ runtime, owner: controllerId, log }) })
   onStop(bmcs.close)
   const sessionReaper = startSessionReaper({ ...owning, bmcs, access: bmcAccess.access })
   onStop(sessionReaper.stop)

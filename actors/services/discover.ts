@@ -1,16 +1,30 @@
-/** Finds out what the BMC has and how this job's media fit. Safe to repeat: it only reads. */
-
+/**
+ * Finds out what the BMC has and how this job's media fit: as the last probe found it, if that is still so, else by
+ * discovering it anew. Safe to repeat: it only reads.
+ */
+import type { DescriptionData } from '../../machines/server/events.ts'
+import type { Bmc, BmcDescription } from '../../redfish/bmc.ts'
 import type { Bmcs } from '../bmcs.ts'
 import { StepFailure } from '../failure.ts'
 import type { Service } from '../service.ts'
 import { type Timing, timed } from '../timing.ts'
 import { powerData } from './facts.ts'
 
-export function discover({ bmcs, timing }: { readonly bmcs: Bmcs; readonly timing: Timing }): Service<'discover'> {
+export type DiscoverOptions = {
+  readonly bmcs: Bmcs
+  readonly timing: Timing
+  /** What the last probe of a server found; null when there is none. */
+  readonly descriptionOf: (serial: string) => Promise<DescriptionData | null>
+}
+
+export function discover({ bmcs, timing, descriptionOf }: DiscoverOptions): Service<'discover'> {
   return {
     writesBmc: false,
     perform: async ({ serial }, { signal }) => {
-      const { result, elapsed_ms } = await timed(timing, () => bmcs.use(serial, (bmc) => bmc.discover({ signal })))
+      const known = await descriptionOf(serial)
+      const { result, elapsed_ms } = await timed(timing, () =>
+        bmcs.use(serial, async (bmc) => (await recognise(bmc, known, signal)) ?? bmc.discover({ signal })),
+      )
       const { layout } = result
       if (layout === null) {
         const slots = result.slots.map((slot) => `${slot.name} (${slot.mediaTypes.join(', ')})`).join('; ') || 'none'
@@ -36,3 +50,24 @@ export function discover({ bmcs, timing }: { readonly bmcs: Bmcs; readonly timin
     },
   }
 }
+
+/** What a job needs of a description. */
+type Found = Pick<BmcDescription, 'model' | 'layout' | 'session' | 'tls' | 'power' | 'findings'> & {
+  readonly vendor: string
+  readonly system: Pick<BmcDescription['system'], 'id'>
+  readonly manager: Pick<BmcDescription['manager'], 'id' | 'firmware'>
+  readonly slots: readonly Pick<BmcDescription['slots'][number], 'name' | 'mediaTypes'>[]
+}
+
+async function recognise(bmc: Bmc, known: DescriptionData | null, signal: AbortSignal): Promise<Found | null> {
+  if (known === null || known.layout === null) return null
+  const { serial, layout } = known
+  const slots = known.slots.map(({ id, name, media_types }) => ({ id, name, mediaTypes: media_types }))
+  const seen = await bmc.recognise({ serial, layout, slots }, { signal })
+  if (seen === null) return null
+  const findings = known.findings.filter(({ code }) => !(passing as readonly string[]).includes(code))
+  return { ...known, ...seen, layout, slots, findings: findings as BmcDescription['findings'] }
+}
+
+/** Findings about the moment of the probe. */
+const passing = ['media-inserted', 'power-unknown', 'session-table-full'] as const

@@ -43,7 +43,11 @@ export function createServiceTable(options: ServiceTableOptions): ServiceTable {
     admitJob: admitJob(options),
     buildIso: buildIso({ media, timing }),
     buildMedium: buildMedium({ media, timing }),
-    discover: discover({ bmcs, timing }),
+    discover: discover({
+      bmcs,
+      timing,
+      descriptionOf: async (serial) => (await runtime.read('server', serial))?.snapshot.context.description ?? null,
+    }),
     mountMaintenance: mountMaintenance(options),
     mountTask: mountTask(options),
     setBootOverride: setBootOverride({ bmcs }),

@@ -10,6 +10,7 @@ import {
   powerData,
   stallData,
 } from '../event.ts'
+import { learnedData } from './learned.ts'
 
 const fingerprint = z.string().regex(/^[0-9a-f]{64}$/)
 
@@ -100,6 +101,8 @@ export const serverEvents = {
     data: z.strictObject({ ...operationFacts, sent: z.array(z.string()), evidence: z.string(), after: powerData }),
   },
   'server.power.failed': { version: 1, data: failureData },
+  /** All that is known by then, instead of what was known before. `job_id` is the job that it was learned in; null: none. */
+  'bmc.capability.learned': { version: 1, data: z.strictObject({ learned: learnedData, job_id: z.uuid().nullable() }) },
   'server.cleanup.retry.elapsed': { version: 1, data: noData },
   'server.cleanup.succeeded': { version: 1, data: noData },
   'server.cleanup.failed': { version: 1, data: failureData },

@@ -8,8 +8,9 @@ import { type ActorRefFrom, assign, type SnapshotFrom, setup } from 'xstate'
 import { effect } from '../effect.ts'
 import type { FailureData } from '../event.ts'
 import type { PowerAction, ServerEvent, ServerEventData, ServerRegistration, TlsPolicyData } from './events.ts'
+import type { LearnedData } from './learned.ts'
 
-export const serverMachineVersion = '1'
+export const serverMachineVersion = '2'
 
 type Slots = { readonly maintenance: string; readonly task: string }
 
@@ -24,6 +25,8 @@ export type ServerContext = {
   readonly lastJobId: string | null
   /** What the last successful probe found; kept until the registration changes. */
   readonly description: ServerEventData<'server.probe.succeeded'>['description'] | null
+  /** What working with the BMC taught; like the description. */
+  readonly learned: LearnedData | null
   readonly probeFailure: FailureData | null
   readonly powerAction: PowerAction | null
   readonly powerFailure: FailureData | null
@@ -130,6 +133,7 @@ export const serverMachine = serverSetup.createMachine({
                 tls: ({ context, event }) => ({ ...context.tls, fingerprint: event.data.fingerprint }),
               }),
             },
+            'bmc.capability.learned': { actions: assign({ learned: ({ event }) => event.data.learned }) },
           },
           states: {
             unreachable: { on: { 'server.probe.requested': 'probing' } },
@@ -261,6 +265,7 @@ function registration(data: ServerRegistration) {
     tls: data.tls,
     labels: data.labels,
     description: null,
+    learned: null,
     probeFailure: null,
   }
 }

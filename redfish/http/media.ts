@@ -24,7 +24,7 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
   const filled = new Set<string>()
   /** Slots that it has emptied since. */
   const emptied = new Set<string>()
-  const { confirmTimeoutMs: timeoutMs, confirmPollMs: pollMs, ejectSettleMs } = service.limits
+  const { confirmTimeoutMs: timeoutMs, confirmPollMs: pollMs, mediaSettleMs, ejectSettleMs } = service.limits
 
   async function drive(call: Call, path: string): Promise<SlotDriver> {
     return driveSlot(service, call, { located: await locateFor(call), ladder, path })
@@ -94,6 +94,7 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
     try {
       const write = { body: {}, repeat: 'after-look', look: isEmpty, patient: false } as const
       await followTask(service, call, await service.post(call, service.follow(call, learned, path), write))
+      await service.pause(call, mediaSettleMs)
       if (await isEmpty()) return true
     } catch (error) {
       if (refusalOf(error) === null) throw error
@@ -102,7 +103,8 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
     return false
   }
 
-  function shown(call: Call, driver: SlotDriver, image: string): Promise<MediaState | null> {
+  async function shown(call: Call, driver: SlotDriver, image: string): Promise<MediaState | null> {
+    await service.pause(call, mediaSettleMs)
     return until(service, call, { timeoutMs, pollMs }, async () => {
       const state = await driver.state()
       return showsImage(state, image) ? state : null
@@ -145,6 +147,7 @@ async function empty(service: Service, call: Call, driver: SlotDriver, lingers: 
   if (!state.inserted && (state.image === null || leftover)) return true
   await eject(driver, () => call.countRepeat())
   const { confirmTimeoutMs: timeoutMs, confirmPollMs: pollMs } = service.limits
+  await service.pause(call, service.limits.mediaSettleMs)
   const emptied = await until(service, call, { timeoutMs, pollMs }, async () => {
     return (await driver.state()).inserted ? null : true
   })

@@ -26,6 +26,8 @@ export type Limits = {
   /** How long a write may take to show when it is read back. XCC needs up to 30 s (quirks.md 6). */
   readonly confirmTimeoutMs: number
   readonly confirmPollMs: number
+  /** Before a slot that was filled or emptied is read back for the first time: most show it by then. */
+  readonly mediaSettleMs: number
   /** Between an eject and the next insert where the slot was found in use (iDRAC, quirks.md 6). */
   readonly ejectSettleMs: number
   /** At most this long a BMC gets to show its slots after remote media was switched on (quirks.md 5). */
@@ -63,6 +65,7 @@ export const DEFAULT_LIMITS: Limits = {
   requestsWaitingMax: 16,
   confirmTimeoutMs: 60_000,
   confirmPollMs: 2_000,
+  mediaSettleMs: 1_000,
   ejectSettleMs: 5_000,
   mediaSwitchSettleMs: 30_000,
   gracefulTimeoutMs: 300_000,

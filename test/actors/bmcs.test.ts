@@ -1,6 +1,7 @@
 /** One client per server, shared, and closed when nobody needs it: BMCs have few sessions. */
 import { expect, test } from 'vitest'
 import { type BmcAccess, type BmcsOptions, createBmcs } from '../../actors/bmcs.ts'
+import type { Learned } from '../../redfish/learned.ts'
 import { createNoopBmc } from '../../redfish/noop.ts'
 import { registration } from '../machines/server/samples.ts'
 import { credentials, type LogEntry, logTo } from './controller.ts'
@@ -8,12 +9,16 @@ import { credentials, type LogEntry, logTo } from './controller.ts'
 /** Clients with numbers; tells which were opened and closed, in order. */
 function clients(options: Partial<BmcsOptions> = {}) {
   const history: string[] = []
+  const lessons: { serial: string; address: string; learned: Learned }[] = []
   const logged: LogEntry[] = []
   const waiting: (() => void)[] = []
-  let current: BmcAccess = { registration, unseal: async () => credentials }
+  let current: BmcAccess = { registration, unseal: async () => credentials, learned: {} }
   let opened = 0
   const bmcs = createBmcs({
     access: async () => current,
+    recordLessons: async (serial, address, learned) => {
+      lessons.push({ serial, address, learned })
+    },
     open: () => {
       opened += 1
       const number = opened
@@ -34,6 +39,7 @@ function clients(options: Partial<BmcsOptions> = {}) {
   return {
     bmcs,
     history,
+    lessons,
     logged,
     replace: (about: Partial<BmcAccess['registration']>) => {
       current = { ...current, registration: { ...registration, ...about } }
@@ -61,7 +67,7 @@ test('credentials are opened where a client is, and not for work that finds one 
     unsealed += 1
     return credentials
   }
-  const its = clients({ access: async () => ({ registration, unseal }) })
+  const its = clients({ access: async () => ({ registration, unseal, learned: {} }) })
   await use(its)
   await use(its)
   expect(unsealed).toBe(1)
@@ -132,4 +138,25 @@ test('a session that cannot be ended is reported, and keeps nobody', async () =>
   await use(its)
   await its.bmcs.close()
   expect(its.logged).toMatchObject([{ level: 'warn', server_serial: 'SN-0001' }])
+})
+
+test('what a client learned is recorded once, also when the work failed, with the address that it is of', async () => {
+  let hear: (learned: Learned) => void = () => {}
+  const its = clients({
+    open: ({ onLearned }) => {
+      hear = onLearned
+      return createNoopBmc({ serial: 'learning' })
+    },
+  })
+  await use(its)
+  expect(its.lessons).toEqual([])
+  const failing = its.bmcs.use('SN-0001', async () => {
+    hear({ sessions: '/a' })
+    hear({ sessions: '/b' })
+    throw new Error('the work failed')
+  })
+  await expect(failing).rejects.toThrow('the work failed')
+  await use(its)
+  expect(its.lessons).toEqual([{ serial: 'SN-0001', address: registration.bmc_address, learned: { sessions: '/b' } }])
+  await its.bmcs.close()
 })

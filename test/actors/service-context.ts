@@ -20,8 +20,8 @@ export const [maintenanceSlot, taskSlot] = ['CD1', 'CD2'].map(
 ) as [string, string]
 
 export function bmcsWith(bmc: Bmc): Bmcs {
-  const access = async () => ({ registration, unseal: async () => credentials })
-  const bmcs = createBmcs({ access, open: () => bmc, log: logTo([]) })
+  const access = async () => ({ registration, unseal: async () => credentials, learned: {} })
+  const bmcs = createBmcs({ access, open: () => bmc, log: logTo([]), recordLessons: async () => {} })
   onTestFinished(() => bmcs.close())
   return bmcs
 }

@@ -34,7 +34,7 @@ async function site({ registered = true, address: at = address }: { registered?:
   await db.update(bmcSessions).set({ expires_at: sql`clock_timestamp() - interval '1 s'` })
   const access = async () => {
     if (!registered) throw new UnknownServer(`server ${serial} is not registered`)
-    return { registration, unseal: async () => credentials }
+    return { registration, unseal: async () => credentials, learned: {} }
   }
   return {
     db,
@@ -44,7 +44,7 @@ async function site({ registered = true, address: at = address }: { registered?:
     /** Runs the reaper until it has come to something. */
     reap: async (endLostSessions: Bmc['endLostSessions'], until: () => Promise<unknown>) => {
       const open = () => ({ ...createNoopBmc({ serial }), endLostSessions })
-      const bmcs = createBmcs({ access, open, log: owning.log })
+      const bmcs = createBmcs({ access, open, log: owning.log, recordLessons: async () => {} })
       const reaper = startSessionReaper({ ...owning, bmcs, access })
       await until()
       await reaper.stop()

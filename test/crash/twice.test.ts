@@ -72,6 +72,7 @@ async function setUp() {
   const jobId = await parts.requestJob(serial)
   const bmcs = createBmcs({
     access: parts.servers.access,
+    recordLessons: async () => {},
     open: ({ registration: { bmc_address: address, tls }, credentials }) =>
       createHttpBmc({
         address,

@@ -3,6 +3,7 @@ import type { Limits } from '../../redfish/http/options.ts'
 /** Waits of the Redfish client that suit simulated BMCs at the speed of these tests. */
 export const quickRedfish: Partial<Limits> = {
   confirmPollMs: 20,
+  mediaSettleMs: 20,
   powerPollMs: 20,
   taskPollMs: 20,
   ejectSettleMs: 20,

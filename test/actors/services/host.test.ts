@@ -28,7 +28,7 @@ describe('admission', () => {
     admitJob({ access, redfishMode: 'noop' }).perform(bySerial, contextOf())
 
   test('lets a job in whose BMC can be reached with its credentials', async () => {
-    expect(await admit(async () => ({ registration, unseal: async () => credentials }))).toEqual({
+    expect(await admit(async () => ({ registration, unseal: async () => credentials, learned: {} }))).toEqual({
       redfish_mode: 'noop',
     })
   })
@@ -42,7 +42,7 @@ describe('admission', () => {
     const unseal = async () => {
       throw new UnsealError('other key')
     }
-    const locked = admit(async () => ({ registration, unseal }))
+    const locked = admit(async () => ({ registration, unseal, learned: {} }))
     await expect(locked).rejects.toMatchObject({ data: { kind: 'credentials' } })
     await expect(failing(new TypeError('a bug'))).rejects.toBeInstanceOf(TypeError)
   })
@@ -51,7 +51,7 @@ describe('admission', () => {
 describe('discovery', () => {
   test('answers the layout of a BMC with two CD slots, twice the same', async () => {
     const { bmcs } = scriptedBmc()
-    const service = discover({ bmcs, timing: manualTiming() })
+    const service = discover({ bmcs, timing: manualTiming(), descriptionOf: async () => null })
     const first = await service.perform(bySerial, contextOf())
     expect(await service.perform(bySerial, contextOf({ attempt: 2 }))).toEqual(first)
     expect(first.layout.kind).toBe('two-cds')
@@ -67,7 +67,10 @@ describe('discovery', () => {
         return { ...found, slots: found.slots.slice(0, 1), layout: null, findings: [finding] }
       },
     })
-    const found = discover({ bmcs, timing: manualTiming() }).perform(bySerial, contextOf())
+    const found = discover({ bmcs, timing: manualTiming(), descriptionOf: async () => null }).perform(
+      bySerial,
+      contextOf(),
+    )
     await expect(found).rejects.toMatchObject({
       name: 'StepFailure',
       data: { kind: 'unsupported', message: expect.stringMatching(/Virtual CD 1 \(CD, DVD\).*Buy a licence/) },

@@ -54,6 +54,10 @@ const samples: Samples = {
   'server.power.requested': { action: 'restart' },
   'server.power.succeeded': { attempts: 1, elapsed_ms: 9, sent: ['On'], evidence: 'power-state', after: power },
   'server.power.failed': failure,
+  'bmc.capability.learned': {
+    learned: { insert: { method: 'POST', with: { Inserted: true } }, sessions: '/redfish/v1/SessionService/Sessions' },
+    job_id: firstJob,
+  },
   'server.cleanup.retry.elapsed': {},
   'server.cleanup.succeeded': {},
   'server.cleanup.failed': failure,

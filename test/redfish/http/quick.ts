@@ -7,6 +7,7 @@ export const QUICK_LIMITS: Partial<Limits> = {
   insertReadTimeoutMs: 400,
   confirmTimeoutMs: 1_000,
   confirmPollMs: 5,
+  mediaSettleMs: 0,
   ejectSettleMs: 5,
   gracefulTimeoutMs: 300,
   resetTimeoutMs: 1_000,
