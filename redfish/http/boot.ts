@@ -122,7 +122,7 @@ export function createBoot(service: Service, locateFor: (call: Call) => Promise<
   async function confirm(call: Call, systemPath: string, wanted: BootChange): Promise<Omit<Result, 'changed'>> {
     const { profile } = await locateFor(call)
     let tolerable: Omit<Result, 'changed'> | null = null
-    const seen = await until(service, call, { timeoutMs, pollMs }, async () => {
+    const seen = await until(service, call, { timeoutMs, pollMs, pollMsMax: pollMs * 5 }, async () => {
       const { system, boot } = await lookAtBoot(service, call, systemPath)
       service.handover.leave(system)
       const override = readOverride(boot)

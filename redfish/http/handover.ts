@@ -18,8 +18,11 @@ export type Handover = {
 /** A System, its settings and two slots; more is never used. */
 const DOCUMENTS_MAX = 8
 
+const used = { answer: null, readAtMs: 0 }
+
 export function createHandover(now: () => number): Handover {
-  const left = new Map<string, { readonly answer: Answer; readonly readAtMs: number }>()
+  /** A path stays when its document was used: a write to it concerns no other. */
+  const left = new Map<string, { readonly answer: Answer | null; readonly readAtMs: number }>()
 
   const peek: Handover['peek'] = (path, ageMsMax) => {
     const found = left.get(path)
@@ -37,13 +40,13 @@ export function createHandover(now: () => number): Handover {
     },
     take(path, ageMsMax) {
       const answer = peek(path, ageMsMax)
-      left.delete(path)
+      if (left.has(path)) left.set(path, used)
       return answer
     },
     wrote(target) {
       const own = [...left.keys()].filter((path) => target.startsWith(path))
       // An action elsewhere, as vendors have them, may change anything.
-      for (const path of own.length > 0 ? own : [...left.keys()]) left.delete(path)
+      for (const path of own.length > 0 ? own : [...left.keys()]) left.set(path, used)
     },
   }
 }

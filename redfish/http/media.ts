@@ -95,7 +95,8 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
       const write = { body: {}, repeat: 'after-look', look: isEmpty, patient: false } as const
       await followTask(service, call, await service.post(call, service.follow(call, learned, path), write))
       await service.pause(call, mediaSettleMs)
-      if (await isEmpty()) return true
+      const wait = { timeoutMs, pollMs }
+      if ((await until(service, call, wait, async () => ((await isEmpty()) ? true : null))) !== null) return true
     } catch (error) {
       if (refusalOf(error) === null) throw error
     }

@@ -148,7 +148,7 @@ type Logged = SimulatedBmc['requests'][number]
 
 function requestsOf(requests: readonly Logged[], events: readonly StoredEvent[], speed: number) {
   const isReset = ({ method, path, status }: Logged) =>
-    method === 'POST' && /ComputerSystem\.Reset$/.test(path) && status !== null && status < 300
+    method === 'POST' && /ComputerSystem\.Reset\/?$/i.test(path) && status !== null && status < 300
   const reset = requests.findIndex(isReset)
   const reported = events.find(({ type }) => type === 'report.received')?.at
   const cleanup = reported === undefined ? requests : requests.filter(({ at }) => at.toISOString() > reported)
@@ -166,6 +166,7 @@ function requestsOf(requests: readonly Logged[], events: readonly StoredEvent[],
 /** The client's own waits, as much shorter as simulated hosts are quicker. What bounds requests stays. */
 function accelerated(speed: number): Partial<Limits> {
   const {
+    confirmTimeoutMs,
     confirmPollMs,
     mediaSettleMs,
     ejectSettleMs,
@@ -176,8 +177,11 @@ function accelerated(speed: number): Partial<Limits> {
     powerPollMs,
     taskPollMs,
     gracefulTimeoutMs,
+    resetTimeoutMs,
+    resetLookMs,
   } = DEFAULT_LIMITS
   const waits = {
+    confirmTimeoutMs,
     confirmPollMs,
     mediaSettleMs,
     ejectSettleMs,
@@ -188,6 +192,8 @@ function accelerated(speed: number): Partial<Limits> {
     powerPollMs,
     taskPollMs,
     gracefulTimeoutMs,
+    resetTimeoutMs,
+    resetLookMs,
   }
   return Object.fromEntries(Object.entries(waits).map(([name, ms]) => [name, ms / speed]))
 }
