@@ -44,9 +44,10 @@ export function createHandover(now: () => number): Handover {
       return answer
     },
     wrote(target) {
-      const own = [...left.keys()].filter((path) => target.startsWith(path))
+      // The innermost one: slots are below the System on some BMCs, and a write to a slot is none to the System.
+      const [own] = [...left.keys()].filter((path) => target.startsWith(path)).toSorted((a, b) => b.length - a.length)
       // An action elsewhere, as vendors have them, may change anything.
-      for (const path of own.length > 0 ? own : [...left.keys()]) left.set(path, used)
+      for (const path of own === undefined ? [...left.keys()] : [own]) left.set(path, used)
     },
   }
 }
