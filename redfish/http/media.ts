@@ -88,8 +88,7 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
     let last: Answer | null = null
     const isEmpty = async () => {
       last = await service.read(call, path)
-      const state = mediaState(last.doc, profile)
-      return !state.inserted && state.image === null
+      return !mediaState(last.doc, profile).inserted
     }
     try {
       const write = { body: {}, repeat: 'after-look', look: isEmpty, patient: false } as const
