@@ -7,6 +7,7 @@
  * rejects with a `BmcError` otherwise. All of them take an AbortSignal and stop at it.
  */
 import type { Learned } from './learned.ts'
+import type { RecordedTree } from './recording/format.ts'
 
 /** Normalised vendor key; `generic` when the service says nothing that is known. */
 export type Vendor = 'dell' | 'hpe' | 'lenovo' | 'supermicro' | 'openbmc' | 'ami' | 'cisco' | 'fujitsu' | 'generic'
@@ -193,6 +194,8 @@ export interface Bmc {
    * then it has to be discovered again. Only reads.
    */
   recognise(known: KnownBmc, options: OperationOptions): Promise<Recognised | null>
+  /** Reads the part of the tree that provisioning may need, within bounds (http/tree.ts). Never writes. */
+  readTree(options: OperationOptions): Promise<RecordedTree>
   /** One GET of the service root, without credentials. Resolves when the BMC answers like a Redfish service. */
   ping(options: OperationOptions): Promise<void>
   power(options: OperationOptions): Promise<PowerObservation>

@@ -165,6 +165,10 @@ export function createNoopBmc(options: NoopBmcOptions): Bmc {
       for (const type of sent) await reset(type, noIntent, 'power on was asked for')
       return { ...facts(), sent, evidence: 'power-state', after: power }
     },
+    async readTree(operation) {
+      begin('readTree', operation)
+      return { documents: [], missing: ['no BMC is spoken to: there is no tree to read'] }
+    },
     async endLostSessions(operation) {
       begin('endLostSessions', operation)
     },

@@ -19,6 +19,7 @@ import { createRecognition } from './recognition.ts'
 import { ROOT_PATH } from './requests.ts'
 import { createService } from './service.ts'
 import { createTransport } from './transport.ts'
+import { readTree } from './tree.ts'
 
 const REAL_SURROUNDINGS: Surroundings = {
   now: Date.now,
@@ -72,6 +73,7 @@ export function createHttpBmc(options: HttpBmcOptions): Bmc {
       switchOnMedia: options.switchOnMedia ?? false,
       ...(options.serial === undefined ? {} : { serial: options.serial }),
     }),
+    readTree: ({ signal }) => readTree(service, service.begin('readTree', { signal })),
     async ping({ signal }) {
       const call = service.begin('ping', { signal })
       const { doc, path } = await service.probe(call, ROOT_PATH).catch((error: unknown) => {

@@ -111,6 +111,23 @@ export type RequestObservation = {
   readonly attempt: number
 }
 
+/** One HTTP exchange with its bodies, as the caller may keep it: credentials and session tokens are cut out. */
+export type ExchangeObservation = {
+  readonly operation: string
+  readonly method: string
+  readonly path: string
+  /** Null when there was no answer. */
+  readonly status: number | null
+  readonly elapsedMs: number
+  readonly request: { readonly ifMatch?: string; readonly body?: unknown }
+  /** Headers by lower-case name, only those that the client goes by; `text` is a body that is no JSON. */
+  readonly response: {
+    readonly headers: Readonly<Record<string, string>>
+    readonly body?: unknown
+    readonly text?: string
+  }
+}
+
 /** Time and chance, handed in. `now` is in milliseconds since the epoch (`Retry-After` may be a date). */
 export type Surroundings = {
   readonly now: () => number
@@ -142,6 +159,8 @@ export type HttpBmcOptions = {
   readonly retries?: Partial<RetryPolicy>
   readonly surroundings?: Partial<Surroundings>
   readonly onRequest?: (observation: RequestObservation) => void
+  /** Hears of every exchange, login and logout included, when it is over. */
+  readonly onExchange?: (exchange: ExchangeObservation) => void
   /** What outlives this process of the sessions on this BMC; nothing by default. */
   readonly sessions?: SessionLedger
 }

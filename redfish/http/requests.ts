@@ -8,6 +8,7 @@ import { readErrorBody } from './error-body.ts'
 import { Fault, malformed } from './fault.ts'
 import type { Memory } from './memory.ts'
 import { misfit } from './misfit.ts'
+import { observeExchange } from './observe-exchange.ts'
 import type { HttpBmcOptions, Limits, RetryPolicy, Surroundings } from './options.ts'
 import { failureOf, type Outcome, retryAfterInWords, retryAfterOf } from './outcome.ts'
 import { redactSecrets } from './redaction.ts'
@@ -46,7 +47,7 @@ export type Requests = {
 }
 
 export function createRequests(
-  options: Pick<HttpBmcOptions, 'username' | 'password' | 'onRequest' | 'sessions'>,
+  options: Pick<HttpBmcOptions, 'username' | 'password' | 'onRequest' | 'onExchange' | 'sessions'>,
   parts: { transport: Transport; limits: Limits; retries: RetryPolicy; surroundings: Surroundings; memory: Memory },
 ): Requests {
   const { transport, limits, retries, surroundings, memory } = parts
@@ -63,15 +64,20 @@ export function createRequests(
 
   async function exchanged(request: WireRequest, context: Context): Promise<WireAnswer> {
     const startedMs = surroundings.now()
-    let status: number | null = null
+    let answered: WireAnswer | null = null
     try {
       const answer = await transport.send(request, { signal: context.signal })
-      status = answer.status
+      answered = answer
       return answer
     } finally {
       const { method, path } = request
+      const { operation, attempt } = context
       const elapsedMs = surroundings.now() - startedMs
-      options.onRequest?.({ operation: context.operation, method, path, status, elapsedMs, attempt: context.attempt })
+      options.onRequest?.({ operation, method, path, status: answered?.status ?? null, elapsedMs, attempt })
+      if (options.onExchange !== undefined) {
+        const redact = redactSecrets([options.password, ...authentication.secrets()])
+        options.onExchange(observeExchange({ operation, request, answer: answered, elapsedMs }, redact))
+      }
     }
   }
 

@@ -73,7 +73,7 @@ export type Service = {
 
 /** See `Service`. */
 export function createService(
-  options: Pick<HttpBmcOptions, 'username' | 'password' | 'onRequest' | 'sessions'>,
+  options: Pick<HttpBmcOptions, 'username' | 'password' | 'onRequest' | 'onExchange' | 'sessions'>,
   parts: { transport: Transport; limits: Limits; retries: RetryPolicy; surroundings: Surroundings; memory: Memory },
 ): Service {
   const { transport, limits, surroundings, memory } = parts

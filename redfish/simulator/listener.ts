@@ -30,7 +30,7 @@ export type LoggedRequest = {
 }
 
 export type ListenerOptions = {
-  readonly bmc: Bmc
+  readonly bmc: Pick<Bmc, 'clock' | 'answer' | 'inStyle'>
   readonly faults: Faults
   readonly closing: AbortSignal
   readonly certificate: Certificate | null

@@ -1,0 +1,139 @@
+/**
+ * Takes out of a recording what identifies: addresses, names, serial numbers, accounts, media URLs. Values are found in two
+ * ways: by the member that holds them (`SerialNumber`, `HostName`, ...), and then wherever else they occur; and by their
+ * form. Credentials were cut out before, when the exchange was observed (http/observe-exchange.ts).
+ */
+import { createPlaceholders, type IdentityKind, type Placeholders } from './placeholders.ts'
+
+/** Members whose whole text identifies. Names as DMTF's schemas have them, and vendors' own. */
+const identifyingMembers: readonly (readonly [IdentityKind, RegExp])[] = [
+  [
+    'serial',
+    /^(?:.*serialnumber|(?:chassis|node)?servicetag|expressservicecode|assettag|.*assetnumber|nodeid|wwn|wwpn|wwnn|iqn|partnumberserial)$/i,
+  ],
+  ['uuid', /^(?:.*uuid|systemguid|smbiosguid|guid)$/i],
+  ['host', /^(?:hostname|fqdn|.*dnsname|domainname|systemname|osname|hostaddress|dnsracname|.*dnsdomainname)$/i],
+  ['user', /^(?:username|user|createdby|lastmodifiedby|owner|ownername)$/i],
+  ['mac', /^(?:permanent)?macaddress$/i],
+  ['ip', /^(?:address|gateway|ipv[46]address|clientoriginipaddress|.*ipaddress)$/i],
+]
+
+/** Values of such members that name nobody. */
+const meaningless =
+  /^(?:|n\/?a|none|null|unknown|default|not (?:specified|available|set)|to be filled.*|[0 .:-]*|localhost|oem|true|false)$/i
+
+/** Shorter ones are replaced only where they are the whole text: `A1` is part of too much. */
+const literalCharsMin = 4
+
+const urlForm = /\b(?:https?|nfs|cifs|smb|ftp|tftp|sftp|scp):\/\/[^\s"'<>]+/gi
+/** Paths of the controller's media, for BMCs that take an image as host and path, or cut its URL. */
+const mediaPathForm = /[\\/]+media[\\/]+(?:tasks|images)[\\/]+[^\s"'<>]*/gi
+const uuidForm = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi
+const macForm = /\b[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}\b/gi
+const ipv4Form =
+  /(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?![\w.]*\d)/g
+const ipv6Form =
+  /(?<![\w:])(?:[0-9a-f]{1,4}:){3,7}[0-9a-f]{1,4}(?![\w:])|(?<![\w:])(?:[0-9a-f]{1,4}:){1,6}(?::[0-9a-f]{1,4}){1,6}(?![\w:])/gi
+
+/** Firmware says its version in four numbers, which have the form of an address: the quirks go by it. */
+const versionMembers = /version|firmware/i
+
+export type KnownIdentities = { readonly [Kind in IdentityKind]?: readonly string[] }
+
+export type Redaction = {
+  /** The same JSON with placeholders for what identifies, in texts and in the names of members. */
+  readonly json: (value: unknown) => unknown
+  readonly text: (text: string) => string
+  readonly counts: () => Readonly<Record<string, number>>
+}
+
+/**
+ * @param values everything that will be redacted: what one document says identifies in all of them.
+ * @param known what the caller knows to identify, such as the address that the BMC was reached at.
+ */
+export function createRedaction(values: readonly unknown[], known: KnownIdentities): Redaction {
+  const placeholders = createPlaceholders()
+  const literals = new Map<string, string>()
+  const versions = new Set<string>()
+  const add = (kind: IdentityKind, value: string) => {
+    const trimmed = value.trim()
+    if (meaningless.test(trimmed)) return
+    literals.set(trimmed.toLowerCase(), placeholders.of(kind, trimmed))
+  }
+  for (const kind of ['serial', 'host', 'ip', 'user', 'uuid', 'mac', 'url'] as const)
+    for (const value of known[kind] ?? []) add(kind, value)
+  for (const value of values) collect(value, { add, versions })
+
+  const inText = [...literals.keys()]
+    .filter((literal) => literal.length >= literalCharsMin)
+    .sort((a, b) => b.length - a.length)
+    .map((literal) => RegExp.escape(literal))
+  const literalForm = inText.length === 0 ? null : new RegExp(`(?<![a-z0-9])(?:${inText.join('|')})(?![a-z0-9])`, 'gi')
+
+  const text = (given: string): string => {
+    const whole = literals.get(given.trim().toLowerCase())
+    if (whole !== undefined) return whole
+    if (versions.has(given)) return given
+    // Placeholders are set aside while other rules run, so that none of them is replaced again.
+    const made: string[] = []
+    const aside = (placeholder: string) => `\uE000${made.push(placeholder) - 1}\uE001`
+    const replaced = byForm(given, placeholders, aside)
+    const all =
+      literalForm === null
+        ? replaced
+        : replaced.replace(literalForm, (literal) => aside(literals.get(literal.toLowerCase()) ?? literal))
+    return all.replace(/\uE000(\d+)\uE001/g, (_whole, index: string) => made[Number(index)] ?? '')
+  }
+  const json = (value: unknown): unknown => {
+    if (typeof value === 'string') return text(value)
+    if (Array.isArray(value)) return value.map(json)
+    if (typeof value !== 'object' || value === null) return value
+    return Object.fromEntries(
+      Object.entries(value).map(([name, inner]) => [isWord(name) ? name : text(name), json(inner)]),
+    )
+  }
+  return { json, text, counts: placeholders.counts }
+}
+
+/** The schema's own names: a user who is called `admin` must not rename a member. */
+function isWord(name: string): boolean {
+  return /^[@#]?[A-Za-z][A-Za-z.@]*$/.test(name)
+}
+
+function byForm(given: string, placeholders: Placeholders, aside: (placeholder: string) => string): string {
+  const as = (kind: IdentityKind) => (value: string) => aside(placeholders.of(kind, value))
+  return given
+    .replace(urlForm, (url) => ofUrl(url, as('url')))
+    .replace(mediaPathForm, as('url'))
+    .replace(uuidForm, as('uuid'))
+    .replace(macForm, as('mac'))
+    .replace(ipv4Form, as('ip'))
+    .replace(ipv6Form, as('ip'))
+}
+
+/** Links of the BMC to itself lose their origin, as the client would do; documentation of the standard may be named. */
+function ofUrl(url: string, replaced: (url: string) => string): string {
+  if (!URL.canParse(url)) return replaced(url)
+  const { hostname, pathname, search, hash } = new URL(url)
+  if (/(?:^|\.)(?:dmtf|snia|w3|odata)\.org$/.test(hostname)) return url
+  return /^\/(?:redfish|rest)\/v1(?:\/|$)/.test(pathname) ? `${pathname}${search}${hash}` : replaced(url)
+}
+
+function collect(
+  value: unknown,
+  found: { readonly add: (kind: IdentityKind, value: string) => void; readonly versions: Set<string> },
+): void {
+  if (typeof value !== 'object' || value === null) return
+  if (Array.isArray(value)) {
+    for (const item of value) collect(item, found)
+    return
+  }
+  for (const [name, inner] of Object.entries(value)) {
+    if (typeof inner !== 'string') collect(inner, found)
+    else if (versionMembers.test(name)) found.versions.add(inner)
+    else {
+      const kind = identifyingMembers.find(([, members]) => members.test(name))?.[0]
+      if (kind !== undefined) found.add(kind, inner)
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Values that were replaced by placeholders when they were recorded. A request that is sent now has its own value in
+ * their place; what is answered afterwards has it, too, so that a slot shows the very image that it was given.
+ */
+import { isObject, type Json } from '../reply.ts'
+
+/** The forms that a recording uses for media URLs and accounts; `<secret>` is what was cut out for good. */
+const placeholderForm = /http:\/\/recorded-url-\d+\.invalid\/image(?:\.iso|\.img)?|recorded-user-\d+|<secret>/
+
+export function isPlaceholder(text: string): boolean {
+  return placeholderForm.exec(text)?.[0] === text
+}
+
+/** What stands for what, by placeholder. */
+export type Bindings = ReadonlyMap<string, string>
+
+/**
+ * Whether a body that was sent is the recorded one, where any text may stand for a placeholder.
+ * @returns what the placeholders stand for; null when it is another body.
+ */
+export function matchBody(recorded: Json | undefined, sent: Json): Bindings | null {
+  const bindings = new Map<string, string>()
+  return matches(recorded ?? null, sent, bindings) ? bindings : null
+}
+
+function matches(recorded: Json, sent: Json, bindings: Map<string, string>): boolean {
+  if (typeof recorded === 'string' && typeof sent === 'string') {
+    if (recorded === sent) return true
+    if (!isPlaceholder(recorded)) return false
+    bindings.set(recorded, sent)
+    return true
+  }
+  if (isArray(recorded) && isArray(sent))
+    return (
+      recorded.length === sent.length && recorded.every((item, index) => matches(item, sent[index] ?? null, bindings))
+    )
+  if (isObject(recorded) && isObject(sent)) {
+    const names = Object.keys(recorded)
+    return (
+      names.length === Object.keys(sent).length &&
+      names.every((name) => name in sent && matches(recorded[name] ?? null, sent[name] ?? null, bindings))
+    )
+  }
+  return recorded === sent
+}
+
+/** The same JSON with what the placeholders stand for now. */
+export function resolve(value: Json, bindings: Bindings): Json {
+  if (typeof value === 'string') return resolveText(value, bindings)
+  if (isArray(value)) return value.map((item) => resolve(item, bindings))
+  if (!isObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, resolve(inner, bindings)]))
+}
+
+export function resolveText(text: string, bindings: Bindings): string {
+  return text.replace(new RegExp(placeholderForm, 'g'), (placeholder) => bindings.get(placeholder) ?? placeholder)
+}
+
+/** `Array.isArray` does not narrow what is read-only. */
+function isArray(value: Json): value is readonly Json[] {
+  return Array.isArray(value)
+}

@@ -1,0 +1,83 @@
+/** Serves a recording as a BMC, over HTTP, until it is closed. */
+import { randomUUID } from 'node:crypto'
+import { isIPv6 } from 'node:net'
+import { Background } from '../background.ts'
+import { Faults } from '../faults.ts'
+import type { SimulatedHost } from '../host.ts'
+import { Listener, type LoggedRequest } from '../listener.ts'
+import { Outbound } from '../outbound.ts'
+import { defaultTiming, realClock } from '../timing.ts'
+import { createRecordedBmc } from './bmc.ts'
+import type { RecordedFile } from './file.ts'
+
+export type RecordedServerOptions = {
+  readonly file: RecordedFile
+  readonly password: string
+  /** 127.0.0.1 by default. */
+  readonly host?: string
+  /** 0, the default: a free one. */
+  readonly port?: number
+  /** Divides every delay of the host: 1 by default. */
+  readonly speed?: number
+}
+
+export type RecordedServer = {
+  /** What a server has to be registered with, for its job to go as it did. */
+  readonly serial: string
+  readonly url: string
+  readonly username: string
+  readonly password: string
+  readonly host: SimulatedHost
+  readonly requests: readonly LoggedRequest[]
+  /** Writes that were recorded and not sent yet. */
+  readonly outstanding: () => readonly string[]
+  readonly close: () => Promise<void>
+}
+
+/** @throws the error of a port that cannot be had; RangeError for options that make no sense. */
+export async function serveRecording(options: RecordedServerOptions): Promise<RecordedServer> {
+  const { file, password, host = '127.0.0.1', port = 0 } = options
+  const { serial, username } = file.header
+  const background = new Background()
+  const outbound = new Outbound()
+  const world = {
+    background,
+    outbound,
+    clock: realClock(options.speed),
+    // The image is there as soon as the BMC said so: how long it took is in the recording.
+    timing: { ...defaultTiming, mediaAttachMs: 0, mediaDetachMs: 0, powerOffMs: 0 },
+    newId: randomUUID,
+  }
+  const bmc = createRecordedBmc(file, { account: { username, password }, world })
+  const listener = new Listener({
+    bmc,
+    faults: new Faults(Math.random),
+    closing: background.closing,
+    certificate: null,
+    control: null,
+    onRequest: () => {},
+  })
+  const close = async () => {
+    await background.close()
+    await listener.close()
+    await outbound.close()
+  }
+  try {
+    const bound = await listener.listen({ host, port })
+    return {
+      serial,
+      username,
+      password,
+      url: `http://${isIPv6(host) ? `[${host}]` : host}:${bound}`,
+      host: bmc.host,
+      get requests() {
+        return listener.requests
+      },
+      outstanding: bmc.outstanding,
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
