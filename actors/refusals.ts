@@ -65,3 +65,8 @@ export class IdempotencyKeyReused extends Error {
 export class NoJobWaiting extends Error {
   override readonly name = 'NoJobWaiting'
 }
+
+/** As many recordings as are allowed are under way. */
+export class TooManyRecordings extends Error {
+  override readonly name = 'TooManyRecordings'
+}

@@ -8,6 +8,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed'
 import type { Registry } from 'prom-client'
 import type { JobCommands } from '../actors/jobs.ts'
 import type { Log } from '../actors/log.ts'
+import type { Recordings } from '../actors/recordings/recordings.ts'
 import type { ServerCommands } from '../actors/servers.ts'
 import { asyncApiDocument } from '../eventstore/asyncapi.ts'
 import type { Database } from '../eventstore/database.ts'
@@ -28,6 +29,7 @@ import { createApiMetrics, metricsRoutes } from './metrics.ts'
 import { type OpenApiDocument, openApiDocument } from './openapi.ts'
 import { hasRole, requiredRole } from './principals.ts'
 import * as problem from './problem.ts'
+import { recordingRoutes } from './recordings.ts'
 import type { WebhookOptions } from './report-auth.ts'
 import { describeError, requestLog, routeOf } from './request-log.ts'
 import { serverRoutes } from './servers.ts'
@@ -39,6 +41,7 @@ export type ApiOptions = {
   readonly notifications: Notifications
   readonly jobs: JobCommands
   readonly servers: ServerCommands
+  readonly recordings: Recordings
   readonly media: MediaPorts
   readonly auth: AuthOptions
   readonly webhook: WebhookOptions
@@ -103,6 +106,7 @@ export async function createApp(options: ApiOptions): Promise<Api> {
   const history = createHistory(options)
   app.route('/', jobRoutes(options, history))
   app.route('/', serverRoutes(options, history))
+  app.route('/', recordingRoutes(options))
   app.route('/', webhookRoutes({ ...options, metrics, failures: failures('reports with a wrong secret') }))
   app.route('/', healthRoutes(options))
   app.route('/', metricsRoutes(registry))

@@ -7,6 +7,7 @@ import type { Log } from '../actors/log.ts'
 import { BaseIsoError } from '../actors/media/merge/base-error.ts'
 import type { MediaSigning } from '../actors/media/signing.ts'
 import type { ImageStore } from '../actors/media/store.ts'
+import type { Recordings } from '../actors/recordings/recordings.ts'
 import type { Runtime } from '../actors/runtime.ts'
 import type { ServerCommands } from '../actors/servers.ts'
 import { composeIso, type TaskOptions } from '../actors/services/build-iso.ts'
@@ -36,6 +37,7 @@ export type ApplicationOptions = {
   readonly notifications: Notifications
   readonly jobs: JobCommands
   readonly servers: ServerCommands
+  readonly recordings: Recordings
   readonly media: TaskMedia
   readonly images: ImageStore
   readonly signing: MediaSigning
@@ -49,7 +51,9 @@ export type ApplicationOptions = {
   readonly drain: AbortSignal
 }
 
-const { version }: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+export const { version }: { version: string } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+)
 
 /** Puts it together. @throws RangeError when the authentication is not usable as configured. */
 export async function createApplication(options: ApplicationOptions) {
@@ -60,6 +64,7 @@ export async function createApplication(options: ApplicationOptions) {
     notifications: options.notifications,
     jobs: options.jobs,
     servers: options.servers,
+    recordings: options.recordings,
     media: {
       auth: config.mediaAuth,
       signing: options.signing,

@@ -4,7 +4,7 @@ import { StepFailure } from '../actors/failure.ts'
 import type { BmcAccount } from '../eventstore/bmc-sessions.ts'
 import type { Bmc, TlsPolicy } from '../redfish/bmc.ts'
 import { createHttpBmc } from '../redfish/http/client.ts'
-import type { Limits, RequestObservation } from '../redfish/http/options.ts'
+import type { ExchangeObservation, Limits, RequestObservation } from '../redfish/http/options.ts'
 import { readCertificateFingerprint } from '../redfish/http/tls.ts'
 import { createNoopBmc } from '../redfish/noop.ts'
 import type { SessionLedger } from '../redfish/session-ledger.ts'
@@ -14,6 +14,11 @@ export type BmcAccessOptions = {
   readonly config: Config
   readonly access: (serial: string) => Promise<BmcAccess>
   readonly onRequest: (observation: RequestObservation, vendor: string) => void
+  /** Hears of every exchange with a BMC whose server is being recorded; `prepare` looks whether it is. */
+  readonly recorder: {
+    readonly prepare: (serial: string) => Promise<void>
+    readonly observe: (serial: string, exchange: ExchangeObservation) => void
+  }
   /** What outlives this process of the sessions on a BMC. */
   readonly sessions: (account: BmcAccount) => SessionLedger
   /** Waits that differ from the client's own: a simulated BMC is quicker than a real one. */
@@ -27,10 +32,17 @@ export type BmcAccessor = {
   readonly firstFingerprint: (serial: string, signal: AbortSignal) => Promise<string | null>
 }
 
-export function createBmcAccess({ config, access, onRequest, sessions, limits = {} }: BmcAccessOptions): BmcAccessor {
+export function createBmcAccess({
+  config,
+  access,
+  onRequest,
+  recorder,
+  sessions,
+  limits = {},
+}: BmcAccessOptions): BmcAccessor {
   return {
     access: async (serial) => {
-      const given = await access(serial)
+      const [given] = await Promise.all([access(serial), recorder.prepare(serial)])
       const { tls } = given.registration
       if (config.redfishMode === 'noop' || tls.mode !== 'pinned' || tls.fingerprint !== null) return given
       throw new StepFailure({
@@ -56,6 +68,7 @@ export function createBmcAccess({ config, access, onRequest, sessions, limits = 
         onLearned,
         switchOnMedia: config.redfishSwitchOnMedia,
         onRequest: (observation) => onRequest(observation, vendor ?? 'unknown'),
+        onExchange: (exchange) => recorder.observe(serial, exchange),
         sessions: sessions({ serial, address, credentialsRef }),
       })
     },

@@ -6,6 +6,7 @@ import { createClient } from './cli/client.ts'
 import { databaseCommands } from './cli/database.ts'
 import { eventCommands } from './cli/events.ts'
 import { jobCommands } from './cli/job.ts'
+import { recordCommand } from './cli/record.ts'
 import { replayCommand } from './cli/replay.ts'
 import { serverCommands } from './cli/server.ts'
 import { simulateCommand } from './cli/simulate.ts'
@@ -61,7 +62,7 @@ program
   })
 
 simulateCommand(program, isJson)
-serverCommands(program, client, isJson)
+recordCommand(serverCommands(program, client, isJson), client, isJson)
 jobCommands(program, client, isJson)
 eventCommands(program, isJson)
 replayCommand(program, client, isJson)

@@ -16,6 +16,8 @@ import { redactMediaTokens } from '../actors/media/redaction.ts'
 import { mediaSigning } from '../actors/media/signing.ts'
 import { imageStore, taskStore } from '../actors/media/store.ts'
 import { startPerformer } from '../actors/performer.ts'
+import { createExchangeRecorder } from '../actors/recordings/exchanges.ts'
+import { createRecordings } from '../actors/recordings/recordings.ts'
 import { createRuntime } from '../actors/runtime.ts'
 import { createServerCommands } from '../actors/servers.ts'
 import { jobContext } from '../actors/services/job-context.ts'
@@ -32,7 +34,7 @@ import { countJobsByStatus } from '../eventstore/queries/jobs.ts'
 import type { OnSeam } from '../eventstore/seams.ts'
 import { createVault } from '../eventstore/vault.ts'
 import type { Limits } from '../redfish/http/options.ts'
-import { createApplication } from './application.ts'
+import { createApplication, version } from './application.ts'
 import { createBmcAccess } from './bmc-access.ts'
 import { startBroadcast } from './broadcast.ts'
 import { budgetsFor } from './budgets.ts'
@@ -143,8 +145,11 @@ async function start(
   const servers = createServerCommands({ db, runtime, vault, notifications, nextId })
   const jobs = createJobCommands({ db, runtime, vault, nextId, budgetsFor: (target) => budgetsFor(config, target) })
   const owning = { db, vault, owner: controllerId, ttlMs: config.jobLeaseTtlMs, log }
+  const recorder = createExchangeRecorder({ db, controller: controllerId, log })
+  onStop(recorder.flush)
   const bmcAccess = createBmcAccess({
     config,
+    recorder,
     access: servers.access,
     onRequest: metrics.redfishRequest,
     sessions: createSessionLedgers({ ...owning, nextId }),
@@ -154,6 +159,7 @@ async function start(
   onStop(bmcs.close)
   const sessionReaper = startSessionReaper({ ...owning, bmcs, access: bmcAccess.access })
   onStop(sessionReaper.stop)
+  const recordings = createRecordings({ ...owning, bmcs, recorder, access: bmcAccess.access, nextId, timing, version })
   const store = taskStore(config.taskIsoDir)
   const images = imageStore(config.imageDir)
   const signing = mediaSigning({
@@ -226,6 +232,7 @@ async function start(
     notifications,
     jobs,
     servers,
+    recordings,
     media,
     images,
     signing,

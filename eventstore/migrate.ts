@@ -76,7 +76,7 @@ function setUpApplicationRole(client: postgres.Sql): Promise<boolean> {
       grant select on all tables in schema public, drizzle to ${applicationRole};
       grant insert on events, sealed to ${applicationRole};
       grant delete on sealed to ${applicationRole};
-      grant insert, update, delete on effects, deadlines, snapshots, jobs, servers, checkpoints, bmc_writers, bmc_sessions, bmc_refusals to ${applicationRole};
+      grant insert, update, delete on effects, deadlines, snapshots, jobs, servers, checkpoints, bmc_writers, bmc_sessions, bmc_refusals, bmc_recordings, bmc_exchanges to ${applicationRole};
     `,
   )
 }

@@ -203,6 +203,32 @@ export const bmcRefusals = pgTable('bmc_refusals', {
   refusals: integer().notNull(),
 })
 
+/** Servers whose exchanges with their BMC are kept, for a recording. Removed by whoever asked for it, or when it is old. */
+export const bmcRecordings = pgTable('bmc_recordings', {
+  serial: text().primaryKey(),
+  id: uuid().notNull().unique(),
+  started_at: instant().notNull(),
+  started_by: text().notNull(),
+  /** Exchanges that were not kept. */
+  lost: integer().notNull().default(0),
+})
+
+/** One exchange each, without credentials; numbered per controller, so that gaps show. Gone with their recording. */
+export const bmcExchanges = pgTable(
+  'bmc_exchanges',
+  {
+    recording: uuid()
+      .notNull()
+      .references(() => bmcRecordings.id, { onDelete: 'cascade' }),
+    controller: text().notNull(),
+    number: integer().notNull(),
+    ended_at: instant().notNull(),
+    /** JSON as text: it is read whole or not at all. */
+    exchange: text().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.recording, table.controller, table.number] })],
+)
+
 /** How far readers of the whole log have got. */
 export const checkpoints = pgTable('checkpoints', {
   name: text().primaryKey(),

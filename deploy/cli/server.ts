@@ -1,4 +1,4 @@
-/** `provisioner server ...`: add, list, show, probe, accept-certificate, power, rm. */
+/** `provisioner server ...`: add, list, show, probe, accept-certificate, power, rm; `record.ts` adds record. */
 import { readFile } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import type { Client } from './client.ts'
@@ -38,7 +38,7 @@ type AddOptions = {
 
 const collect = (value: string, all: readonly string[]) => [...all, value]
 
-export function serverCommands(program: Command, client: () => Client, isJson: () => boolean): void {
+export function serverCommands(program: Command, client: () => Client, isJson: () => boolean): Command {
   const server = program.command('server').description('register servers and look at them')
   const pathOf = (serial: string) => `/api/v1/servers/${encodeURIComponent(serial)}`
 
@@ -149,6 +149,7 @@ export function serverCommands(program: Command, client: () => Client, isJson: (
       await client().request(pathOf(serial), { method: 'DELETE' })
       output.line(`server ${serial} removed`)
     })
+  return server
 }
 
 /** Never an argument: those are seen by every user of the machine. */

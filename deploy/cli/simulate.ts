@@ -1,10 +1,13 @@
 /** `provisioner simulate`: BMCs with hosts behind them, to try everything without hardware. */
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { isProfileName, profiles } from '../../redfish/simulator/profiles/catalogue.ts'
 import { type SlotLayout, slotLayouts } from '../../redfish/simulator/profiles/slot-layouts.ts'
+import { readRecording } from '../../redfish/simulator/recorded/file.ts'
+import { serveRecording } from '../../redfish/simulator/recorded/server.ts'
 import { startSimulator } from '../../redfish/simulator/server.ts'
-import { heading, output } from './output.ts'
+import { heading, output, warn } from './output.ts'
 
 type SimulateOptions = {
   readonly count: string
@@ -18,6 +21,7 @@ type SimulateOptions = {
   readonly failAt?: string
   readonly silent?: boolean
   readonly control?: boolean
+  readonly from?: string
 }
 
 /** The password of simulated BMCs is no secret: it protects nothing. */
@@ -40,7 +44,9 @@ export function simulateCommand(program: Command, isJson: () => boolean): void {
     .option('--fail-at <unit>', 'every installation fails in this unit, e.g. image-linux.service')
     .option('--silent', 'no host ever reports')
     .option('--control', 'offer /simulator/faults and /simulator/state to everybody who can reach the port')
+    .option('--from <file>', 'serve a recording of `server record` instead, with the account that it prints')
     .action(async (options: SimulateOptions) => {
+      if (options.from !== undefined) return await serveFile(options.from, options, isJson())
       if (options.profile === 'list') return listProfiles(isJson())
       const { profile } = options
       if (!isProfileName(profile))
@@ -76,14 +82,39 @@ export function simulateCommand(program: Command, isJson: () => boolean): void {
           heading('SERIAL', 'BMC', 'USER'),
           ...simulator.bmcs.map(({ serial, url, username }) => [serial, url, username]),
         ])
-      const ended = new AbortController()
-      await Promise.race([
-        once(process, 'SIGINT', { signal: ended.signal }),
-        once(process, 'SIGTERM', { signal: ended.signal }),
-      ])
-      ended.abort()
+      await untilInterrupted()
       await simulator.close()
     })
+}
+
+/** One BMC, as it was recorded; what was not recorded is answered with its name. */
+async function serveFile(file: string, options: SimulateOptions, json: boolean): Promise<void> {
+  const recording = readRecording(await readFile(file))
+  const { host, port, speed } = options
+  const served = await serveRecording({
+    file: recording,
+    password: simulatedPassword,
+    host,
+    port: Number(port),
+    speed: Number(speed),
+  })
+  const { serial, url, username } = served
+  if (json) output.json([{ serial, url, username }])
+  else {
+    output.table([heading('SERIAL', 'BMC', 'USER'), [serial, url, username]])
+    for (const missing of recording.header.missing) output.line(`${warn('missing')}: ${missing}`)
+  }
+  await untilInterrupted()
+  await served.close()
+}
+
+async function untilInterrupted(): Promise<void> {
+  const ended = new AbortController()
+  await Promise.race([
+    once(process, 'SIGINT', { signal: ended.signal }),
+    once(process, 'SIGTERM', { signal: ended.signal }),
+  ])
+  ended.abort()
 }
 
 function listProfiles(json: boolean): void {

@@ -38,6 +38,7 @@ const answers: { readonly [Name in MappedName]: readonly [Error, number, string]
   IdentityProviderDown: [new own.IdentityProviderDown('no'), 503, 'identity_provider_down'],
   TooManyStreams: [new own.TooManyStreams('no'), 503, 'too_many_streams'],
   VersionConflict: [new appendErrors.VersionConflict('no'), 503, 'contended'],
+  TooManyRecordings: [new jobErrors.TooManyRecordings('x'), 409, 'too_many_recordings'],
   StillUnderWay: [new serverErrors.StillUnderWay('no'), 504, 'still_under_way'],
 }
 

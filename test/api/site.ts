@@ -6,7 +6,10 @@ import { v7 as uuidv7 } from 'uuid'
 import { afterAll } from 'vitest'
 import { createJobCommands } from '../../actors/jobs.ts'
 import { mediaSigning } from '../../actors/media/signing.ts'
+import { createExchangeRecorder } from '../../actors/recordings/exchanges.ts'
+import { createRecordings } from '../../actors/recordings/recordings.ts'
 import { createServerCommands } from '../../actors/servers.ts'
+import { realTiming } from '../../actors/timing.ts'
 import { type ApiOptions, createApp } from '../../api/app.ts'
 import type { AuthOptions } from '../../api/auth.ts'
 import { databaseCheck, migrationsCheck } from '../../api/health.ts'
@@ -14,6 +17,7 @@ import { defaultLimits } from '../../api/limits.ts'
 import { createVault } from '../../eventstore/vault.ts'
 import { jobStream, serverStream } from '../../machines/kinds.ts'
 import type { DescriptionData } from '../../machines/server/events.ts'
+import { createNoopBmc } from '../../redfish/noop.ts'
 import { commit, openWorld, successfulRun, type World } from '../eventstore/world.ts'
 
 export const webhookSecret = 'marked-webhook-secret'
@@ -80,10 +84,24 @@ export async function siteOn(world: World, changes: Partial<ApiOptions> = {}) {
   const drain = new AbortController()
   const clock = { nowMs: 0 }
   const registry = new Registry()
+  const log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
+  const servers = createServerCommands(parts)
   const options: ApiOptions = {
     ...parts,
     jobs: createJobCommands({ ...parts, budgetsFor: () => budgets }),
-    servers: createServerCommands(parts),
+    servers,
+    recordings: createRecordings({
+      db,
+      bmcs: { use: (serial, work) => work(createNoopBmc({ serial })), close: async () => {} },
+      access: servers.access,
+      recorder: createExchangeRecorder({ db, controller: 'api', log }),
+      owner: 'api',
+      ttlMs: 5000,
+      nextId: uuidv7,
+      timing: realTiming,
+      log,
+      version: '0.0.0',
+    }),
     media: {
       auth: 'signed',
       signing: mediaSigning({ current: 'marked-media-secret-of-32-characters' }),
@@ -101,7 +119,7 @@ export async function siteOn(world: World, changes: Partial<ApiOptions> = {}) {
     readiness: [databaseCheck(db), migrationsCheck(world.raw)],
     drain: drain.signal,
     budgetsFor: () => budgets,
-    log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
+    log,
     now: () => clock.nowMs,
     wallClock: () => new Date('2026-03-01T12:00:00Z'),
     publicUrl: 'http://controller.example:8080',

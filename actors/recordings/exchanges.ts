@@ -1,0 +1,93 @@
+/**
+ * Keeps the exchanges with BMCs whose servers are being recorded, by whichever controller they are made: one row each,
+ * written as soon as the exchange is over, so that a controller that is killed loses the last one at most.
+ */
+import { countLost, findRecording, keepExchange } from '../../eventstore/bmc-recordings.ts'
+import type { Database } from '../../eventstore/database.ts'
+import type { ExchangeObservation } from '../../redfish/http/options.ts'
+import type { Log } from '../log.ts'
+
+/** How old the knowledge may be whether a server is being recorded. Who starts a recording waits as long. */
+export const preparedForMs = 1_000
+/** Of one recording, by one controller: more than ten jobs on the slowest BMC. */
+const exchangesMax = 5_000
+const bytesMax = 16 * 1024 * 1024
+const pendingMax = 200
+/** A forgotten recording must not go on for ever. */
+export const recordedForMs = 24 * 3_600_000
+
+/** An exchange as it is stored, before what identifies is replaced. */
+export type KeptExchange = Omit<ExchangeObservation, 'elapsedMs'> & { readonly elapsed_ms: number }
+
+export type ExchangeRecorder = {
+  /** Looks whether this server is being recorded; to be called before its BMC is used. */
+  readonly prepare: (serial: string) => Promise<void>
+  /** Keeps the exchange if its server is being recorded. */
+  readonly observe: (serial: string, exchange: ExchangeObservation) => void
+  /** Forgets what is known of a server, so that the next look is a new one. */
+  readonly refresh: (serial: string) => void
+  /** Resolves when everything that was observed is stored. */
+  readonly flush: () => Promise<void>
+}
+
+type Active = { readonly id: string; number: number; bytes: number; pending: number; lost: number }
+
+export function createExchangeRecorder(options: {
+  readonly db: Database
+  readonly controller: string
+  readonly log: Log
+}): ExchangeRecorder {
+  const { db, controller, log } = options
+  const looked = new Map<string, { readonly atMs: number; readonly active: Active | null }>()
+  let writing: Promise<void> = Promise.resolve()
+
+  const keep = async (active: Active, number: number, exchange: string): Promise<void> => {
+    try {
+      if (active.lost > 0) {
+        const { lost } = active
+        await countLost(db, active.id, lost)
+        active.lost -= lost
+      }
+      if (exchange !== '') await keepExchange(db, { recording: active.id, controller, number, exchange })
+    } catch (error) {
+      if (exchange !== '') active.lost += 1
+      log.warn({ err: error }, 'an exchange with a BMC could not be recorded')
+    } finally {
+      active.pending -= 1
+    }
+  }
+  const queue = (active: Active, number: number, exchange: string) => {
+    active.pending += 1
+    writing = writing.then(() => keep(active, number, exchange))
+  }
+
+  return {
+    prepare: async (serial) => {
+      const known = looked.get(serial)
+      if (known !== undefined && performance.now() - known.atMs < preparedForMs) return
+      const atMs = performance.now()
+      const found = await findRecording(db, serial)
+      const isCurrent = found !== null && Date.now() - Date.parse(found.startedAt) < recordedForMs
+      const same = isCurrent && known?.active?.id === found.id ? known.active : null
+      const active = isCurrent ? (same ?? { id: found.id, number: 0, bytes: 0, pending: 0, lost: 0 }) : null
+      looked.set(serial, { atMs, active })
+    },
+    observe: (serial, exchange) => {
+      const active = looked.get(serial)?.active ?? null
+      // The tree is read for the recording, and is a part of it by itself.
+      if (active === null || exchange.operation === 'readTree') return
+      const { elapsedMs, ...rest } = exchange
+      const text = JSON.stringify({ ...rest, elapsed_ms: elapsedMs } satisfies KeptExchange)
+      if (active.number >= exchangesMax || active.bytes + text.length > bytesMax || active.pending >= pendingMax) {
+        active.lost += 1
+        if (active.pending < pendingMax) queue(active, active.number, '')
+        return
+      }
+      active.number += 1
+      active.bytes += text.length
+      queue(active, active.number, text)
+    },
+    refresh: (serial) => void looked.delete(serial),
+    flush: () => writing,
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * Recordings of servers: start, run the job, fetch the file, end. The file has the tree as the BMC shows it now and the
+ * exchanges since the start, without secrets and without what identifies (redfish/recording/).
+ */
+import {
+  beginRecording,
+  type ExchangeRow,
+  endRecording,
+  findRecording,
+  forgetOldRecordings,
+  type RecordingRow,
+  readExchanges,
+} from '../../eventstore/bmc-recordings.ts'
+import type { Database } from '../../eventstore/database.ts'
+import { getJob, type JobRow, listJobs } from '../../eventstore/queries/jobs.ts'
+import { getServer } from '../../eventstore/queries/servers.ts'
+import { makeRecording } from '../../redfish/recording/file.ts'
+import type { RecordedExchange, RecordedJob, Recording } from '../../redfish/recording/format.ts'
+import { createBmcWriters } from '../bmc-writers.ts'
+import type { BmcAccess, Bmcs } from '../bmcs.ts'
+import type { Log } from '../log.ts'
+import { TooManyRecordings, UnknownJob } from '../refusals.ts'
+import type { Requester } from '../requester.ts'
+import type { Timing } from '../timing.ts'
+import { type ExchangeRecorder, type KeptExchange, preparedForMs, recordedForMs } from './exchanges.ts'
+
+export type RecordingsOptions = {
+  readonly db: Database
+  readonly bmcs: Bmcs
+  readonly access: (serial: string) => Promise<BmcAccess>
+  readonly recorder: ExchangeRecorder
+  readonly owner: string
+  readonly ttlMs: number
+  readonly nextId: () => string
+  readonly timing: Timing
+  readonly log: Log
+  /** Of the product. */
+  readonly version: string
+}
+
+export type Recordings = ReturnType<typeof createRecordings>
+
+const recordingsMax = 20
+/** How long a recording that nobody fetched is kept. */
+const keptForMs = 7 * 24 * 3_600_000
+
+export function createRecordings(options: RecordingsOptions) {
+  const { db, bmcs, access, recorder, log } = options
+  // Another owner than that of the effects: a right is the owner's own again when asked for twice.
+  const writers = createBmcWriters({ db, owner: `${options.owner}/recording`, ttlMs: options.ttlMs, log })
+
+  const jobOf = async (serial: string, jobId: string | null, since: string | null): Promise<JobRow | null> => {
+    if (jobId !== null) {
+      const job = await getJob(db, jobId)
+      if (job === null || job.view.serverSerial !== serial)
+        throw new UnknownJob(`there is no job ${jobId} of server ${serial}`)
+      return job
+    }
+    if (since === null) return null
+    const { rows } = await listJobs(db, { filter: { server: serial, since }, limit: 1, cursor: null })
+    return rows[0] ?? null
+  }
+
+  return {
+    /**
+     * Keeps the exchanges with this server's BMC from now on, for a day at most; a recording that it has is begun anew.
+     * Resolves when every controller knows. @throws UnknownServer, TooManyRecordings.
+     */
+    start: async (
+      serial: string,
+      requester: Requester,
+      signal: AbortSignal,
+    ): Promise<{ readonly startedAt: string }> => {
+      await access(serial)
+      const others = await forgetOldRecordings(db, keptForMs)
+      if (others >= recordingsMax && (await findRecording(db, serial)) === null)
+        throw new TooManyRecordings(`${others} servers are being recorded; end one of these recordings first`)
+      await beginRecording(db, { serial, id: options.nextId(), startedBy: requester.actor })
+      recorder.refresh(serial)
+      await options.timing.delay(preparedForMs, signal)
+      log.info({ server_serial: serial, actor: requester.actor }, 'a recording of a server was started')
+      const begun = await findRecording(db, serial)
+      return { startedAt: begun?.startedAt ?? new Date(0).toISOString() }
+    },
+
+    /** Forgets the recording. @returns whether there was one. */
+    end: async (serial: string, requester: Requester): Promise<boolean> => {
+      const ended = await endRecording(db, serial)
+      recorder.refresh(serial)
+      if (ended) log.info({ server_serial: serial, actor: requester.actor }, 'a recording of a server was ended')
+      return ended
+    },
+
+    /**
+     * The file: the tree is read now, as the only writer of this BMC; the exchanges are those of the job that is named, else of
+     * the latest one since the start, else all. The recording goes on. @throws UnknownServer, UnknownJob, BmcError.
+     */
+    file: async (
+      serial: string,
+      {
+        jobId,
+        requester,
+        signal,
+      }: { readonly jobId: string | null; readonly requester: Requester; readonly signal: AbortSignal },
+    ): Promise<Recording> => {
+      const { registration, unseal } = await access(serial)
+      const recording = await findRecording(db, serial)
+      const job = await jobOf(serial, jobId, recording?.startedAt ?? null)
+      const tree = await writers.run(serial, signal, (held) =>
+        bmcs.use(serial, (bmc) => bmc.readTree({ signal: held })),
+      )
+      await recorder.flush()
+      const rows = recording === null ? [] : await readExchanges(db, recording.id)
+      const { username } = await unseal()
+      const description = (await getServer(db, serial))?.view.description ?? null
+      log.info({ server_serial: serial, actor: requester.actor }, 'a recording of a server was given out')
+      return makeRecording({
+        productVersion: options.version,
+        recordedAt: new Date().toISOString(),
+        server: {
+          serial,
+          username,
+          address: registration.bmc_address,
+          vendor: description?.vendor ?? registration.vendor,
+          model: description?.model ?? null,
+          firmware: description?.manager.firmware ?? null,
+        },
+        tree,
+        exchanges: exchangesOf(rows, { from: recording?.startedAt ?? null, job }),
+        missing: missingOf(recording, rows, job),
+        job: job === null ? null : recordedJob(job),
+      })
+    },
+  }
+}
+
+/** Those of the job: from its creation to its last event. */
+function exchangesOf(
+  rows: readonly ExchangeRow[],
+  { from, job }: { readonly from: string | null; readonly job: JobRow | null },
+): RecordedExchange[] {
+  const startMs = Date.parse(job?.createdAt ?? from ?? '')
+  const endMs = job === null || job.view.status !== 'complete' ? Number.POSITIVE_INFINITY : Date.parse(job.updatedAt)
+  return rows
+    .filter(({ endedAt }) => Date.parse(endedAt) >= startMs && Date.parse(endedAt) <= endMs)
+    .map(({ endedAt, exchange }) => {
+      const { request, ...rest } = JSON.parse(exchange) as KeptExchange
+      const { ifMatch, body } = request
+      return {
+        ...rest,
+        offset_ms: Date.parse(endedAt) - startMs,
+        request: { ...(ifMatch === undefined ? {} : { if_match: ifMatch }), ...(body === undefined ? {} : { body }) },
+      }
+    })
+}
+
+function missingOf(recording: RecordingRow | null, rows: readonly ExchangeRow[], job: JobRow | null): string[] {
+  if (recording === null) return ['all exchanges: no recording was started before the job ran']
+  const missing: string[] = []
+  if (job !== null && job.createdAt < recording.startedAt)
+    missing.push('exchanges of the job from before the recording was started')
+  if (recording.lost > 0) missing.push(`${recording.lost} exchanges: there were too many, or they could not be stored`)
+  for (const [, ones] of Map.groupBy(rows, ({ controller }) => controller)) {
+    const gaps = Math.max(...ones.map(({ number }) => number)) - ones.length
+    if (gaps > 0) missing.push(`${gaps} exchanges that could not be stored`)
+  }
+  const controllers = new Set(rows.map(({ controller }) => controller)).size
+  if (controllers > 1)
+    missing.push(
+      `perhaps: ${controllers} controllers took part, and one that was killed may have lost its last exchange`,
+    )
+  if (Date.now() - Date.parse(recording.startedAt) > recordedForMs)
+    missing.push('exchanges from later than a day after the recording was started')
+  return missing
+}
+
+function recordedJob({ view }: JobRow): RecordedJob {
+  const { outcome, failedStep, failure } = view
+  return {
+    outcome,
+    failed_step: failedStep,
+    failure_kind: failure?.kind ?? null,
+    failed_unit: failure?.unit ?? null,
+    reported: outcome === 'succeeded' || failure?.kind === 'report',
+  }
+}

@@ -1,0 +1,84 @@
+/** Recordings under way and the exchanges that they have so far. Nothing here is derived from the log. */
+import { asc, count, eq, lt, sql } from 'drizzle-orm'
+import type { Database } from './database.ts'
+import { bmcExchanges, bmcRecordings } from './schema.ts'
+
+export type RecordingRow = {
+  readonly id: string
+  readonly startedAt: string
+  readonly startedBy: string
+  /** Exchanges that were not kept. */
+  readonly lost: number
+}
+
+export type ExchangeRow = {
+  readonly controller: string
+  /** From 1, per controller. */
+  readonly number: number
+  readonly endedAt: string
+  readonly exchange: string
+}
+
+/** Begins a recording, in place of one that this server has. */
+export async function beginRecording(
+  db: Database,
+  { serial, id, startedBy }: { readonly serial: string; readonly id: string; readonly startedBy: string },
+): Promise<void> {
+  await db.transaction(async (transaction) => {
+    await transaction.delete(bmcRecordings).where(eq(bmcRecordings.serial, serial))
+    await transaction
+      .insert(bmcRecordings)
+      .values({ serial, id, started_at: sql`clock_timestamp()`, started_by: startedBy })
+  })
+}
+
+export async function findRecording(db: Database, serial: string): Promise<RecordingRow | null> {
+  const [row] = await db.select().from(bmcRecordings).where(eq(bmcRecordings.serial, serial))
+  if (row === undefined) return null
+  return { id: row.id, startedAt: row.started_at, startedBy: row.started_by, lost: row.lost }
+}
+
+/** Ends a recording and forgets its exchanges; false when there is none. */
+export async function endRecording(db: Database, serial: string): Promise<boolean> {
+  const rows = await db
+    .delete(bmcRecordings)
+    .where(eq(bmcRecordings.serial, serial))
+    .returning({ id: bmcRecordings.id })
+  return rows.length > 0
+}
+
+/** Forgets recordings that are older than this, and answers how many are left. */
+export async function forgetOldRecordings(db: Database, ageMs: number): Promise<number> {
+  await db
+    .delete(bmcRecordings)
+    .where(lt(bmcRecordings.started_at, sql`clock_timestamp() - make_interval(secs => ${ageMs / 1000})`))
+  const [row] = await db.select({ left: count() }).from(bmcRecordings)
+  return row?.left ?? 0
+}
+
+/** Keeps an exchange. One of a recording that has ended is dropped. */
+export async function keepExchange(
+  db: Database,
+  { recording, controller, number, exchange }: Omit<ExchangeRow, 'endedAt'> & { readonly recording: string },
+): Promise<void> {
+  await db.execute(sql`insert into bmc_exchanges (recording, controller, number, ended_at, exchange)
+    select id, ${controller}, ${number}, clock_timestamp(), ${exchange} from bmc_recordings where id = ${recording}`)
+}
+
+/** Says that exchanges of a recording were not kept. */
+export async function countLost(db: Database, recording: string, lost: number): Promise<void> {
+  await db
+    .update(bmcRecordings)
+    .set({ lost: sql`${bmcRecordings.lost} + ${lost}` })
+    .where(eq(bmcRecordings.id, recording))
+}
+
+/** In the order in which they were kept: a BMC has one writer, whichever controller it is. */
+export async function readExchanges(db: Database, recording: string): Promise<readonly ExchangeRow[]> {
+  const rows = await db
+    .select()
+    .from(bmcExchanges)
+    .where(eq(bmcExchanges.recording, recording))
+    .orderBy(asc(bmcExchanges.ended_at), asc(bmcExchanges.controller), asc(bmcExchanges.number))
+  return rows.map(({ controller, number, ended_at, exchange }) => ({ controller, number, endedAt: ended_at, exchange }))
+}
