@@ -1,7 +1,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { resolve } from 'node:path'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
 import { afterEach, expect, test } from 'vitest'
 
 const cli = resolve(import.meta.dirname, '../../../deploy/cli.ts')
@@ -36,6 +39,44 @@ test('the profiles are listed, and a name that is none of them is answered with 
   await expect(run(process.execPath, [cli, 'simulate', '--profile', 'vax'])).rejects.toMatchObject({
     stderr: expect.stringContaining('write one of generic, idrac9-old'),
   })
+})
+
+test('a recording is served with the account that is printed, and what is none is refused with the reason', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'provisioner-recording-'))
+  try {
+    const file = join(folder, 'bmc.json.gz')
+    const recorded = {
+      format: 'provisioner-bmc-recording',
+      version: 1,
+      header: {
+        product_version: '1.0.0',
+        recorded_at: '2026-03-01T12:00:00.000Z',
+        vendor: 'dell',
+        model: 'R640',
+        firmware: '6.10.80.20',
+        serial: 'RECORDED-SERIAL-1',
+        username: 'recorded-user-1',
+        missing: [],
+        job: null,
+      },
+      tree: [{ path: '/redfish/v1/', status: 200, headers: {}, body: { RedfishVersion: '1.17.0' } }],
+      exchanges: [],
+    }
+    await writeFile(file, gzipSync(JSON.stringify(recorded)))
+    child = spawn(process.execPath, [cli, '--json', 'simulate', '--from', file, '--port', '0'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const [bmc] = await firstJson(child)
+    expect(bmc).toMatchObject({ serial: 'RECORDED-SERIAL-1', username: 'recorded-user-1' })
+    expect(await (await fetch(`${bmc?.url}/redfish/v1/`)).json()).toEqual({ RedfishVersion: '1.17.0' })
+
+    await writeFile(file, '{}')
+    await expect(run(process.execPath, [cli, 'simulate', '--from', file])).rejects.toMatchObject({
+      stderr: expect.stringContaining('this is no recording that can be served'),
+    })
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 })
 
 async function firstJson(process: ChildProcess): Promise<{ serial: string; url: string }[]> {

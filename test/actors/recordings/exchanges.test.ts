@@ -1,0 +1,141 @@
+/** Which exchanges a recording keeps, and that it says so where it does not keep some. */
+
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeEach, expect, test } from 'vitest'
+import { createExchangeRecorder } from '../../../actors/recordings/exchanges.ts'
+import { createRecordings } from '../../../actors/recordings/recordings.ts'
+import { createServerCommands } from '../../../actors/servers.ts'
+import { realTiming } from '../../../actors/timing.ts'
+import { beginRecording, endRecording, findRecording, readExchanges } from '../../../eventstore/bmc-recordings.ts'
+import { createVault } from '../../../eventstore/vault.ts'
+import type { ExchangeObservation } from '../../../redfish/http/options.ts'
+import { createNoopBmc } from '../../../redfish/noop.ts'
+import { openWorld } from '../../eventstore/world.ts'
+
+const world = await openWorld()
+afterAll(world.close)
+const { db } = world
+const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+const requester = { actor: 'principal:tester', requestId: 'r1', trace: null }
+
+let serial: string
+beforeEach(() => {
+  serial = `SRV-${randomUUID()}`
+})
+
+const recorder = (controller: string) => createExchangeRecorder({ db, controller, log })
+const begin = async () => {
+  const id = randomUUID()
+  await beginRecording(db, { serial, id, startedBy: 'tester' })
+  return id
+}
+const exchange = (path: string, over: Partial<ExchangeObservation> = {}): ExchangeObservation => ({
+  operation: 'discover',
+  method: 'GET',
+  path,
+  status: 200,
+  elapsedMs: 3,
+  request: {},
+  response: { headers: {}, body: { Id: path } },
+  ...over,
+})
+
+test('exchanges are kept from the look on that finds a recording, by every controller, in their order', async () => {
+  const [one, two] = [recorder('one'), recorder('two')]
+  await one.prepare(serial)
+  one.observe(serial, exchange('/before'))
+  const id = await begin()
+  one.refresh(serial)
+  for (const controller of [one, two]) await controller.prepare(serial)
+  one.observe(serial, exchange('/1'))
+  await one.flush()
+  two.observe(serial, exchange('/2'))
+  await two.flush()
+  two.observe('ANOTHER', exchange('/3'))
+  one.observe(serial, exchange('/tree', { operation: 'readTree' }))
+  await one.flush()
+  const kept = await readExchanges(db, id)
+  expect(kept.map(({ controller, number, exchange: text }) => [controller, number, JSON.parse(text).path])).toEqual([
+    ['one', 1, '/1'],
+    ['two', 1, '/2'],
+  ])
+})
+
+test('exchanges of a recording that has ended are dropped, and nothing of it is left', async () => {
+  const one = recorder('one')
+  const id = await begin()
+  await one.prepare(serial)
+  one.observe(serial, exchange('/1'))
+  await one.flush()
+  await endRecording(db, serial)
+  one.observe(serial, exchange('/2'))
+  await one.flush()
+  expect(await readExchanges(db, id)).toEqual([])
+})
+
+test('what is too much is counted, and the file says so', async () => {
+  const one = recorder('one')
+  await begin()
+  await one.prepare(serial)
+  const large = 'x'.repeat(5 * 1024 * 1024)
+  for (const path of ['/1', '/2', '/3', '/4', '/5'])
+    one.observe(serial, exchange(path, { response: { headers: {}, body: { large } } }))
+  await one.flush()
+  expect((await findRecording(db, serial))?.lost).toBe(2)
+
+  const { servers, recordings } = await registered(one)
+  expect(servers).toBeDefined()
+  const file = await recordings.file(serial, { jobId: null, requester, signal: AbortSignal.timeout(5000) })
+  expect(file.exchanges.map(({ path }) => path)).toEqual(['/1', '/2', '/3'])
+  expect(file.header.missing).toContainEqual(expect.stringContaining('2 exchanges'))
+})
+
+test('a controller that could not store exchanges leaves a gap that the file names, and a second one a doubt', async () => {
+  const id = await begin()
+  const insert = (controller: string, number: number) =>
+    world.raw`insert into bmc_exchanges values (${id}, ${controller}, ${number}, clock_timestamp(), ${JSON.stringify({ ...exchange('/x'), elapsed_ms: 1 })})`
+  for (const [controller, number] of [
+    ['one', 1],
+    ['one', 4],
+    ['two', 1],
+  ] as const)
+    await insert(controller, number)
+  const { recordings } = await registered(recorder('one'))
+  const { header } = await recordings.file(serial, { jobId: null, requester, signal: AbortSignal.timeout(5000) })
+  expect(header.missing).toEqual([
+    '2 exchanges that could not be stored',
+    expect.stringContaining('2 controllers took part'),
+    expect.stringContaining('no BMC is spoken to'),
+  ])
+})
+
+/** Commands on a server of its own, whose BMC is not there. */
+async function registered(one: ReturnType<typeof recorder>) {
+  const nextId = randomUUID
+  const vault = createVault(db, Buffer.alloc(32, 7))
+  const servers = createServerCommands({
+    db,
+    runtime: world.runtime,
+    vault,
+    notifications: world.notifications,
+    nextId,
+  })
+  await servers.put(
+    { serial, bmc_address: 'https://192.0.2.10', vendor: null, tls: { mode: 'system' }, labels: {} },
+    { username: 'root', password: 'a password' },
+    requester,
+  )
+  const recordings = createRecordings({
+    db,
+    bmcs: { use: (_serial, work) => work(createNoopBmc({ serial })), close: async () => {} },
+    access: servers.access,
+    recorder: one,
+    owner: 'one',
+    ttlMs: 5000,
+    nextId,
+    timing: realTiming,
+    log,
+    version: '1.0.0',
+  })
+  return { servers, recordings }
+}

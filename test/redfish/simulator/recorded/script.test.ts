@@ -1,0 +1,132 @@
+/** How a recording answers: in the order in which things happened, and never with something that was not recorded. */
+import { gzipSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import { type Exchange, type RecordedFile, readRecording } from '../../../../redfish/simulator/recorded/file.ts'
+import { createScript } from '../../../../redfish/simulator/recorded/script.ts'
+
+type Json = RecordedFile['tree'][number]['body']
+
+const slot = '/redfish/v1/Managers/1/VirtualMedia/1'
+const insert = `${slot}/Actions/VirtualMedia.InsertMedia`
+const image = 'http://recorded-url-1.invalid/image.iso'
+
+const read = (path: string, body: Json, status: number | null = 200): Exchange => ({
+  offset_ms: 0,
+  operation: 'insertMedia',
+  method: 'GET',
+  path,
+  status,
+  request: {},
+  response: { headers: {}, body },
+})
+const write = (path: string, body: Json, status: number): Exchange => ({
+  ...read(path, {}, status),
+  method: 'POST',
+  request: { body },
+})
+const scriptOf = (exchanges: Exchange[], tree: { path: string; body: Json }[] = []) =>
+  createScript({ exchanges, tree: tree.map((one) => ({ ...one, status: 200, headers: {} })) }, () => false)
+
+describe('reads', () => {
+  const script = () =>
+    scriptOf(
+      [
+        read(slot, { Inserted: false }),
+        write(insert, { Image: image }, 204),
+        read(slot, { Inserted: false, Late: true }),
+        read(slot, { Inserted: true }),
+      ],
+      [
+        { path: slot, body: { Inserted: 'from the tree' } },
+        { path: '/redfish/v1/', body: { Name: 'root' } },
+      ],
+    )
+
+  test('say what was true between the same two writes, the last of it again and again', () => {
+    const replay = script()
+    const look = () => replay.read(slot)?.body
+    expect([look(), look()]).toEqual([{ Inserted: false }, { Inserted: false }])
+    replay.write({ method: 'POST', path: insert, body: { Image: 'http://elsewhere/x.iso' } })
+    expect([look(), look(), look()]).toEqual([{ Inserted: false, Late: true }, { Inserted: true }, { Inserted: true }])
+  })
+
+  test('of a document that no job asked for come from the tree, with or without a slash', () => {
+    expect(script().read('/redfish/v1')?.body).toEqual({ Name: 'root' })
+  })
+
+  test('of what was never read have no answer', () => {
+    expect(script().read('/redfish/v1/Nothing')).toBeNull()
+  })
+
+  test('that got no answer then get none, and the next one the next answer', () => {
+    const replay = scriptOf([read(slot, {}, null), read(slot, { Inserted: true })])
+    expect([replay.read(slot)?.status, replay.read(slot)?.status, replay.read(slot)?.status]).toEqual([null, 200, 200])
+  })
+})
+
+describe('writes', () => {
+  test('are answered in the order of their occurrence, and say what stands for the placeholder', () => {
+    const replay = scriptOf([write(insert, { Image: image }, 500), write(insert, { Image: image }, 204)])
+    const send = () => replay.write({ method: 'POST', path: insert, body: { Image: 'http://now/task.iso' } })
+    expect(send()).toMatchObject({ recorded: { status: 500 }, bindings: new Map([[image, 'http://now/task.iso']]) })
+    expect(send()).toMatchObject({ recorded: { status: 204 } })
+    expect(send()).toEqual({ unknown: expect.stringContaining('more often') })
+  })
+
+  test('with another body are another request', () => {
+    const replay = scriptOf([
+      write(insert, { Image: image }, 400),
+      write(insert, { Image: image, Inserted: true }, 204),
+    ])
+    expect(replay.write({ method: 'POST', path: insert, body: { Inserted: true, Image: 'x' } })).toMatchObject({
+      recorded: { status: 204 },
+    })
+    expect(replay.write({ method: 'POST', path: insert, body: { Image: 'x', Inserted: false } })).toEqual({
+      unknown: expect.stringContaining(insert),
+    })
+    expect(replay.outstanding()).toEqual([`POST ${insert}`])
+  })
+
+  test('a reset of another type is not the one that was recorded', () => {
+    const reset = '/redfish/v1/Systems/1/Actions/ComputerSystem.Reset'
+    const replay = scriptOf([write(reset, { ResetType: 'On' }, 204)])
+    expect(replay.write({ method: 'POST', path: reset, body: { ResetType: 'ForceOff' } })).toHaveProperty('unknown')
+  })
+})
+
+describe('a file', () => {
+  const header = {
+    product_version: '1',
+    recorded_at: '2026-03-01T12:00:00.000Z',
+    vendor: null,
+    model: null,
+    firmware: null,
+    serial: 'RECORDED-SERIAL-1',
+    username: 'recorded-user-1',
+    missing: [],
+    job: null,
+  }
+  const file = { format: 'provisioner-bmc-recording', version: 1, header, tree: [], exchanges: [] }
+
+  test('is read plain and gzipped', () => {
+    const bytes = Buffer.from(JSON.stringify(file))
+    expect(readRecording(bytes)).toEqual(file)
+    expect(readRecording(gzipSync(bytes))).toEqual(file)
+  })
+
+  test.each([
+    ['no JSON', 'BMC', /no recording/],
+    ['another format', { ...file, format: 'har' }, /format/],
+    ['a newer version', { ...file, version: 2 }, /version/],
+    ['a path that is none', { ...file, tree: [{ path: 'x', status: 200, headers: {}, body: {} }] }, /path/],
+    ['a broken archive', Buffer.from([0x1f, 0x8b, 1, 2]), /no recording/],
+  ])('that is %s is refused with the reason', (_what, given, why) => {
+    const bytes =
+      given instanceof Buffer ? given : Buffer.from(typeof given === 'string' ? given : JSON.stringify(given))
+    expect(() => readRecording(bytes)).toThrow(why)
+  })
+
+  test('that unpacks to more than is read is refused', () => {
+    expect(() => readRecording(gzipSync(Buffer.alloc(80 * 1024 * 1024, ' ')))).toThrow(RangeError)
+  })
+})
