@@ -29,7 +29,7 @@ export function createPlaceholders(): Placeholders {
   const numbers = new Map<IdentityKind, number>()
   return {
     of: (kind, value) => {
-      const key = `${kind} ${value.toLowerCase()}`
+      const key = `${kind} ${kind === 'mac' ? value.toLowerCase().replaceAll('-', ':') : value.toLowerCase()}`
       const placeholder = known.get(key)
       if (placeholder !== undefined) return placeholder
       const number = (numbers.get(kind) ?? 0) + 1

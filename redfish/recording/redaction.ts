@@ -30,6 +30,8 @@ const urlForm = /\b(?:https?|nfs|cifs|smb|ftp|tftp|sftp|scp):\/\/[^\s"'<>]+/gi
 const mediaPathForm = /[\\/]+media[\\/]+(?:tasks|images)[\\/]+[^\s"'<>]*/gi
 const uuidForm = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi
 const macForm = /\b[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}\b/gi
+/** In device paths and names of boot options: `MAC(B42E99BADE15,0x0)`, ` - 946DAE91FB22`. All digits is a number. */
+const bareMacForm = /\b(?=[0-9A-F]*[A-F])(?=[0-9A-F]*\d)[0-9A-F]{12}\b|(?<=MAC\()[0-9A-F]{12}/g
 const ipv4Form =
   /(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?![\w.]*\d)/g
 const ipv6Form =
@@ -53,25 +55,31 @@ export type Redaction = {
  */
 export function createRedaction(values: readonly unknown[], known: KnownIdentities): Redaction {
   const placeholders = createPlaceholders()
+  /** In lower case. */
   const literals = new Map<string, string>()
+  /** As they are: `root` is an account, and `Root Service` is none. */
+  const users = new Map<string, string>()
   const versions = new Set<string>()
   const add = (kind: IdentityKind, value: string) => {
     const trimmed = value.trim()
     if (meaningless.test(trimmed)) return
-    literals.set(trimmed.toLowerCase(), placeholders.of(kind, trimmed))
+    const placeholder = placeholders.of(kind, trimmed)
+    if (kind === 'user') users.set(trimmed, placeholder)
+    else literals.set(trimmed.toLowerCase(), placeholder)
   }
+  const placeholderOf = (literal: string) => users.get(literal) ?? literals.get(literal.toLowerCase())
   for (const kind of ['serial', 'host', 'ip', 'user', 'uuid', 'mac', 'url'] as const)
     for (const value of known[kind] ?? []) add(kind, value)
   for (const value of values) collect(value, { add, versions })
 
-  const inText = [...literals.keys()]
+  const inText = [...literals.keys(), ...users.keys()]
     .filter((literal) => literal.length >= literalCharsMin)
     .sort((a, b) => b.length - a.length)
     .map((literal) => RegExp.escape(literal))
   const literalForm = inText.length === 0 ? null : new RegExp(`(?<![a-z0-9])(?:${inText.join('|')})(?![a-z0-9])`, 'gi')
 
   const text = (given: string): string => {
-    const whole = literals.get(given.trim().toLowerCase())
+    const whole = placeholderOf(given.trim())
     if (whole !== undefined) return whole
     if (versions.has(given)) return given
     // Placeholders are set aside while other rules run, so that none of them is replaced again.
@@ -81,7 +89,10 @@ export function createRedaction(values: readonly unknown[], known: KnownIdentiti
     const all =
       literalForm === null
         ? replaced
-        : replaced.replace(literalForm, (literal) => aside(literals.get(literal.toLowerCase()) ?? literal))
+        : replaced.replace(literalForm, (literal) => {
+            const placeholder = placeholderOf(literal)
+            return placeholder === undefined ? literal : aside(placeholder)
+          })
     return all.replace(/\uE000(\d+)\uE001/g, (_whole, index: string) => made[Number(index)] ?? '')
   }
   const json = (value: unknown): unknown => {
@@ -102,13 +113,15 @@ function isWord(name: string): boolean {
 
 function byForm(given: string, placeholders: Placeholders, aside: (placeholder: string) => string): string {
   const as = (kind: IdentityKind) => (value: string) => aside(placeholders.of(kind, value))
+  const ofAddress = (address: string) => (meaningless.test(address) ? address : as('ip')(address))
   return given
     .replace(urlForm, (url) => ofUrl(url, as('url')))
     .replace(mediaPathForm, as('url'))
     .replace(uuidForm, as('uuid'))
     .replace(macForm, as('mac'))
-    .replace(ipv4Form, as('ip'))
-    .replace(ipv6Form, as('ip'))
+    .replace(bareMacForm, (mac) => as('mac')(mac.replace(/..(?!$)/g, '$&:')))
+    .replace(ipv4Form, ofAddress)
+    .replace(ipv6Form, ofAddress)
 }
 
 /** Links of the BMC to itself lose their origin, as the client would do; documentation of the standard may be named. */

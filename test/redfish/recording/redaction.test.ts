@@ -115,9 +115,21 @@ describe('what identifies nobody stays', () => {
     same({ '@odata.type': '#Manager.v1_9_0.Manager', Uri: 'http://redfish.dmtf.org/registries/Base.1.8.json' }))
   test('times, sizes and entity tags', () =>
     same({ DateTime: '2026-03-01T12:00:00+01:00', '@odata.etag': 'W/"1646136000"', Took: '12:30:05' }))
+  test('a word that is an account in other letters', () =>
+    same({ Name: 'Root Service', Gateway: '0.0.0.0' }, { user: ['root'] }))
   test('empty and meaningless identities', () => same({ SerialNumber: '', AssetTag: 'N/A', HostName: 'Not Specified' }))
   test('members that are named like the account', () =>
     same({ admin: { RoleId: 'Administrator' }, Name: 'System' }, { user: ['admin'] }))
+})
+
+test('a MAC address is the same one however it is written', () => {
+  const { json } = createRedaction([], {})
+  expect(json(['MAC(B42E99BADE15,0x1)', 'Slot 5 - B4:2E:99:BA:DE:15', 'b4-2e-99-ba-de-15', '123456789012'])).toEqual([
+    'MAC(02-00-00-00-00-01,0x1)',
+    'Slot 5 - 02-00-00-00-00-01',
+    '02-00-00-00-00-01',
+    '123456789012',
+  ])
 })
 
 test('a short value is replaced where it is all of a text, and not where it is a part of one', () => {
