@@ -13,6 +13,8 @@ export const preparedForMs = 1_000
 const exchangesMax = 5_000
 const bytesMax = 16 * 1024 * 1024
 const pendingMax = 200
+/** Servers of which it is known whether they are being recorded. */
+const lookedMax = 10_000
 /** A forgotten recording must not go on for ever. */
 export const recordedForMs = 24 * 3_600_000
 
@@ -70,7 +72,11 @@ export function createExchangeRecorder(options: {
       const isCurrent = found !== null && Date.now() - Date.parse(found.startedAt) < recordedForMs
       const same = isCurrent && known?.active?.id === found.id ? known.active : null
       const active = isCurrent ? (same ?? { id: found.id, number: 0, bytes: 0, pending: 0, lost: 0 }) : null
+      looked.delete(serial)
       looked.set(serial, { atMs, active })
+      if (looked.size <= lookedMax) return
+      const [oldest] = [...looked].find(([, one]) => one.active === null) ?? []
+      if (oldest !== undefined) looked.delete(oldest)
     },
     observe: (serial, exchange) => {
       const active = looked.get(serial)?.active ?? null

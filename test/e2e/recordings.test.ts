@@ -2,7 +2,11 @@
  * A job is recorded on one site and run again on another, where there is nothing but the file: it takes the same steps to
  * the same end, also where the BMC refused.
  */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Command } from 'commander'
 import { afterEach, expect, test } from 'vitest'
+import { recordCommand } from '../../deploy/cli/record.ts'
 import type { StoredEvent } from '../../eventstore/event.ts'
 import type { FailureData } from '../../machines/event.ts'
 import type { Recording } from '../../redfish/recording/format.ts'
@@ -125,7 +129,18 @@ test('nothing in the file identifies the machine or opens anything, and what was
   const written = await ask('POST', '/redfish/v1/Systems/1/Actions/Never.Sent', '{"Wish":"granted"}')
   expect([written.status, await written.text()]).toEqual([501, expect.stringContaining('Never.Sent')])
 
-  await site.client.request(recordingPath, { method: 'DELETE' })
+  const writtenTo = join(site.folder, 'bmc.json.gz')
+  const program = new Command()
+  recordCommand(
+    program,
+    () => site.client,
+    () => true,
+  )
+  await program.parseAsync(['record', serial, '--output', writtenTo], { from: 'user' })
+  expect(readRecording(await readFile(writtenTo)).exchanges).toEqual(file.exchanges)
+  await expect(program.parseAsync(['record', serial], { from: 'user' })).rejects.toThrow('write one of --start')
+
+  // The command ended the recording.
   const tree = await site.client.request<Recording>(recordingPath, { method: 'POST', body: {} })
   expect(tree.exchanges).toEqual([])
   expect(tree.tree.length).toBeGreaterThan(8)
