@@ -60,7 +60,7 @@ test.each(guarded)('$method $path asks who is there', async ({ method, path }) =
 })
 
 test('every operation of jobs and servers and the metrics are guarded, the rest is open', () => {
-  expect(guarded.length).toBe(19)
+  expect(guarded.length).toBe(22)
   const rest = operations.filter((operation) => !guarded.includes(operation)).map(({ path }) => path.split('/')[1])
   expect([...new Set(rest)].sort()).toEqual(['api', 'healthz', 'media', 'readyz'])
 })
@@ -82,6 +82,8 @@ test.each([
   ['POST', '/api/v1/servers/NOBODY/power', [403, 403, 400]],
   ['DELETE', '/api/v1/servers/NOBODY', [403, 403, 404]],
   ['PUT', '/api/v1/servers/probe', [403, 403, 400]],
+  ['PUT', '/api/v1/servers/NOBODY/recording', [403, 403, 404]],
+  ['DELETE', '/api/v1/servers/NOBODY/recording', [403, 403, 204]],
 ] as const)('%s %s answers reader, operator, admin as their roles allow', async (method, path, expected) => {
   const statuses: number[] = []
   for (const headers of [reader, operator, admin])

@@ -21,6 +21,8 @@ const identities = fc.record({
   user: mark,
   password: mark,
   token: mark,
+  /** Of a media URL: no credential of the BMC, so nobody cuts it out before. */
+  mediaToken: mark,
   assetTag: mark,
   ip,
   mac,
@@ -31,7 +33,7 @@ type Identities = typeof identities extends fc.Arbitrary<infer Value> ? Value : 
 /** Puts the values where BMCs put them: into their members, and into texts, links and names besides. */
 function partsOf(given: Identities): RecordingParts {
   const secrets = redactSecrets([given.password, given.token])
-  const image = `http://${given.ip}:8080/media/tasks/0198f1d2-7c1e-7000-8000-4a2b6c8d0e10/1-${given.token}/task.iso`
+  const image = `http://${given.ip}:8080/media/tasks/0198f1d2-7c1e-7000-8000-4a2b6c8d0e10/1-${given.mediaToken}/task.iso`
   const link = `/redfish/v1/Systems/${given.serial}`
   const body = {
     '@odata.id': link,
@@ -45,7 +47,7 @@ function partsOf(given: Identities): RecordingParts {
     Message: `${given.user} at ${given.ip} (${given.mac}) set ${given.assetTag} with ${given.password}; cannot read ${image}`,
     Image: image,
     Host: `http://${given.ip}`,
-    Path: `\\media\\tasks\\x\\1-${given.token}\\task.iso`,
+    Path: `\\media\\tasks\\x\\1-${given.mediaToken}\\task.iso`,
     FirmwareVersion: '6.10.80.20',
   }
   const exchange: RecordedExchange = {
