@@ -28,6 +28,8 @@ export type OpenedAccess = {
 export type Bmcs = {
   /** Runs `work` with the client of a server's BMC, opened with the registration that is current. */
   readonly use: <Result>(serial: string, work: (bmc: Bmc) => Promise<Result>) => Promise<Result>
+  /** What was read of a BMC does not count any more: somebody else may have changed it. */
+  readonly forgetRead: (serial: string) => void
   /** Ends all sessions. */
   readonly close: () => Promise<void>
 }
@@ -149,6 +151,7 @@ export function createBmcs({
         }
       }
     },
+    forgetRead: (serial) => entries.get(serial)?.bmc.forgetRead(),
     close: async () => {
       for (const [serial, entry] of [...entries]) close(serial, entry)
       for (const [entry, serial] of [...retired]) close(serial, entry)

@@ -13,6 +13,7 @@ import { parseStream } from '../machines/kinds.ts'
 import { createBmcWriters, WriterLost } from './bmc-writers.ts'
 import { failureData } from './failure.ts'
 import type { Log } from './log.ts'
+import { createOwnAppends } from './own-appends.ts'
 import { type Cause, NotAccepted, type Runtime } from './runtime.ts'
 import type { Service, Services, ServiceTable } from './service.ts'
 
@@ -26,6 +27,8 @@ export type PerformerOptions = {
   readonly owner: string
   readonly concurrencyMax: number
   readonly leaseTtlMs: number
+  /** Told of a server at whose BMC somebody else may have been since this process was there last. */
+  readonly forgetRead: (serial: string) => void
   /** Cuts secrets out of failure messages. */
   readonly redact: (text: string) => string
   readonly onFinished?: (finished: FinishedEffect) => void
@@ -54,6 +57,7 @@ const lookForLostEveryMs = 250
 /** Tries of an effect whose service fails in ways that are not the step's own, before that is recorded as a failure. */
 const unexpectedErrorsMax = 8
 const retryDelayMaxMs = 30_000
+const ownStreamsMax = 4096
 
 type Running = {
   readonly effect: LeasedEffect
@@ -73,10 +77,12 @@ export function startPerformer(options: PerformerOptions): Performer {
   /** The same by stream: an event concerns the few of its own, not the whole fleet. */
   const runningOf = new Map<string, Set<Running>>()
   const writers = createBmcWriters({ db, owner, ttlMs: leaseTtlMs, log })
+  const own = createOwnAppends({ streamsMax: ownStreamsMax })
   const waiter = notifications.waiter()
 
   runtime.onAppended((appended) => {
     for (const { event, withdrawn } of appended) {
+      own.note(event)
       if (withdrawn.length === 0) continue
       for (const { effect, abort } of runningOf.get(event.stream) ?? []) {
         // What the event itself asked for, under the same key, may have begun already.
@@ -186,6 +192,8 @@ export function startPerformer(options: PerformerOptions): Performer {
         throw new Error(`no service "${effect.src}": the machine asks for something this version cannot do`)
       const work = async (working: AbortSignal) => {
         options.onSeam?.(`effect.before:${effect.key}`)
+        // Another controller performed the step before, or a part of this one.
+        if (effect.epoch > 1 || !own.has(effect)) options.forgetRead(input.serial ?? id)
         const output = await service.perform(effect.input as never, {
           attempt: effect.epoch,
           signal: working,

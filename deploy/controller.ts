@@ -204,6 +204,7 @@ async function start(
     owner: controllerId,
     concurrencyMax: config.workerConcurrency,
     leaseTtlMs: config.jobLeaseTtlMs,
+    forgetRead: bmcs.forgetRead,
     redact: redactMediaTokens,
     onFinished: metrics.effectFinished,
     ...seams,

@@ -235,6 +235,8 @@ export interface Bmc {
    * login got lost. Never one that may be somebody else's. Safe to repeat.
    */
   endLostSessions(options: OperationOptions): Promise<void>
+  /** To be told that somebody else may have changed something: nothing that was read before is used again. */
+  forgetRead(): void
   /** Ends the session on the BMC. Further calls reject. */
   close(options: OperationOptions): Promise<void>
 }

@@ -172,6 +172,9 @@ export function createNoopBmc(options: NoopBmcOptions): Bmc {
     async endLostSessions(operation) {
       begin('endLostSessions', operation)
     },
+    forgetRead() {
+      // It reads nothing.
+    },
     async close() {
       closed = true
     },

@@ -89,6 +89,7 @@ export function createHttpBmc(options: HttpBmcOptions): Bmc {
     ...createBoot(service, locateFor),
     ...createPower(service, locateFor),
     endLostSessions: ({ signal }) => service.endLostSessions(service.begin('endLostSessions', { signal })),
+    forgetRead: () => service.handover.clear(),
     close: ({ signal }) => service.close(service.begin('close', { signal })),
   }
 }

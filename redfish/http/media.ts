@@ -8,7 +8,7 @@ import { createInsertLadder } from './insert-ladder.ts'
 import type { Located } from './locate.ts'
 import { mayStillHappen, type Refusal, refusalOf } from './refusal.ts'
 import type { Answer, Service } from './service.ts'
-import { driveSlot, type SlotDriver } from './slot-driver.ts'
+import { driveSlot, type SlotDriver, tellingMedia } from './slot-driver.ts'
 import { searchSlots } from './slot-search.ts'
 import { type MediaState, mediaState, showsImage } from './slots.ts'
 import { followTask } from './tasks.ts'
@@ -87,7 +87,7 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
     const { profile } = await locateFor(call)
     let last: Answer | null = null
     const isEmpty = async () => {
-      last = await service.read(call, path)
+      last = tellingMedia(service, call, await service.read(call, path))
       return !mediaState(last.doc, profile).inserted
     }
     try {

@@ -45,7 +45,7 @@ export async function driveSlot(
 }
 
 /** A document that says nothing of media must not read as an empty slot. */
-function tellingMedia(service: Service, call: Call, slot: Answer): Answer {
+export function tellingMedia(service: Service, call: Call, slot: Answer): Answer {
   if (tellsMedia(slot.doc)) return slot
   const { path } = slot
   const failure = { kind: 'malformed', retry: false, path, detail: 'neither Image nor Inserted in a slot' } as const

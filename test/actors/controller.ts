@@ -99,6 +99,7 @@ export type RunOptions = {
   readonly concurrencyMax?: number
   readonly leaseTtlMs?: number
   readonly redact?: (text: string) => string
+  readonly forgetRead?: (serial: string) => void
   readonly runtime?: Runtime
 }
 
@@ -113,6 +114,7 @@ export function perform(parts: Parts, services: ServiceTable, options: RunOption
     concurrencyMax: 8,
     leaseTtlMs: 30_000,
     redact: (text) => text,
+    forgetRead: () => {},
     ...options,
     onFinished: (one) => {
       finished.push(one)

@@ -45,6 +45,28 @@ test('an outcome is accepted only from the one who has the lease', async () => {
   expect((await parts.history(job)).at(-1)?.type).toBe('job.admission.succeeded')
 })
 
+test('what was read of a BMC counts no more after another controller has been at it', async () => {
+  const { url, parts } = await setUp()
+  const forgotten: string[] = []
+  const build = building()
+  const { ended } = perform(parts, scriptedServices({ buildIso: build.perform }), {
+    leaseTtlMs,
+    forgetRead: (serial) => void forgotten.push(serial),
+  })
+  await ended({ key: 'server.probe', result: 'succeeded' })
+  forgotten.length = 0
+  const other = await controllerParts(url)
+  // The other controller took the request, so that its event asked for the first step.
+  await other.requestJob('SN-0001')
+  await ended({ key: 'job.admission', result: 'succeeded' })
+  await build.entered()
+  // What this controller's own event asked for follows its own step.
+  expect(forgotten).toEqual(['SN-0001'])
+  build.open()
+  await ended({ key: 'iso.build', result: 'succeeded' })
+  expect(forgotten).toEqual(['SN-0001'])
+})
+
 test('a fact is recorded only by the one who has the lease', async () => {
   const { parts } = await setUp()
   const refused = Promise.withResolvers<unknown>()

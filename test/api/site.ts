@@ -92,7 +92,7 @@ export async function siteOn(world: World, changes: Partial<ApiOptions> = {}) {
     servers,
     recordings: createRecordings({
       db,
-      bmcs: { use: (serial, work) => work(createNoopBmc({ serial })), close: async () => {} },
+      bmcs: { use: (serial, work) => work(createNoopBmc({ serial })), forgetRead: () => {}, close: async () => {} },
       access: servers.access,
       recorder: createExchangeRecorder({ db, controller: 'api', log }),
       owner: 'api',

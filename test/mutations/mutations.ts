@@ -37,7 +37,7 @@ export const mutations: readonly Mutation[] = [
     edits: [
       {
         file: 'actors/services/reset-host.ts',
-        find: 'const resumed = await resume(bmc, jobId, intents, context)',
+        find: 'const resumed = await resume(bmc, jobId, context)',
         replace: 'const resumed = null as Awaited<ReturnType<typeof resume>>',
       },
     ],

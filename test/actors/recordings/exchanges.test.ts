@@ -127,7 +127,7 @@ async function registered(one: ReturnType<typeof recorder>) {
   )
   const recordings = createRecordings({
     db,
-    bmcs: { use: (_serial, work) => work(createNoopBmc({ serial })), close: async () => {} },
+    bmcs: { use: (_serial, work) => work(createNoopBmc({ serial })), forgetRead: () => {}, close: async () => {} },
     access: servers.access,
     recorder: one,
     owner: 'one',

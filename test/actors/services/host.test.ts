@@ -95,6 +95,7 @@ test('the first certificate is recorded before anything is asked of the BMC', as
       seen.push('asked')
       throw new Error('gone')
     },
+    forgetRead: () => {},
     close: async () => {},
   }
   const firstFingerprint = async () => 'b'.repeat(64)
