@@ -26,7 +26,7 @@ test(
       gapMs: { min: 300, max: 900 },
       killsPerRound: 1,
       leaseTtlMs: 2000,
-      reportWaitMs: 20_000,
+      reportWaitMs: 60_000,
       speed: 20,
       signal: AbortSignal.timeout(timeoutMs - 20_000),
       say: (text) => void said.push(`${Math.round(performance.now() - startedAt)} ms  ${text}`),
