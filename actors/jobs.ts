@@ -23,6 +23,7 @@ import {
   UnknownJob,
   UnknownServer,
 } from './refusals.ts'
+import { registered } from './registered.ts'
 import { createReportCommands } from './reports.ts'
 import { causeOf, type Requester } from './requester.ts'
 import type { Runtime } from './runtime.ts'
@@ -101,9 +102,7 @@ export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: Jo
         reads: [jobStream(jobId), serverStream(asked.serverSerial)],
         cause: causeOf(requester, jobId),
         decide: ({ server, now }) => {
-          const actor = server(asked.serverSerial)
-          if (actor === null || actor.snapshot.matches('removed'))
-            throw new UnknownServer(`server ${asked.serverSerial} is not registered`)
+          const actor = registered(server(asked.serverSerial), asked.serverSerial)
           const holder = actor.snapshot.context.jobId
           if (holder !== null) throw new ActiveJob(asked.serverSerial, holder)
           createdAt = now

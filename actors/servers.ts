@@ -8,7 +8,8 @@ import { serverStream } from '../machines/kinds.ts'
 import type { PowerAction, ServerRegistration } from '../machines/server/events.ts'
 import type { Learned } from '../redfish/learned.ts'
 import { learnedOf } from './learned.ts'
-import { ActiveJob, NotPinned, UnknownServer } from './refusals.ts'
+import { ActiveJob, NotPinned } from './refusals.ts'
+import { registered } from './registered.ts'
 import { causeOf, type Requester } from './requester.ts'
 import { NotAccepted, type Runtime } from './runtime.ts'
 
@@ -47,9 +48,7 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
       reads: [stream],
       cause: causeOf(requester, null),
       decide: ({ server }) => {
-        const actor = server(serial)
-        if (actor === null || actor.snapshot.matches('removed'))
-          throw new UnknownServer(`server ${serial} is not registered`)
+        const actor = registered(server(serial), serial)
         if (request.type === 'server.power.requested' && actor.snapshot.context.jobId !== null) {
           throw new ActiveJob(serial, actor.snapshot.context.jobId)
         }
@@ -105,9 +104,7 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
         reads: [stream],
         cause: causeOf(requester, null),
         decide: ({ server }) => {
-          const actor = server(serial)
-          if (actor === null || actor.snapshot.matches('removed'))
-            throw new UnknownServer(`server ${serial} is not registered`)
+          const actor = registered(server(serial), serial)
           const { jobId, credentialsRef } = actor.snapshot.context
           if (jobId !== null) throw new ActiveJob(serial, jobId)
           ref = credentialsRef
@@ -127,9 +124,7 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
         reads: [stream],
         cause: causeOf(requester, null),
         decide: ({ server }) => {
-          const actor = server(serial)
-          if (actor === null || actor.snapshot.matches('removed'))
-            throw new UnknownServer(`server ${serial} is not registered`)
+          const actor = registered(server(serial), serial)
           const { mode } = actor.snapshot.context.tls
           if (mode !== 'pinned')
             throw new NotPinned(`the certificate of server ${serial} is judged by "${mode}", not by its fingerprint`)
@@ -171,9 +166,7 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
       readonly unseal: () => Promise<BmcCredentials>
       readonly learned: Learned
     }> => {
-      const actor = await runtime.read('server', serial)
-      if (actor === null || actor.snapshot.matches('removed'))
-        throw new UnknownServer(`server ${serial} is not registered`)
+      const actor = registered(await runtime.read('server', serial), serial)
       const { bmcAddress, credentialsRef, vendor, tls, labels, learned } = actor.snapshot.context
       return {
         learned: learned === null ? {} : learnedOf(learned),

@@ -3,7 +3,8 @@ import postgres from 'postgres'
 
 /**
  * Lets `start` begin appends on the database, waits until that many of them stand in line for the log, and lets them
- * go. Reads go on meanwhile, so all of them have decided on the same state.
+ * go. Reads go on meanwhile, so all of them have decided on the same state. Appends of one controller may go in one
+ * statement, which then stands there once: racers that are counted belong to a controller each.
  */
 export async function appendAtOnce<Result>(
   url: string,

@@ -163,39 +163,25 @@ function requestsOf(requests: readonly Logged[], events: readonly StoredEvent[],
   }
 }
 
+const waits = [
+  'confirmTimeoutMs',
+  'confirmPollMs',
+  'mediaSettleMs',
+  'ejectSettleMs',
+  'mediaSwitchSettleMs',
+  'statePauseMs',
+  'stateConflictMs',
+  'offPauseMs',
+  'powerPollMs',
+  'taskPollMs',
+  'gracefulTimeoutMs',
+  'resetTimeoutMs',
+  'resetLookMs',
+] as const
+
 /** The client's own waits, as much shorter as simulated hosts are quicker. What bounds requests stays. */
 function accelerated(speed: number): Partial<Limits> {
-  const {
-    confirmTimeoutMs,
-    confirmPollMs,
-    mediaSettleMs,
-    ejectSettleMs,
-    mediaSwitchSettleMs,
-    statePauseMs,
-    stateConflictMs,
-    offPauseMs,
-    powerPollMs,
-    taskPollMs,
-    gracefulTimeoutMs,
-    resetTimeoutMs,
-    resetLookMs,
-  } = DEFAULT_LIMITS
-  const waits = {
-    confirmTimeoutMs,
-    confirmPollMs,
-    mediaSettleMs,
-    ejectSettleMs,
-    mediaSwitchSettleMs,
-    statePauseMs,
-    stateConflictMs,
-    offPauseMs,
-    powerPollMs,
-    taskPollMs,
-    gracefulTimeoutMs,
-    resetTimeoutMs,
-    resetLookMs,
-  }
-  return Object.fromEntries(Object.entries(waits).map(([name, ms]) => [name, ms / speed]))
+  return Object.fromEntries(waits.map((name) => [name, DEFAULT_LIMITS[name] / speed]))
 }
 
 function acceleratedTiming(speed: number): Timing {
