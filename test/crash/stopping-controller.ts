@@ -1,8 +1,9 @@
 /** A controller that stops itself (SIGSTOP) at a seam of its work and stands there until it is told to go on. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { inject } from 'vitest'
 import { type Client, createClient } from '../../deploy/cli/client.ts'
 import type { Seam } from '../../eventstore/seams.ts'
@@ -37,6 +38,7 @@ export type StoppingOptions = {
 }
 
 const timeoutMs = 60_000
+const standingPollMs = 20
 
 /** Resolves once it is ready. */
 export async function startStopping(options: StoppingOptions): Promise<StoppingController> {
@@ -74,7 +76,7 @@ export async function startStopping(options: StoppingOptions): Promise<StoppingC
   void exited.then(([code, signal]) => give(new Error(`controller ${controllerId} ended with ${signal ?? code}`)))
   child.on('message', (message: { readonly seam: Seam } | { readonly url: string }) => {
     if ('url' in message) ready.resolve()
-    else if (message.seam === stopAt) stopped.resolve()
+    else if (message.seam === stopAt) standing(child.pid).then(stopped.resolve, stopped.reject)
   })
   const end = async () => {
     clearTimeout(limit)
@@ -105,4 +107,13 @@ export async function startStopping(options: StoppingOptions): Promise<StoppingC
     },
     end,
   }
+}
+
+/**
+ * Resolves once the process stands still: seconds after it has said so, on a busy machine. A SIGCONT that comes before is
+ * lost.
+ */
+async function standing(pid: number | undefined): Promise<void> {
+  // proc_pid_stat(5): the state follows the name, which is in brackets and may hold anything.
+  while (!/\) T [^)]*$/.test(await readFile(`/proc/${pid}/stat`, 'utf8'))) await delay(standingPollMs)
 }
