@@ -117,6 +117,7 @@ async function run(options: ChaosOptions, onEnd: (end: () => Promise<void>) => v
     databaseUrl: servers.postgresUrl,
     subscriber,
     signal,
+    say,
   })
   await orphansEnded(servers.postgresUrl, { leaseTtlMs: options.leaseTtlMs, signal })
   faults.push(...tooManySessions(simulator, { max: options.controllers }))

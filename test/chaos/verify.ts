@@ -19,6 +19,8 @@ export type Verified = {
   readonly databaseUrl: string
   readonly subscriber: Subscriber
   readonly signal: AbortSignal
+  /** Hears the evidence of what does not hold, a line each. */
+  readonly say: (text: string) => void
 }
 
 const deliveryTimeoutMs = 120_000
@@ -30,25 +32,13 @@ export async function verify({
   databaseUrl,
   subscriber,
   signal,
+  say,
 }: Verified): Promise<string[]> {
   const faults: string[] = []
-  for (const { jobId, serial, outcome } of jobs) {
-    const job = await client.request<JobAnswer>(`/api/v1/jobs/${jobId}`)
-    const about = `job ${jobId} of ${serial}`
-    if (job.outcome !== outcome)
-      faults.push(
-        `${about} ended ${job.outcome} at ${job.failed_step}, its host's script implies ${outcome}: ${job.failure?.message ?? ''}`,
-      )
-    if (job.cleanup !== 'clean') faults.push(`${about} left a ${job.cleanup} cleanup`)
-    const { events, fault } = await replayJob(client, jobId)
-    if (fault !== null) faults.push(`${about}: ${fault}`)
-
-    const bmc = simulator.bmc(serial)
-    faults.push(...resetFaults(bmc, events).map((fault) => `${about}: ${fault}`))
-    const fromCd = bmc.hostBoots.filter(({ from }) => from === 'cd').length
-    if (fromCd > 1) faults.push(`${about}: the host booted from CD ${fromCd} times`)
-    const mounted = Object.entries(bmc.state.slots).filter(([, { inserted }]) => inserted)
-    for (const [slot] of mounted) faults.push(`${about}: ${slot} still holds a medium`)
+  for (const ended of jobs) {
+    const { events, ...found } = await verifyJob(ended, client, simulator.bmc(ended.serial))
+    faults.push(...found.faults)
+    if (found.faults.length > 0) for (const line of evidence(events, simulator.bmc(ended.serial))) say(line)
   }
   const connections = connect({ url: databaseUrl, statementTimeoutMs: 0 })
   let lengths: ReadonlyMap<string, number>
@@ -65,11 +55,44 @@ export async function verify({
   return [...faults, ...(await deliveries(subscriber, lengths, signal))]
 }
 
+async function verifyJob(
+  { jobId, serial, outcome }: Ended,
+  client: Client,
+  bmc: SimulatedBmc,
+): Promise<{ readonly faults: readonly string[]; readonly events: readonly StoredEvent[] }> {
+  const faults: string[] = []
+  const job = await client.request<JobAnswer>(`/api/v1/jobs/${jobId}`)
+  if (job.outcome !== outcome)
+    faults.push(
+      `ended ${job.outcome} at ${job.failed_step}, its host's script implies ${outcome}: ${job.failure?.message ?? ''}`,
+    )
+  if (job.cleanup !== 'clean') faults.push(`left a ${job.cleanup} cleanup`)
+  const { events, fault } = await replayJob(client, jobId)
+  if (fault !== null) faults.push(fault)
+  faults.push(...resetFaults(bmc, events))
+  const fromCd = bmc.hostBoots.filter(({ from }) => from === 'cd').length
+  if (fromCd > 1) faults.push(`the host booted from CD ${fromCd} times`)
+  const mounted = Object.entries(bmc.state.slots).filter(([, { inserted }]) => inserted)
+  for (const [slot] of mounted) faults.push(`${slot} still holds a medium`)
+  return { faults: faults.map((text) => `job ${jobId} of ${serial}: ${text}`), events }
+}
+
+/** What was recorded, and what the BMC was sent and may have acted on, by time. */
+function evidence(events: readonly StoredEvent[], bmc: SimulatedBmc): readonly string[] {
+  const recorded = events.map(({ at, type, actor }) => ({ at, line: `${type} by ${actor}` }))
+  const sent = bmc.requests
+    .filter(({ method }) => method !== 'GET')
+    .map(({ at, method, path, status }) => ({ at: at.toISOString(), line: `    ${method} ${path}: ${status}` }))
+  return [...recorded, ...sent]
+    .sort((one, other) => one.at.localeCompare(other.at))
+    .map(({ at, line }) => `${bmc.serial}  ${at}  ${line}`)
+}
+
 /** The resets that restart a host; that cleanup switches one off and on again is not announced. */
 const restarts: readonly string[] = ['GracefulRestart', 'ForceRestart', 'PowerCycle']
 
 /** A host is not restarted more often than its history says, in any way of doing so. */
-function resetFaults(bmc: SimulatedBmc, events: readonly StoredEvent[]): string[] {
+function resetFaults(bmc: SimulatedBmc, events: readonly StoredEvent[]): readonly string[] {
   const announced = events.flatMap(({ type, data }) =>
     type === 'redfish.reset.requested' ? [(data as { readonly reset_type: string }).reset_type] : [],
   )

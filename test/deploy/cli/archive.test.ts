@@ -32,7 +32,7 @@ afterEach(async () => {
 })
 
 /** Every run starts a program that loads all of the product. */
-const runsTimeoutMs = 120_000
+const [runTimeoutMs, runsTimeoutMs] = [60_000, 240_000]
 
 const program = resolve(import.meta.dirname, '../../../deploy/cli.ts')
 const secretsKey = Buffer.alloc(32, 3).toString('base64')
@@ -45,11 +45,12 @@ function environment(secrets: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 type Ended = { readonly status: number; readonly text: string; readonly errors: string }
 
 function run(words: readonly string[], secrets: NodeJS.ProcessEnv = { SECRETS_KEY: secretsKey }): Promise<Ended> {
-  const options = { cwd: folder, env: environment(secrets), timeout: 25_000 }
-  return new Promise((done) => {
-    execFile(process.execPath, [program, ...words], options, (error, text, errors) =>
-      done({ status: error === null ? 0 : Number(error.code), text: stripVTControlCharacters(text), errors }),
-    )
+  const options = { cwd: folder, env: environment(secrets), timeout: runTimeoutMs }
+  return new Promise((done, reject) => {
+    execFile(process.execPath, [program, ...words], options, (error, text, errors) => {
+      if (error !== null && typeof error.code !== 'number') return reject(error)
+      done({ status: Number(error?.code ?? 0), text: stripVTControlCharacters(text), errors })
+    })
   })
 }
 
