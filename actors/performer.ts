@@ -10,10 +10,9 @@ import type { Notifications } from '../eventstore/notifications.ts'
 import { readCausedBy } from '../eventstore/read.ts'
 import type { OnSeam } from '../eventstore/seams.ts'
 import { parseStream } from '../machines/kinds.ts'
-import { createBmcWriters, WriterLost } from './bmc-writers.ts'
+import { type BmcWriters, WriterLost } from './bmc-writers.ts'
 import { failureData } from './failure.ts'
 import type { Log } from './log.ts'
-import { createOwnAppends } from './own-appends.ts'
 import { type Cause, NotAccepted, type Runtime } from './runtime.ts'
 import type { Service, Services, ServiceTable } from './service.ts'
 
@@ -22,6 +21,7 @@ export type PerformerOptions = {
   readonly runtime: Runtime
   readonly notifications: Notifications
   readonly services: ServiceTable
+  readonly writers: BmcWriters
   readonly log: Log
   /** Unique to this controller process. */
   readonly owner: string
@@ -57,7 +57,6 @@ const lookForLostEveryMs = 250
 /** Tries of an effect whose service fails in ways that are not the step's own, before that is recorded as a failure. */
 const unexpectedErrorsMax = 8
 const retryDelayMaxMs = 30_000
-const ownStreamsMax = 4096
 
 type Running = {
   readonly effect: LeasedEffect
@@ -71,18 +70,15 @@ const withdrawnReason = new Error('the effect was withdrawn')
 const stoppingReason = new Error('the controller is stopping')
 
 export function startPerformer(options: PerformerOptions): Performer {
-  const { db, runtime, notifications, services, log, owner, concurrencyMax, leaseTtlMs } = options
+  const { db, runtime, notifications, services, writers, log, owner, concurrencyMax, leaseTtlMs } = options
   const stopping = new AbortController()
   const running = new Set<Running>()
   /** The same by stream: an event concerns the few of its own, not the whole fleet. */
   const runningOf = new Map<string, Set<Running>>()
-  const writers = createBmcWriters({ db, owner, ttlMs: leaseTtlMs, log })
-  const own = createOwnAppends({ streamsMax: ownStreamsMax })
   const waiter = notifications.waiter()
 
   runtime.onAppended((appended) => {
     for (const { event, withdrawn } of appended) {
-      own.note(event)
       if (withdrawn.length === 0) continue
       for (const { effect, abort } of runningOf.get(event.stream) ?? []) {
         // What the event itself asked for, under the same key, may have begun already.
@@ -190,10 +186,9 @@ export function startPerformer(options: PerformerOptions): Performer {
       const service = services[effect.src as keyof Services] as Service<keyof Services> | undefined
       if (service === undefined)
         throw new Error(`no service "${effect.src}": the machine asks for something this version cannot do`)
-      const work = async (working: AbortSignal) => {
+      const work = async (working: AbortSignal, { alone }: { readonly alone: boolean }) => {
         options.onSeam?.(`effect.before:${effect.key}`)
-        // Another controller performed the step before, or a part of this one.
-        if (effect.epoch > 1 || !own.has(effect)) options.forgetRead(input.serial ?? id)
+        if (effect.epoch > 1 || !alone) options.forgetRead(input.serial ?? id)
         const output = await service.perform(effect.input as never, {
           attempt: effect.epoch,
           signal: working,
@@ -207,7 +202,9 @@ export function startPerformer(options: PerformerOptions): Performer {
         options.onSeam?.(`effect.after:${effect.key}`)
         return output
       }
-      const output = service.writesBmc ? await writers.run(input.serial ?? id, signal, work) : await work(signal)
+      const output = service.writesBmc
+        ? await writers.run(input.serial ?? id, signal, work)
+        : await work(signal, { alone: true })
       await appendFact({ type: `${effect.key}.succeeded`, data: output }, true)
       finish('succeeded')
     } catch (error) {

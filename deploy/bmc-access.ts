@@ -19,6 +19,8 @@ export type BmcAccessOptions = {
     readonly prepare: (serial: string) => Promise<void>
     readonly observe: (serial: string, exchange: ExchangeObservation) => void
   }
+  /** Whether this process may still write to a server's BMC, asked before each write. */
+  readonly mayWrite: (serial: string) => boolean
   /** What outlives this process of the sessions on a BMC. */
   readonly sessions: (account: BmcAccount) => SessionLedger
   /** Waits that differ from the client's own: a simulated BMC is quicker than a real one. */
@@ -37,6 +39,7 @@ export function createBmcAccess({
   access,
   onRequest,
   recorder,
+  mayWrite,
   sessions,
   limits = {},
 }: BmcAccessOptions): BmcAccessor {
@@ -57,6 +60,7 @@ export function createBmcAccess({
       return createHttpBmc({
         address,
         serial,
+        mayWrite: () => mayWrite(serial),
         ...credentials,
         ...(vendor === null ? {} : { vendorHint: vendor }),
         tls: config.redfishInsecureTls

@@ -8,6 +8,7 @@ import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Logger } from 'pino'
 import { v7 as uuidv7 } from 'uuid'
+import { createBmcWriters } from '../actors/bmc-writers.ts'
 import { createBmcs } from '../actors/bmcs.ts'
 import { startDeadlines } from '../actors/deadlines.ts'
 import { createJobCommands } from '../actors/jobs.ts'
@@ -147,9 +148,11 @@ async function start(
   const owning = { db, vault, owner: controllerId, ttlMs: config.jobLeaseTtlMs, log }
   const recorder = createExchangeRecorder({ db, controller: controllerId, log })
   onStop(recorder.flush)
+  const writers = createBmcWriters(owning)
   const bmcAccess = createBmcAccess({
     config,
     recorder,
+    mayWrite: writers.mayWrite,
     access: servers.access,
     onRequest: metrics.redfishRequest,
     sessions: createSessionLedgers({ ...owning, nextId }),
@@ -200,6 +203,7 @@ async function start(
     runtime,
     notifications,
     services,
+    writers,
     log,
     owner: controllerId,
     concurrencyMax: config.workerConcurrency,

@@ -10,18 +10,22 @@ const acquireStatement = `
 insert into bmc_writers as held (serial, owner, expires_at)
 select serial, $2, clock_timestamp() + make_interval(secs => $3::float8)
 from jsonb_array_elements_text($1::text::jsonb) as asked (serial) order by serial
-on conflict (serial) do update set owner = excluded.owner, expires_at = excluded.expires_at
+on conflict (serial) do update set owner = excluded.owner, expires_at = excluded.expires_at,
+  turn = case when held.owner = excluded.owner then held.turn else held.turn + 1 end
 where held.owner = excluded.owner or held.expires_at < clock_timestamp()
-returning serial`
+returning serial, turn::int4`
 
-/** Takes rights, or extends them; answers which: the others have another controller. Expired ones are taken over. */
+/**
+ * Takes rights, or extends them; answers which, each with its turn: the others have another controller. Expired ones are
+ * taken over. Turns count from 1, by one for each change of the owner.
+ */
 export async function acquireBmcs(
   { $client }: Pick<Database, '$client'>,
   { serials, owner, ttlMs }: { readonly serials: readonly string[]; readonly owner: string; readonly ttlMs: number },
-): Promise<ReadonlySet<string>> {
+): Promise<ReadonlyMap<string, number>> {
   const parameters = [JSON.stringify(serials), owner, ttlMs / 1000]
-  const rows = await $client.unsafe<{ serial: string }[]>(acquireStatement, parameters, { prepare: true })
-  return new Set(rows.map(({ serial }) => serial))
+  const rows = await $client.unsafe<{ serial: string; turn: number }[]>(acquireStatement, parameters, { prepare: true })
+  return new Map(rows.map(({ serial, turn }) => [serial, turn]))
 }
 
 /** Extends a right that is still held; false when it was taken over. */
@@ -36,7 +40,7 @@ export async function renewBmc(db: Database, { serial, owner, ttlMs }: WriterLea
 
 /** The rows are locked in the order in which they are taken. */
 const releaseStatement = `
-delete from bmc_writers where serial = any(array(
+update bmc_writers set expires_at = '-infinity' where serial = any(array(
   select serial from bmc_writers where owner = $2 and serial = any(array(select jsonb_array_elements_text($1::text::jsonb)))
   order by serial for update))`
 

@@ -168,11 +168,13 @@ export const servers = pgTable('servers', {
   view: jsonb().$type<unknown>().notNull(),
 })
 
-/** Which controller may write to which BMC, while it does. Nothing but a lease: empty when nobody writes. */
+/** Which controller may write to which BMC until when, or was the last who might. */
 export const bmcWriters = pgTable('bmc_writers', {
   serial: text().primaryKey(),
   owner: text().notNull(),
   expires_at: instant().notNull(),
+  /** Counts the changes of the owner: the same number is the same owner, with nobody else in between. */
+  turn: bigint({ mode: 'number' }).notNull().default(1),
 })
 
 /**

@@ -155,6 +155,11 @@ export type HttpBmcOptions = {
   readonly onLearned?: (learned: Learned) => void
   /** Whether remote media may be switched on where it is off and hides the slots (AMI); a setting of the BMC changes. */
   readonly switchOnMedia?: boolean
+  /**
+   * Asked when a request that changes something (sessions are no such thing) is ready to be sent: false, and it is not. For
+   * a caller that may have to stop in the middle of a call, when it is too late for a signal.
+   */
+  readonly mayWrite?: () => boolean
   readonly limits?: Partial<Limits>
   readonly retries?: Partial<RetryPolicy>
   readonly surroundings?: Partial<Surroundings>

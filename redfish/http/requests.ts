@@ -47,7 +47,7 @@ export type Requests = {
 }
 
 export function createRequests(
-  options: Pick<HttpBmcOptions, 'username' | 'password' | 'onRequest' | 'onExchange' | 'sessions'>,
+  options: Pick<HttpBmcOptions, 'username' | 'password' | 'mayWrite' | 'onRequest' | 'onExchange' | 'sessions'>,
   parts: { transport: Transport; limits: Limits; retries: RetryPolicy; surroundings: Surroundings; memory: Memory },
 ): Requests {
   const { transport, limits, retries, surroundings, memory } = parts
@@ -57,7 +57,13 @@ export function createRequests(
   let sessionsMoved = false
   let closed = false
 
-  type Context = { readonly operation: string; readonly attempt: number; readonly signal: AbortSignal }
+  type Context = {
+    readonly operation: string
+    readonly attempt: number
+    readonly signal: AbortSignal
+    /** See `HttpBmcOptions`. */
+    readonly mayWrite?: (() => boolean) | undefined
+  }
 
   const send = (request: WireRequest, context: Context): Promise<WireAnswer> =>
     enqueue(context.signal, () => exchanged(request, context))
@@ -66,7 +72,7 @@ export function createRequests(
     const startedMs = surroundings.now()
     let answered: WireAnswer | null = null
     try {
-      const answer = await transport.send(request, { signal: context.signal })
+      const answer = await transport.send(request, context)
       answered = answer
       return answer
     } finally {
@@ -130,7 +136,9 @@ export function createRequests(
   return {
     authentication,
     async authenticated(call, request, attempt) {
-      const context = { operation: call.operation, attempt, signal: call.signal }
+      const { operation, signal } = call
+      const { mayWrite } = request.method === 'GET' ? {} : options
+      const context = { operation, attempt, signal, mayWrite }
       let replayed = false
       for (let resentWith: number | null = null; ; ) {
         open()

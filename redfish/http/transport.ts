@@ -2,7 +2,7 @@
  * One HTTP exchange with one BMC: no retries, no authentication, no knowledge of Redfish beyond its headers. Bounds
  * everything that the other side controls: time to connect, time to answer, bytes, JSON depth, redirects.
  */
-import { Pool } from 'undici'
+import { type Dispatcher, Pool } from 'undici'
 import type { TlsPolicy } from '../bmc.ts'
 import { readBytes } from './body-bytes.ts'
 import { aborted, Fault, malformed } from './fault.ts'
@@ -35,10 +35,16 @@ export type WireAnswer = {
   readonly path: string
 }
 
+export type SendOptions = {
+  readonly signal: AbortSignal
+  /** Asked when the connection is there and the first byte would be sent; false: nothing is, and the request fails. */
+  readonly mayWrite?: (() => boolean) | undefined
+}
+
 export type Transport = {
   readonly origin: string
   /** Resolves with any HTTP answer, whatever its status; rejects with a `Fault` when there is none or it is unusable. */
-  send(request: WireRequest, options: { readonly signal: AbortSignal }): Promise<WireAnswer>
+  send(request: WireRequest, options: SendOptions): Promise<WireAnswer>
   /** Whether the connection is kept after an answer, from the next request on. */
   prefer(connection: Profile['connection']): void
   /** Closes the connections; requests in flight fail. */
@@ -89,22 +95,22 @@ export function createTransport(options: { address: string; tls: TlsPolicy; limi
    * more, at once: iLO does that, and nothing was wrong (quirks.md 10). Whether a write was read is not known, so the
    * caller looks first.
    */
-  async function exchange(request: WireRequest, signal: AbortSignal): Promise<WireAnswer> {
+  async function exchange(request: WireRequest, options: SendOptions): Promise<WireAnswer> {
     const reused = answered > 0
     try {
-      return await exchangeOnce(request, signal)
+      return await exchangeOnce(request, options)
     } catch (error) {
       if (!(error instanceof IdleReset)) throw error
       if (request.method !== 'GET' || !reused) throw error.fault
     }
     try {
-      return await exchangeOnce(request, signal)
+      return await exchangeOnce(request, options)
     } catch (error) {
       throw error instanceof IdleReset ? error.fault : error
     }
   }
 
-  async function exchangeOnce(request: WireRequest, signal: AbortSignal): Promise<WireAnswer> {
+  async function exchangeOnce(request: WireRequest, { signal, mayWrite }: SendOptions): Promise<WireAnswer> {
     if (signal.aborted) throw aborted(signal)
     const readTimeoutMs = request.readTimeoutMs ?? limits.readTimeoutMs
     // undici's own time-outs restart with every byte; this one bounds an answer that trickles in.
@@ -115,7 +121,8 @@ export function createTransport(options: { address: string; tls: TlsPolicy; limi
     const stop = AbortSignal.any([caller.signal, deadline])
     let begun = false
     try {
-      const answer = await pool.request({
+      const line = mayWrite === undefined ? pool : pool.compose(guardedBy(mayWrite))
+      const answer = await line.request({
         method: request.method,
         path: request.path,
         headers: {
@@ -161,12 +168,12 @@ export function createTransport(options: { address: string; tls: TlsPolicy; limi
 
   return {
     origin,
-    async send(request, { signal }) {
+    async send(request, options) {
       let target = request
       for (let redirects = 0; ; redirects++) {
-        const first = await exchange(target, signal)
+        const first = await exchange(target, options)
         const refused = first.status === 406 && request.method === 'GET'
-        const answer = refused ? await exchange({ ...target, anyEncoding: true }, signal) : first
+        const answer = refused ? await exchange({ ...target, anyEncoding: true }, options) : first
         const location = answer.headers['location']
         if (!REDIRECTS.has(answer.status) || request.method !== 'GET') return answer
         if (location === undefined) throw malformed(target.path, `${answer.status} without Location`)
@@ -183,6 +190,24 @@ export function createTransport(options: { address: string; tls: TlsPolicy; limi
       await pool.destroy()
     },
   }
+}
+
+/** Whatever a request waited for before it could be sent, who sends it is asked last. */
+function guardedBy(mayWrite: () => boolean): Dispatcher.DispatcherComposeInterceptor {
+  return (dispatch) => (options, handler) =>
+    dispatch(options, {
+      onRequestStart: (controller, context) => {
+        if (!mayWrite()) {
+          const detail = 'whoever sent it may not write to this BMC any more'
+          throw new Fault({ kind: 'aborted', retry: false, detail }, { sent: false })
+        }
+        handler.onRequestStart?.(controller, context)
+      },
+      onResponseStart: (...about) => handler.onResponseStart?.(...about),
+      onResponseData: (...about) => handler.onResponseData?.(...about),
+      onResponseEnd: (...about) => handler.onResponseEnd?.(...about),
+      onResponseError: (...about) => handler.onResponseError?.(...about),
+    })
 }
 
 /** A signal that aborts `delayMs` after another one does. Released, it never will. */

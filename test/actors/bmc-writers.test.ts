@@ -54,9 +54,8 @@ test('work on another BMC waits for nobody', async () => {
 })
 
 test('the right is given back also when the work fails', async () => {
-  const { a, b, db } = await controllers()
+  const { a, b } = await controllers()
   await expect(a.run(serial, never, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
-  expect(await db.select().from(bmcWriters)).toEqual([])
   expect(await b.run(serial, never, async () => 'done')).toBe('done')
 })
 
@@ -73,6 +72,19 @@ test('who waits for the right stops waiting when its effect is withdrawn, and it
   await one
 })
 
+test('who has the right is told whether anybody else has had it since', async () => {
+  const { a, b } = await controllers()
+  const aloneIn = (writers: typeof a, server = serial) =>
+    writers.run(server, never, async (_signal, { alone }) => alone)
+  // Nobody was there before the first.
+  expect(await aloneIn(a)).toBe(true)
+  expect(await aloneIn(a)).toBe(true)
+  expect(await aloneIn(b)).toBe(false)
+  expect(await aloneIn(b, 'SN-0002')).toBe(true)
+  expect(await aloneIn(a)).toBe(false)
+  expect(await aloneIn(a)).toBe(true)
+})
+
 test('a right that ran out is taken over, and who had it is told to stop', async () => {
   const { a, b, db } = await controllers({ ttlMs: 300 })
   const first = work()
@@ -83,4 +95,32 @@ test('a right that ran out is taken over, and who had it is told to stop', async
   await expect(one).rejects.toThrow(WriterLost)
   expect(signal.aborted).toBe(true)
   expect(await b.run(serial, never, async () => 'done')).toBe('done')
+})
+
+test('a process that stood still until its right ran out writes nothing more, before any timer tells it so', async () => {
+  const { a } = await controllers({ ttlMs: 300 })
+  const one = a.run(serial, never, async (signal) => {
+    expect(a.mayWrite(serial)).toBe(true)
+    // Nothing of this process runs meanwhile, as while it is stopped.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)
+    expect(signal.aborted).toBe(false)
+    expect(a.mayWrite(serial)).toBe(false)
+    expect(signal.reason).toBeInstanceOf(WriterLost)
+    return 'whatever it did'
+  })
+  await expect(one).rejects.toThrow(WriterLost)
+  // The right is free again, or has run out: it is to be had anew.
+  expect(await a.run(serial, never, async () => a.mayWrite(serial))).toBe(true)
+})
+
+test('a right that is renewed lasts as long as the work', async () => {
+  const { a } = await controllers({ ttlMs: 300 })
+  const first = work()
+  const one = a.run(serial, never, first.run)
+  await first.begun
+  const until = performance.now() + 700
+  while (performance.now() < until) await new Promise((resolve) => setImmediate(resolve))
+  expect(a.mayWrite(serial)).toBe(true)
+  first.end('done')
+  expect(await one).toBe('done')
 })

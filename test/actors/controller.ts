@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { v7 as uuidv7 } from 'uuid'
 import { onTestFinished } from 'vitest'
+import { createBmcWriters } from '../../actors/bmc-writers.ts'
 import { startDeadlines } from '../../actors/deadlines.ts'
 import { createJobCommands, type JobRequest } from '../../actors/jobs.ts'
 import type { Log } from '../../actors/log.ts'
@@ -107,15 +108,15 @@ export type RunOptions = {
 export function perform(parts: Parts, services: ServiceTable, options: RunOptions = {}) {
   const finished: FinishedEffect[] = []
   const waiting: (() => void)[] = []
+  const owning = { owner: 'one', leaseTtlMs: 30_000, ...options }
   const performer = startPerformer({
     ...parts,
     services,
-    owner: 'one',
+    writers: createBmcWriters({ ...parts, owner: owning.owner, ttlMs: owning.leaseTtlMs }),
     concurrencyMax: 8,
-    leaseTtlMs: 30_000,
     redact: (text) => text,
     forgetRead: () => {},
-    ...options,
+    ...owning,
     onFinished: (one) => {
       finished.push(one)
       for (const wake of waiting.splice(0)) wake()

@@ -1,6 +1,7 @@
 /** Who may perform an effect, and what becomes of it when its performer is cancelled, stopped, paused or gone. */
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
+import { createBmcWriters } from '../../actors/bmc-writers.ts'
 import type { Appended, Runtime } from '../../actors/runtime.ts'
 import type { Condition } from '../../eventstore/append.ts'
 import { leaseEffects } from '../../eventstore/effects.ts'
@@ -46,24 +47,26 @@ test('an outcome is accepted only from the one who has the lease', async () => {
 })
 
 test('what was read of a BMC counts no more after another controller has been at it', async () => {
-  const { url, parts } = await setUp()
+  const { parts } = await setUp()
   const forgotten: string[] = []
-  const build = building()
-  const { ended } = perform(parts, scriptedServices({ buildIso: build.perform }), {
-    leaseTtlMs,
-    forgetRead: (serial) => void forgotten.push(serial),
-  })
-  await ended({ key: 'server.probe', result: 'succeeded' })
-  forgotten.length = 0
-  const other = await controllerParts(url)
-  // The other controller took the request, so that its event asked for the first step.
-  await other.requestJob('SN-0001')
-  await ended({ key: 'job.admission', result: 'succeeded' })
-  await build.entered()
-  // What this controller's own event asked for follows its own step.
-  expect(forgotten).toEqual(['SN-0001'])
-  build.open()
-  await ended({ key: 'iso.build', result: 'succeeded' })
+  const other = createBmcWriters({ ...parts, owner: 'other', ttlMs: leaseTtlMs })
+  const { ended } = perform(
+    parts,
+    scriptedServices({
+      // What an operator asked for is done by another controller, in the middle of a job of this one.
+      pollHost: async () => {
+        await other.run('SN-0001', new AbortController().signal, async () => undefined)
+        return happened('redfish.poll.succeeded').data as JobEventData<'redfish.poll.succeeded'>
+      },
+    }),
+    { leaseTtlMs, forgetRead: (serial) => void forgotten.push(serial) },
+  )
+  const id = await parts.requestJob('SN-0001')
+  await ended({ key: 'redfish.poll', result: 'succeeded' })
+  expect(forgotten).toEqual([])
+  await parts.jobs.cancel(id, null, requester)
+  await ended({ key: 'cleanup.power-off', result: 'succeeded' })
+  await ended({ key: 'cleanup.unmount', result: 'succeeded' })
   expect(forgotten).toEqual(['SN-0001'])
 })
 

@@ -32,7 +32,8 @@ create table bmc_sessions (
 create table bmc_writers (
   serial text not null,
   owner text not null,
-  expires_at timestamp(3) with time zone not null
+  expires_at timestamp(3) with time zone not null,
+  turn bigint not null default 1
 );
 create table checkpoints (
   name text not null,

@@ -260,3 +260,29 @@ test.each([
     expect(await bmc.setBootOnceFromCd({ signal })).toMatchObject({ changed: true, attempts: 2 })
   })
 })
+
+test('who may not write any more sends no write, although it logs in, reads and logs out', async () => {
+  let may = true
+  const handler = treeHandler((request) => {
+    if (request.path === PATHS.slot) {
+      // Between the look at the slot and the eject that follows it.
+      may = false
+      return { body: { ...DOCUMENTS[PATHS.slot], Inserted: true } }
+    }
+    return request.path === PATHS.eject ? { status: 204 } : undefined
+  })
+  await withServer(
+    handler,
+    async ({ bmc, server, signal }) => {
+      const failure = await failureOf(bmc.ejectMedia({ slot: PATHS.slot }, { signal }))
+      expect(failure).toMatchObject({ kind: 'aborted', retry: false })
+      await bmc.close({ signal })
+      const writes = server.requests.filter(({ method }) => method !== 'GET')
+      expect(writes.map(({ method, path }) => [method, path])).toEqual([
+        ['POST', expect.stringMatching(/Sessions$/)],
+        ['DELETE', expect.stringMatching(/Sessions\//)],
+      ])
+    },
+    { mayWrite: () => may },
+  )
+})

@@ -1,0 +1,1 @@
+ALTER TABLE bmc_writers ADD COLUMN turn bigint DEFAULT 1 NOT NULL;
