@@ -21,6 +21,7 @@ import { NotAccepted } from '../actors/runtime.ts'
 import { PowerBusy, StillUnderWay } from '../actors/servers.ts'
 import { VersionConflict } from '../eventstore/append.ts'
 import { InvalidCursor } from '../eventstore/queries/cursor.ts'
+import { isOutage } from '../eventstore/sql-error.ts'
 import { UnsealError } from '../eventstore/vault.ts'
 import * as own from './errors.ts'
 
@@ -126,7 +127,7 @@ export function problemOf(error: unknown): Problem | null {
     const extra = extras[name] as ((error: Error) => Partial<Problem>) | undefined
     return { status, error: word, title, message: error.message, ...extra?.(error) }
   }
-  return isDatabaseOutage(error) ? outage : null
+  return isOutage(error) ? outage : null
 }
 
 export const notFound: Problem = {
@@ -187,25 +188,6 @@ function ofFramework({ status }: HTTPException): Problem | null {
     return problemOf(new own.InvalidRequest([{ path: '', code: 'invalid_json', message: 'is not JSON' }]))
   if (status === 415) return problemOf(new own.UnsupportedMediaType('the body must be application/json'))
   return null
-}
-
-const outageCodes = new Set([
-  'CONNECTION_CLOSED',
-  'CONNECTION_ENDED',
-  'CONNECTION_DESTROYED',
-  'CONNECT_TIMEOUT',
-  'ECONNREFUSED',
-  'ECONNRESET',
-])
-/** SQLSTATE: connection exceptions, server shutting down or starting, too many connections, statement time-out. */
-const outageStates = /^(?:08...|57P0.|53300|57014)$/
-
-/** Whether the database, not the request, is what is wrong; drivers put their error on `cause`. */
-function isDatabaseOutage(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  const { code } = error as { code?: unknown }
-  if (typeof code === 'string' && (outageCodes.has(code) || outageStates.test(code))) return true
-  return isDatabaseOutage(error.cause)
 }
 
 function retryAfter(seconds: number): Readonly<Record<string, string>> {

@@ -19,6 +19,7 @@ import { defaultLimits } from '../api/limits.ts'
 import type { Database } from '../eventstore/database.ts'
 import { eventStreamName } from '../eventstore/jetstream.ts'
 import type { Notifications } from '../eventstore/notifications.ts'
+import { throughOutage } from '../eventstore/patience.ts'
 import { taskFormOf } from '../machines/job/layout.ts'
 import { mediaAreLive } from '../machines/job/view.ts'
 import { authOptions } from './basic-users.ts'
@@ -55,9 +56,13 @@ export const { version }: { version: string } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 )
 
+/** A restart of PostgreSQL takes about two seconds; a BMC that fetches an image waits longer, and does not ask again. */
+const mediaPatienceMs = 5000
+
 /** Puts it together. @throws RangeError when the authentication is not usable as configured. */
 export async function createApplication(options: ApplicationOptions) {
   const { config, log, db, raw, broadcast, mediaWatch, iso } = options
+  const open = openTask(options)
   const secrets = [config.webhookSecret, config.webhookSecretPrevious].flatMap((secret) => secret?.reveal() ?? [])
   const { app } = await createApp({
     db,
@@ -68,9 +73,9 @@ export async function createApplication(options: ApplicationOptions) {
     media: {
       auth: config.mediaAuth,
       signing: options.signing,
-      tasks: { open: openTask(options) },
+      tasks: { open: (jobId, form) => throughOutage(mediaPatienceMs, () => open(jobId, form)) },
       images: options.images,
-      mediaLive: mediaWatch.mediaLive,
+      mediaLive: (jobId) => throughOutage(mediaPatienceMs, () => mediaWatch.mediaLive(jobId)),
       onRead: mediaWatch.onRead,
       onRefused: ({ medium, reason }) => log.warn({ medium, reason }, 'a request for a medium was refused'),
       now: () => new Date(),

@@ -8,6 +8,26 @@ export function sqlState(error: unknown): string | undefined {
   return sqlState(error.cause)
 }
 
+const outageCodes: ReadonlySet<string> = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  'CONNECTION_SILENT',
+  'CONNECT_TIMEOUT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+])
+/** Connection exceptions, server shutting down or starting, too many connections, statement time-out. */
+const outageStates = /^(?:08...|57P0.|53300|57014)$/
+
+/** Whether the database, not what was asked of it, is what is wrong. */
+export function isOutage(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code } = error as { code?: unknown }
+  if (typeof code === 'string' && (outageCodes.has(code) || outageStates.test(code))) return true
+  return isOutage(error.cause)
+}
+
 /** The name of the constraint that a database error is about. */
 export function violatedConstraint(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined

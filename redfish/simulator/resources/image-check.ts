@@ -14,7 +14,8 @@ export async function checkImage(bmc: Bmc, image: string): Promise<Reply | null>
   const { unusable } = bmc.behaviour
   if (unusable !== undefined) return unusable(image, status)
   const related = ['/Image']
-  if (status === null) return refuse(400, { key: 'CouldNotEstablishConnection', args: [image], related })
+  if (status === null || status >= 500)
+    return refuse(400, { key: 'CouldNotEstablishConnection', args: [image], related })
   return status === 401 || status === 403
     ? refuse(400, { key: 'ResourceAtUriUnauthorized', args: [image, `${status}`], related })
     : refuse(400, { key: 'ResourceMissingAtURI', args: [image], related })
