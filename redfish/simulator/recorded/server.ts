@@ -19,6 +19,8 @@ export type RecordedServerOptions = {
   readonly port?: number
   /** Divides every delay of the host: 1 by default. */
   readonly speed?: number
+  /** PEM of the CA that the host trusts when it fetches over https; by default those that Node trusts. */
+  readonly trusted?: string
 }
 
 export type RecordedServer = {
@@ -39,7 +41,7 @@ export async function serveRecording(options: RecordedServerOptions): Promise<Re
   const { file, password, host = '127.0.0.1', port = 0 } = options
   const { serial, username } = file.header
   const background = new Background()
-  const outbound = new Outbound()
+  const outbound = new Outbound({ trusted: options.trusted })
   const world = {
     background,
     outbound,
