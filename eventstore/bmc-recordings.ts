@@ -1,5 +1,5 @@
 /** Recordings under way and the exchanges that they have so far. Nothing here is derived from the log. */
-import { asc, count, eq, lt, sql } from 'drizzle-orm'
+import { asc, count, eq, getTableColumns, lt, sql } from 'drizzle-orm'
 import type { Database } from './database.ts'
 import { bmcExchanges, bmcRecordings } from './schema.ts'
 
@@ -9,12 +9,15 @@ export type RecordingRow = {
   readonly startedBy: string
   /** Exchanges that were not kept. */
   readonly lost: number
+  /** The database's time when this was read. */
+  readonly now: string
 }
 
 export type ExchangeRow = {
   readonly controller: string
   /** From 1, per controller. */
   readonly number: number
+  /** By the database's clock, RFC 3339. */
   readonly endedAt: string
   readonly exchange: string
 }
@@ -33,9 +36,13 @@ export async function beginRecording(
 }
 
 export async function findRecording(db: Database, serial: string): Promise<RecordingRow | null> {
-  const [row] = await db.select().from(bmcRecordings).where(eq(bmcRecordings.serial, serial))
+  const [row] = await db
+    .select({ ...getTableColumns(bmcRecordings), now: sql<string>`clock_timestamp()` })
+    .from(bmcRecordings)
+    .where(eq(bmcRecordings.serial, serial))
   if (row === undefined) return null
-  return { id: row.id, startedAt: row.started_at, startedBy: row.started_by, lost: row.lost }
+  const now = new Date(row.now).toISOString()
+  return { id: row.id, startedAt: row.started_at, startedBy: row.started_by, lost: row.lost, now }
 }
 
 /** Ends a recording and forgets its exchanges; false when there is none. */
@@ -59,10 +66,10 @@ export async function forgetOldRecordings(db: Database, ageMs: number): Promise<
 /** Keeps an exchange. One of a recording that has ended is dropped. */
 export async function keepExchange(
   db: Database,
-  { recording, controller, number, exchange }: Omit<ExchangeRow, 'endedAt'> & { readonly recording: string },
+  { recording, controller, number, endedAt, exchange }: ExchangeRow & { readonly recording: string },
 ): Promise<void> {
   await db.execute(sql`insert into bmc_exchanges (recording, controller, number, ended_at, exchange)
-    select id, ${controller}, ${number}, clock_timestamp(), ${exchange} from bmc_recordings where id = ${recording}`)
+    select id, ${controller}, ${number}, ${endedAt}, ${exchange} from bmc_recordings where id = ${recording}`)
 }
 
 /** Says that exchanges of a recording were not kept. */

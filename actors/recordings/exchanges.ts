@@ -32,7 +32,17 @@ export type ExchangeRecorder = {
   readonly flush: () => Promise<void>
 }
 
-type Active = { readonly id: string; number: number; bytes: number; pending: number; lost: number }
+type Active = {
+  readonly id: string
+  number: number
+  bytes: number
+  pending: number
+  lost: number
+  /** What the database's clock is ahead of `performance.now()`. */
+  aheadMs: number
+  /** When the latest exchange was over, by the database's clock. */
+  lastMs: number
+}
 
 export function createExchangeRecorder(options: {
   readonly db: Database
@@ -43,14 +53,14 @@ export function createExchangeRecorder(options: {
   const looked = new Map<string, { readonly atMs: number; readonly active: Active | null }>()
   let writing: Promise<void> = Promise.resolve()
 
-  const keep = async (active: Active, number: number, exchange: string): Promise<void> => {
+  const keep = async (active: Active, number: number, exchange: string, endedAt: string): Promise<void> => {
     try {
       if (active.lost > 0) {
         const { lost } = active
         await countLost(db, active.id, lost)
         active.lost -= lost
       }
-      if (exchange !== '') await keepExchange(db, { recording: active.id, controller, number, exchange })
+      if (exchange !== '') await keepExchange(db, { recording: active.id, controller, number, endedAt, exchange })
     } catch (error) {
       if (exchange !== '') active.lost += 1
       log.warn({ err: error }, 'an exchange with a BMC could not be recorded')
@@ -60,7 +70,10 @@ export function createExchangeRecorder(options: {
   }
   const queue = (active: Active, number: number, exchange: string) => {
     active.pending += 1
-    writing = writing.then(() => keep(active, number, exchange))
+    // Before it waits for its turn: the job that it is a part of can be over by then.
+    active.lastMs = Math.max(active.lastMs, active.aheadMs + performance.now())
+    const endedAt = new Date(active.lastMs).toISOString()
+    writing = writing.then(() => keep(active, number, exchange, endedAt))
   }
 
   return {
@@ -71,7 +84,10 @@ export function createExchangeRecorder(options: {
       const found = await findRecording(db, serial)
       const isCurrent = found !== null && Date.now() - Date.parse(found.startedAt) < recordedForMs
       const same = isCurrent && known?.active?.id === found.id ? known.active : null
-      const active = isCurrent ? (same ?? { id: found.id, number: 0, bytes: 0, pending: 0, lost: 0 }) : null
+      const begun = { number: 0, bytes: 0, pending: 0, lost: 0, aheadMs: 0, lastMs: 0 }
+      const active = isCurrent ? (same ?? { id: found.id, ...begun }) : null
+      // The answer was given halfway between the question and now.
+      if (active !== null && found !== null) active.aheadMs = Date.parse(found.now) - (atMs + performance.now()) / 2
       looked.delete(serial)
       looked.set(serial, { atMs, active })
       if (looked.size <= lookedMax) return

@@ -43,6 +43,10 @@ export type Recordings = ReturnType<typeof createRecordings>
 const recordingsMax = 20
 /** How long a recording that nobody fetched is kept. */
 const keptForMs = 7 * 24 * 3_600_000
+/** The log's clock and that of the exchanges differ by the way of an answer of the database (eventstore/clock.ts). */
+const clocksDifferByMs = 1_000
+/** More than a day's recording has of one server. */
+const jobsMax = 100
 
 export function createRecordings(options: RecordingsOptions) {
   const { db, bmcs, access, recorder, log } = options
@@ -59,6 +63,17 @@ export function createRecordings(options: RecordingsOptions) {
     if (since === null) return null
     const { rows } = await listJobs(db, { filter: { server: serial, since }, limit: 1, cursor: null })
     return rows[0] ?? null
+  }
+
+  /** When the exchanges of a job ended: a moment after it, unless the next one began before. */
+  const endOf = async (serial: string, job: JobRow | null): Promise<number> => {
+    if (job === null || job.view.status !== 'complete') return Number.POSITIVE_INFINITY
+    const filter = { server: serial, since: job.createdAt }
+    const { rows } = await listJobs(db, { filter, limit: jobsMax, cursor: null })
+    const later = rows
+      .filter(({ createdAt }) => createdAt > job.createdAt)
+      .map(({ createdAt }) => Date.parse(createdAt))
+    return Math.min(Date.parse(job.updatedAt) + clocksDifferByMs, ...later)
   }
 
   return {
@@ -126,7 +141,10 @@ export function createRecordings(options: RecordingsOptions) {
           firmware: description?.manager.firmware ?? null,
         },
         tree,
-        exchanges: exchangesOf(rows, { from: recording?.startedAt ?? null, job }),
+        exchanges: exchangesOf(rows, {
+          startMs: Date.parse(job?.createdAt ?? recording?.startedAt ?? ''),
+          endMs: await endOf(serial, job),
+        }),
         missing: missingOf(recording, rows, job),
         job: job === null ? null : recordedJob(job),
       })
@@ -134,13 +152,11 @@ export function createRecordings(options: RecordingsOptions) {
   }
 }
 
-/** Those of the job: from its creation to its last event. */
+/** Those that were over in between. */
 function exchangesOf(
   rows: readonly ExchangeRow[],
-  { from, job }: { readonly from: string | null; readonly job: JobRow | null },
+  { startMs, endMs }: { readonly startMs: number; readonly endMs: number },
 ): RecordedExchange[] {
-  const startMs = Date.parse(job?.createdAt ?? from ?? '')
-  const endMs = job === null || job.view.status !== 'complete' ? Number.POSITIVE_INFINITY : Date.parse(job.updatedAt)
   return rows
     .filter(({ endedAt }) => Date.parse(endedAt) >= startMs && Date.parse(endedAt) <= endMs)
     .map(({ endedAt, exchange }) => {

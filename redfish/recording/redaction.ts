@@ -95,16 +95,23 @@ export function createRedaction(values: readonly unknown[], known: KnownIdentiti
           })
     return all.replace(/\uE000(\d+)\uE001/g, (_whole, index: string) => made[Number(index)] ?? '')
   }
+  const nameOf = (name: string): string => {
+    if (isWord(name)) return name
+    // Fujitsu writes the address of the schema before the name of an action (`http://...#FTSComputerSystem.VirtualMedia`).
+    const action = actionForm.exec(name)
+    return action === null ? text(name) : `${text(name.slice(0, action.index))}${action[0]}`
+  }
   const json = (value: unknown): unknown => {
     if (typeof value === 'string') return text(value)
     if (Array.isArray(value)) return value.map(json)
     if (typeof value !== 'object' || value === null) return value
-    return Object.fromEntries(
-      Object.entries(value).map(([name, inner]) => [isWord(name) ? name : text(name), json(inner)]),
-    )
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [nameOf(name), json(inner)]))
   }
   return { json, text, counts: placeholders.counts }
 }
+
+/** An action's name at the end of a member's (DSP0266 "Actions"). */
+const actionForm = /#[A-Za-z][A-Za-z\d]*\.[A-Za-z][A-Za-z\d]*$/
 
 /** The schema's own names: a user who is called `admin` must not rename a member. */
 function isWord(name: string): boolean {

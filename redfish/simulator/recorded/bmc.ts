@@ -4,6 +4,7 @@ import type { Clock } from '../timing.ts'
 import { parseBody, type WireRequest } from '../wire.ts'
 import type { RecordedFile } from './file.ts'
 import { createRecordedHost, type RecordedHost, type RecordedWorld } from './host.ts'
+import { imageOf } from './image.ts'
 import { resolve, resolveText } from './placeholder.ts'
 import { createScript, keyOf, type Recorded, type Script } from './script.ts'
 import { createRecordedSessions } from './sessions.ts'
@@ -48,7 +49,9 @@ export function createRecordedBmc(
     if ('unknown' in found) return notRecorded(501, found.unknown)
     for (const [placeholder, value] of found.bindings) if (placeholder !== '<secret>') bindings.set(placeholder, value)
     const { status } = found.recorded
-    if (status === null || status < 300) recordedHost.wrote(sent, imageOf(sent.body, found.bindings))
+    const image = imageOf(sent.body, found.bindings)
+    if (found.shown !== null && image !== null) bindings.set(found.shown, image)
+    if (status === null || status < 300) recordedHost.wrote(sent, image)
     return replyOf(found.recorded)
   }
 
@@ -80,14 +83,6 @@ export function createRecordedBmc(
       return read === null ? notRecorded(404, `GET ${path} was not recorded`) : replyOf(read)
     },
   }
-}
-
-/** The image that a write named: a URL, or a host and a path apart (Supermicro's CfgCD). */
-function imageOf(body: Json, bound: ReadonlyMap<string, string>): string | null {
-  if (isObject(body) && typeof body['Host'] === 'string' && typeof body['Path'] === 'string')
-    return `${body['Host'].replace(/\/$/, '')}/${body['Path'].replaceAll('\\', '/').replace(/^\/+/, '')}`
-  for (const [placeholder, value] of bound) if (placeholder.startsWith('http') && URL.canParse(value)) return value
-  return null
 }
 
 /** DSP0266 "Error responses"; the message names the request that the recording does not have. */

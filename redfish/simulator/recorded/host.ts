@@ -72,6 +72,7 @@ export function createRecordedHost({ header }: RecordedFile, world: RecordedWorl
       const resetType = isObject(body) ? body['ResetType'] : undefined
       if (image !== null) slotOf(owner).insert({ ...nothingElse, image })
       else if (/Actions\/.*(?:eject|unmount)/i.test(path) || isEmptying(body)) inSlots.get(owner)?.eject()
+      else if (isDisconnecting(body)) for (const slot of slots) slot.eject()
       else if (/\.Reset$/.test(path) && typeof resetType === 'string' && isResetType(resetType)) power.reset(resetType)
     },
   }
@@ -81,6 +82,11 @@ const nothingElse = { writeProtected: true, transferMethod: null, transferProtoc
 
 function isResetType(word: string): word is ResetType {
   return resetTypes.includes(word)
+}
+
+/** iRMC's action, of the System instead of the slot (quirks.md 5). */
+function isDisconnecting(body: Json): boolean {
+  return isObject(body) && Object.values(body).some((word) => typeof word === 'string' && /^disconnect/i.test(word))
 }
 
 /** PATCH-only slots are emptied by their members (XCC, quirks.md 5). */

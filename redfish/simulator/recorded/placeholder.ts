@@ -4,8 +4,12 @@
  */
 import { isObject, type Json } from '../reply.ts'
 
-/** The forms that a recording uses for media URLs and accounts; `<secret>` is what was cut out for good. */
-const placeholderForm = /http:\/\/recorded-url-\d+\.invalid\/image(?:\.iso|\.img)?|recorded-user-\d+|<secret>/
+/**
+ * The forms that a recording uses for media URLs, accounts and addresses (with a port, where a BMC takes an image in parts);
+ * `<secret>` is what was cut out for good.
+ */
+const placeholderForm =
+  /http:\/\/recorded-url-\d+\.invalid\/image(?:\.iso|\.img)?|recorded-user-\d+|(?:recorded-host-\d+|198\.18\.\d{1,3}\.\d{1,3})(?::\d{1,5})?|<secret>/
 
 export function isPlaceholder(text: string): boolean {
   return placeholderForm.exec(text)?.[0] === text
@@ -54,6 +58,12 @@ export function resolve(value: Json, bindings: Bindings): Json {
 
 export function resolveText(text: string, bindings: Bindings): string {
   return text.replace(new RegExp(placeholderForm, 'g'), (placeholder) => bindings.get(placeholder) ?? placeholder)
+}
+
+/** Those of URLs in a value, in its order. */
+export function urlPlaceholders(value: unknown): string[] {
+  const text = value === undefined ? '' : JSON.stringify(value)
+  return text.match(new RegExp(placeholderForm, 'g'))?.filter((placeholder) => placeholder.startsWith('http')) ?? []
 }
 
 /** `Array.isArray` does not narrow what is read-only. */

@@ -6,6 +6,7 @@
  */
 import type { Json } from '../reply.ts'
 import type { Exchange, RecordedFile } from './file.ts'
+import { imageInParts, shownAfter } from './image.ts'
 import { type Bindings, matchBody } from './placeholder.ts'
 
 /** What was recorded for a request; `document` is null where the answer was lost. */
@@ -16,15 +17,21 @@ export type Recorded = {
   readonly text?: string | undefined
 }
 
+export type Answered = {
+  readonly recorded: Recorded
+  /** What its placeholders stand for. */
+  readonly bindings: Bindings
+  /** Where an image was written in parts: the placeholder of its URL, as the BMC shows it afterwards. */
+  readonly shown: string | null
+}
+
 export type Sent = { readonly method: string; readonly path: string; readonly body: Json }
 
 export type Script = {
   /** The answer to a read; null where this document was never read. */
   readonly read: (path: string) => Recorded | null
-  /** The answer to a write, and what its placeholders stand for; or why there is none, in words. */
-  readonly write: (
-    sent: Sent,
-  ) => { readonly recorded: Recorded; readonly bindings: Bindings } | { readonly unknown: string }
+  /** The answer to a write; or why there is none, in words. */
+  readonly write: (sent: Sent) => Answered | { readonly unknown: string }
   /** Writes that were recorded and not sent yet. */
   readonly outstanding: () => readonly string[]
 }
@@ -78,7 +85,8 @@ export function createScript(
           position = index
           turns = new Map()
         }
-        return { recorded: recordedOf(exchange), bindings }
+        const inParts = imageInParts(exchange.request.body ?? null) !== null
+        return { recorded: recordedOf(exchange), bindings, shown: inParts ? shownAfter(exchanges, index) : null }
       }
       const told = `${method} ${path} with ${JSON.stringify(body).slice(0, 500)}`
       if (alike === 0) return { unknown: `${told} was not recorded: nothing of this method was sent to this path` }

@@ -61,6 +61,23 @@ test('exchanges are kept from the look on that finds a recording, by every contr
   ])
 })
 
+test('an exchange that waited for its turn to be stored was over when it was over', async () => {
+  const one = recorder('one')
+  const id = await begin()
+  await one.prepare(serial)
+  const released = await world.raw.begin(async (holding) => {
+    await holding`select from bmc_recordings where id = ${id} for update`
+    one.observe(serial, exchange('/1'))
+    one.observe(serial, exchange('/2'))
+    const [row] = await holding<{ at: Date }[]>`select clock_timestamp() as at from pg_sleep(0.3)`
+    return Number(row?.at)
+  })
+  await one.flush()
+  const ended = (await readExchanges(db, id)).map(({ endedAt }) => Date.parse(endedAt))
+  expect(ended.length).toBe(2)
+  for (const at of ended) expect(at).toBeLessThan(released)
+})
+
 test('exchanges of a recording that has ended are dropped, and nothing of it is left', async () => {
   const one = recorder('one')
   const id = await begin()

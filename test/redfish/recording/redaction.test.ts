@@ -124,6 +124,13 @@ describe('what identifies nobody stays', () => {
     same({ admin: { RoleId: 'Administrator' }, Name: 'System' }, { user: ['admin'] }))
 })
 
+test('the name of an action is kept where the address of its schema is replaced', () => {
+  const { json } = createRedaction([], {})
+  expect(json({ 'http://bmc.example.net/FTSSchema.v1_0_0#FTSComputerSystem.VirtualMedia': {} })).toEqual({
+    'http://recorded-url-1.invalid/image#FTSComputerSystem.VirtualMedia': {},
+  })
+})
+
 test('a MAC address is the same one however it is written', () => {
   const { json } = createRedaction([], {})
   expect(json(['MAC(B42E99BADE15,0x1)', 'Slot 5 - B4:2E:99:BA:DE:15', 'b4-2e-99-ba-de-15', '123456789012'])).toEqual([

@@ -2,6 +2,7 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { type Exchange, type RecordedFile, readRecording } from '../../../../redfish/simulator/recorded/file.ts'
+import { imageInParts } from '../../../../redfish/simulator/recorded/image.ts'
 import { createScript } from '../../../../redfish/simulator/recorded/script.ts'
 
 type Json = RecordedFile['tree'][number]['body']
@@ -91,6 +92,49 @@ describe('writes', () => {
     const reset = '/redfish/v1/Systems/1/Actions/ComputerSystem.Reset'
     const replay = scriptOf([write(reset, { ResetType: 'On' }, 204)])
     expect(replay.write({ method: 'POST', path: reset, body: { ResetType: 'ForceOff' } })).toHaveProperty('unknown')
+  })
+})
+
+describe('an image that is written in parts', () => {
+  const shown = 'http://recorded-url-3.invalid/image.iso'
+  const config = '/redfish/v1/Managers/1/VM1/CfgCD'
+  test.each([
+    [
+      'an origin and a path',
+      { Host: 'http://recorded-url-1.invalid/image', Path: image },
+      { Host: 'https://now:8443', Path: '\\media\\task.iso' },
+    ],
+    [
+      'a host, a folder and a file',
+      {
+        CD: {
+          Server: '198.18.0.1:8443',
+          ShareName: 'http://recorded-url-1.invalid/image',
+          ImageName: 'a.iso',
+          ShareType: 'HTTPS',
+        },
+      },
+      { CD: { Server: '127.0.0.1:9', ShareName: '/media/tasks/1', ImageName: 'a.iso', ShareType: 'HTTPS' } },
+    ],
+  ])('as %s is bound to the URL that the BMC first showed after it', (_what, recorded, sent) => {
+    const replay = scriptOf([
+      read(slot, { Image: 'http://recorded-url-2.invalid/image.iso' }),
+      write(config, recorded, 200),
+      read(slot, { Image: 'http://recorded-url-2.invalid/image.iso', Next: { Image: shown } }),
+    ])
+    expect(replay.write({ method: 'POST', path: config, body: sent })).toMatchObject({ shown })
+  })
+
+  test.each([
+    [{ Host: 'https://now:8443/', Path: '\\media\\x\\task.iso' }, 'https://now:8443/media/x/task.iso'],
+    [
+      { CD: { Server: 'now:8443', ShareName: '/media/x', ImageName: 'task.iso', ShareType: 'HTTPS' } },
+      'https://now:8443/media/x/task.iso',
+    ],
+    [{ CD: { Server: '', ShareName: '', ImageName: '', ShareType: '' } }, null],
+    [{ ResetType: 'On' }, null],
+  ])('of %j is %s', (body, url) => {
+    expect(imageInParts(body)).toBe(url)
   })
 })
 

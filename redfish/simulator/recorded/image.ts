@@ -1,0 +1,47 @@
+/** Which image a write named: whole, or in the parts that some BMCs take it in (quirks.md 5). */
+import { isObject, type Json, type JsonObject } from '../reply.ts'
+import type { Exchange } from './file.ts'
+import { type Bindings, urlPlaceholders } from './placeholder.ts'
+
+/** The image's URL; null where the write named none. `bound` is what its placeholders stand for. */
+export function imageOf(body: Json, bound: Bindings): string | null {
+  const parts = imageInParts(body)
+  if (parts !== null) return parts
+  for (const [placeholder, value] of bound) if (placeholder.startsWith('http') && URL.canParse(value)) return value
+  return null
+}
+
+/** Supermicro's CfgCD takes an origin and a path, Fujitsu's iRMC a host, a folder and a file, below the kind of drive. */
+export function imageInParts(body: Json): string | null {
+  if (!isObject(body)) return null
+  const { Host: host, Path: path } = body
+  if (typeof host === 'string' && typeof path === 'string')
+    return `${host.replace(/\/$/, '')}/${path.replaceAll('\\', '/').replace(/^\/+/, '')}`
+  for (const drive of Object.values(body)) {
+    const url = isObject(drive) ? imageOnShare(drive) : null
+    if (url !== null) return url
+  }
+  return null
+}
+
+function imageOnShare({
+  Server: server,
+  ShareName: folder,
+  ImageName: file,
+  ShareType: scheme,
+}: JsonObject): string | null {
+  if (typeof server !== 'string' || typeof folder !== 'string' || typeof file !== 'string' || server === '') return null
+  const url = `${String(scheme).toLowerCase()}://${server}/${folder.replace(/^\/+/, '')}/${file}`
+  return URL.canParse(url) ? url : null
+}
+
+/**
+ * The placeholder of the URL that a BMC put together of an image's parts: the first that it shows after that write, and
+ * showed nowhere before. Null where there is none.
+ */
+export function shownAfter(exchanges: readonly Exchange[], write: number): string | null {
+  const before = new Set(exchanges.slice(0, write + 1).flatMap(urlPlaceholders))
+  for (const exchange of exchanges.slice(write + 1))
+    for (const placeholder of urlPlaceholders(exchange.response.body)) if (!before.has(placeholder)) return placeholder
+  return null
+}
