@@ -18,6 +18,7 @@ import { mediaSigning } from '../actors/media/signing.ts'
 import { imageStore, taskStore } from '../actors/media/store.ts'
 import { startPerformer } from '../actors/performer.ts'
 import { createExchangeRecorder } from '../actors/recordings/exchanges.ts'
+import { createRecordingHistory } from '../actors/recordings/history.ts'
 import { createRecordings } from '../actors/recordings/recordings.ts'
 import { createRuntime } from '../actors/runtime.ts'
 import { createServerCommands } from '../actors/servers.ts'
@@ -146,7 +147,8 @@ async function start(
   const servers = createServerCommands({ db, runtime, vault, notifications, nextId })
   const jobs = createJobCommands({ db, runtime, vault, nextId, budgetsFor: (target) => budgetsFor(config, target) })
   const owning = { db, vault, owner: controllerId, ttlMs: config.jobLeaseTtlMs, log }
-  const recorder = createExchangeRecorder({ db, controller: controllerId, log })
+  const history = createRecordingHistory({ db, runtime, owner: controllerId })
+  const recorder = createExchangeRecorder({ db, controller: controllerId, history, log })
   onStop(recorder.flush)
   const writers = createBmcWriters(owning)
   const bmcAccess = createBmcAccess({
@@ -162,7 +164,16 @@ async function start(
   onStop(bmcs.close)
   const sessionReaper = startSessionReaper({ ...owning, bmcs, access: bmcAccess.access })
   onStop(sessionReaper.stop)
-  const recordings = createRecordings({ ...owning, bmcs, recorder, access: bmcAccess.access, nextId, timing, version })
+  const recordings = createRecordings({
+    ...owning,
+    bmcs,
+    recorder,
+    history,
+    access: bmcAccess.access,
+    nextId,
+    timing,
+    version,
+  })
   const store = taskStore(config.taskIsoDir)
   const images = imageStore(config.imageDir)
   const signing = mediaSigning({

@@ -1,14 +1,17 @@
 /** Recordings under way and the exchanges that they have so far. Nothing here is derived from the log. */
-import { asc, count, eq, getTableColumns, lt, sql } from 'drizzle-orm'
+import { and, asc, count, eq, getTableColumns, isNull, lt, sql } from 'drizzle-orm'
 import type { Database } from './database.ts'
 import { bmcExchanges, bmcRecordings } from './schema.ts'
 
 export type RecordingRow = {
+  readonly serial: string
   readonly id: string
   readonly startedAt: string
   readonly startedBy: string
   /** Exchanges that were not kept. */
   readonly lost: number
+  /** Null while it goes on. */
+  readonly endedReason: string | null
   /** The database's time when this was read. */
   readonly now: string
 }
@@ -36,17 +39,52 @@ export async function beginRecording(
 }
 
 export async function findRecording(db: Database, serial: string): Promise<RecordingRow | null> {
-  const [row] = await db
-    .select({ ...getTableColumns(bmcRecordings), now: sql<string>`clock_timestamp()` })
-    .from(bmcRecordings)
-    .where(eq(bmcRecordings.serial, serial))
-  if (row === undefined) return null
-  const now = new Date(row.now).toISOString()
-  return { id: row.id, startedAt: row.started_at, startedBy: row.started_by, lost: row.lost, now }
+  const [found] = await select(db).where(eq(bmcRecordings.serial, serial))
+  return found === undefined ? null : rowOf(found)
 }
 
-/** Ends a recording and forgets its exchanges; false when there is none. */
-export async function endRecording(db: Database, serial: string): Promise<boolean> {
+/** Recordings that were started longer ago than this and go on, oldest first. */
+export async function findOverdue(db: Database, ageMs: number): Promise<readonly RecordingRow[]> {
+  const overdue = await select(db)
+    .where(and(isNull(bmcRecordings.ended_reason), lt(bmcRecordings.started_at, ago(ageMs))))
+    .orderBy(asc(bmcRecordings.started_at))
+  return overdue.map(rowOf)
+}
+
+/** Says that nothing more is kept of a recording; what it has stays. */
+export async function markEnded(db: Database, id: string, reason: string): Promise<void> {
+  await db.update(bmcRecordings).set({ ended_reason: reason }).where(eq(bmcRecordings.id, id))
+}
+
+/** How many exchanges a recording has. */
+export async function countExchanges(db: Database, recording: string): Promise<number> {
+  const [row] = await db.select({ kept: count() }).from(bmcExchanges).where(eq(bmcExchanges.recording, recording))
+  return row?.kept ?? 0
+}
+
+function select(db: Database) {
+  return db.select({ ...getTableColumns(bmcRecordings), now: sql<string>`clock_timestamp()` }).from(bmcRecordings)
+}
+
+function rowOf(row: Awaited<ReturnType<typeof select>>[number]): RecordingRow {
+  const { serial, id, started_at, started_by, lost, ended_reason, now } = row
+  return {
+    serial,
+    id,
+    startedAt: started_at,
+    startedBy: started_by,
+    lost,
+    endedReason: ended_reason,
+    now: new Date(now).toISOString(),
+  }
+}
+
+function ago(ms: number) {
+  return sql`clock_timestamp() - make_interval(secs => ${ms / 1000})`
+}
+
+/** Forgets a recording and its exchanges; false when there is none. */
+export async function forgetRecording(db: Database, serial: string): Promise<boolean> {
   const rows = await db
     .delete(bmcRecordings)
     .where(eq(bmcRecordings.serial, serial))
@@ -56,9 +94,7 @@ export async function endRecording(db: Database, serial: string): Promise<boolea
 
 /** Forgets recordings that are older than this, and answers how many are left. */
 export async function forgetOldRecordings(db: Database, ageMs: number): Promise<number> {
-  await db
-    .delete(bmcRecordings)
-    .where(lt(bmcRecordings.started_at, sql`clock_timestamp() - make_interval(secs => ${ageMs / 1000})`))
+  await db.delete(bmcRecordings).where(lt(bmcRecordings.started_at, ago(ageMs)))
   const [row] = await db.select({ left: count() }).from(bmcRecordings)
   return row?.left ?? 0
 }

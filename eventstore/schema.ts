@@ -213,6 +213,8 @@ export const bmcRecordings = pgTable('bmc_recordings', {
   started_by: text().notNull(),
   /** Exchanges that were not kept. */
   lost: integer().notNull().default(0),
+  /** Why nothing more is kept, as the server's history has it; null while the recording goes on. */
+  ended_reason: text(),
 })
 
 /** One exchange each, without credentials; numbered per controller, so that gaps show. Gone with their recording. */

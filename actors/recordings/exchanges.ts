@@ -2,10 +2,12 @@
  * Keeps the exchanges with BMCs whose servers are being recorded, by whichever controller they are made: one row each,
  * written as soon as the exchange is over, so that a controller that is killed loses the last one at most.
  */
-import { countLost, findRecording, keepExchange } from '../../eventstore/bmc-recordings.ts'
+import { countLost, findRecording, keepExchange, type RecordingRow } from '../../eventstore/bmc-recordings.ts'
 import type { Database } from '../../eventstore/database.ts'
+import type { RecordingEnd } from '../../machines/server/events.ts'
 import type { ExchangeObservation } from '../../redfish/http/options.ts'
 import type { Log } from '../log.ts'
+import type { RecordingHistory } from './history.ts'
 
 /** How old the knowledge may be whether a server is being recorded. Who starts a recording waits as long. */
 export const preparedForMs = 1_000
@@ -38,6 +40,7 @@ type Active = {
   bytes: number
   pending: number
   lost: number
+  isFull: boolean
   /** What the database's clock is ahead of `performance.now()`. */
   aheadMs: number
   /** When the latest exchange was over, by the database's clock. */
@@ -47,9 +50,10 @@ type Active = {
 export function createExchangeRecorder(options: {
   readonly db: Database
   readonly controller: string
+  readonly history: Pick<RecordingHistory, 'ended'>
   readonly log: Log
 }): ExchangeRecorder {
-  const { db, controller, log } = options
+  const { db, controller, history, log } = options
   const looked = new Map<string, { readonly atMs: number; readonly active: Active | null }>()
   let writing: Promise<void> = Promise.resolve()
 
@@ -68,6 +72,15 @@ export function createExchangeRecorder(options: {
       active.pending -= 1
     }
   }
+  /** One that is over by time is found again by the next look, where this could not be recorded. */
+  const end = async (find: () => Promise<RecordingRow | null>, reason: RecordingEnd): Promise<void> => {
+    try {
+      const recording = await find()
+      if (recording !== null) await history.ended(recording, reason, null)
+    } catch (error) {
+      log.warn({ err: error }, 'the end of a recording could not be recorded')
+    }
+  }
   const queue = (active: Active, number: number, exchange: string) => {
     active.pending += 1
     // Before it waits for its turn: the job that it is a part of can be over by then.
@@ -82,9 +95,11 @@ export function createExchangeRecorder(options: {
       if (known !== undefined && performance.now() - known.atMs < preparedForMs) return
       const atMs = performance.now()
       const found = await findRecording(db, serial)
-      const isCurrent = found !== null && Date.now() - Date.parse(found.startedAt) < recordedForMs
+      const isOver = found !== null && Date.parse(found.now) - Date.parse(found.startedAt) >= recordedForMs
+      if (isOver) await end(async () => found, 'time-over')
+      const isCurrent = found !== null && !isOver && found.endedReason === null
       const same = isCurrent && known?.active?.id === found.id ? known.active : null
-      const begun = { number: 0, bytes: 0, pending: 0, lost: 0, aheadMs: 0, lastMs: 0 }
+      const begun = { number: 0, bytes: 0, pending: 0, lost: 0, isFull: false, aheadMs: 0, lastMs: 0 }
       const active = isCurrent ? (same ?? { id: found.id, ...begun }) : null
       // The answer was given halfway between the question and now.
       if (active !== null && found !== null) active.aheadMs = Date.parse(found.now) - (atMs + performance.now()) / 2
@@ -103,6 +118,14 @@ export function createExchangeRecorder(options: {
       if (active.number >= exchangesMax || active.bytes + text.length > bytesMax || active.pending >= pendingMax) {
         active.lost += 1
         if (active.pending < pendingMax) queue(active, active.number, '')
+        if (active.number < exchangesMax && active.bytes + text.length <= bytesMax) return
+        // What comes after a gap is of no use: nothing more is kept, by no controller.
+        const current = async () => {
+          const found = await findRecording(db, serial)
+          return found?.id === active.id ? found : null
+        }
+        if (!active.isFull) writing = writing.then(() => end(current, 'limit-reached'))
+        active.isFull = true
         return
       }
       active.number += 1

@@ -5,9 +5,10 @@
 import {
   beginRecording,
   type ExchangeRow,
-  endRecording,
+  findOverdue,
   findRecording,
   forgetOldRecordings,
+  forgetRecording,
   type RecordingRow,
   readExchanges,
 } from '../../eventstore/bmc-recordings.ts'
@@ -23,12 +24,14 @@ import { TooManyRecordings, UnknownJob } from '../refusals.ts'
 import type { Requester } from '../requester.ts'
 import type { Timing } from '../timing.ts'
 import { type ExchangeRecorder, type KeptExchange, preparedForMs, recordedForMs } from './exchanges.ts'
+import type { RecordingHistory } from './history.ts'
 
 export type RecordingsOptions = {
   readonly db: Database
   readonly bmcs: Bmcs
   readonly access: (serial: string) => Promise<BmcAccess>
   readonly recorder: ExchangeRecorder
+  readonly history: RecordingHistory
   readonly owner: string
   readonly ttlMs: number
   readonly nextId: () => string
@@ -49,7 +52,7 @@ const clocksDifferByMs = 1_000
 const jobsMax = 100
 
 export function createRecordings(options: RecordingsOptions) {
-  const { db, bmcs, access, recorder, log } = options
+  const { db, bmcs, access, recorder, history, log } = options
   // Another owner than that of the effects: a right is the owner's own again when asked for twice.
   const writers = createBmcWriters({ db, owner: `${options.owner}/recording`, ttlMs: options.ttlMs, log })
 
@@ -87,22 +90,28 @@ export function createRecordings(options: RecordingsOptions) {
       signal: AbortSignal,
     ): Promise<{ readonly startedAt: string }> => {
       await access(serial)
+      for (const overdue of await findOverdue(db, recordedForMs)) await history.ended(overdue, 'time-over', null)
       const others = await forgetOldRecordings(db, keptForMs)
-      if (others >= recordingsMax && (await findRecording(db, serial)) === null)
+      const before = await findRecording(db, serial)
+      if (others >= recordingsMax && before === null)
         throw new TooManyRecordings(`${others} servers are being recorded; end one of these recordings first`)
-      await beginRecording(db, { serial, id: options.nextId(), startedBy: requester.actor })
+      if (before !== null) await history.ended(before, 'replaced', requester)
+      const id = options.nextId()
+      await history.started(serial, id, requester)
+      await beginRecording(db, { serial, id, startedBy: requester.actor })
       recorder.refresh(serial)
       await options.timing.delay(preparedForMs, signal)
-      log.info({ server_serial: serial, actor: requester.actor }, 'a recording of a server was started')
       const begun = await findRecording(db, serial)
       return { startedAt: begun?.startedAt ?? new Date(0).toISOString() }
     },
 
     /** Forgets the recording. @returns whether there was one. */
     end: async (serial: string, requester: Requester): Promise<boolean> => {
-      const ended = await endRecording(db, serial)
+      const recording = await findRecording(db, serial)
+      await recorder.flush()
+      if (recording !== null) await history.ended(recording, 'requested', requester)
+      const ended = await forgetRecording(db, serial)
       recorder.refresh(serial)
-      if (ended) log.info({ server_serial: serial, actor: requester.actor }, 'a recording of a server was ended')
       return ended
     },
 
@@ -185,7 +194,8 @@ function missingOf(recording: RecordingRow | null, rows: readonly ExchangeRow[],
     missing.push(
       `perhaps: ${controllers} controllers took part, and one that was killed may have lost its last exchange`,
     )
-  if (Date.now() - Date.parse(recording.startedAt) > recordedForMs)
+  if (recording.endedReason === 'limit-reached') missing.push('everything after the limits of a recording were reached')
+  if (Date.parse(recording.now) - Date.parse(recording.startedAt) > recordedForMs)
     missing.push('exchanges from later than a day after the recording was started')
   return missing
 }

@@ -68,6 +68,9 @@ const description = z.strictObject({
 })
 export type DescriptionData = z.infer<typeof description>
 
+export const recordingEnds = ['requested', 'replaced', 'time-over', 'limit-reached'] as const
+export type RecordingEnd = (typeof recordingEnds)[number]
+
 export const serverEvents = {
   'server.registered': { version: 1, data: registration },
   'server.changed': { version: 1, data: registration },
@@ -108,6 +111,18 @@ export const serverEvents = {
   'server.cleanup.failed': { version: 1, data: failureData },
   /** Found by the sweep: changes nothing by itself. */
   'actor.stall.observed': { version: 1, data: stallData },
+  /** Exchanges with the BMC are kept from here on, to be given out as a file. Both change nothing by themselves. */
+  'server.recording.started': { version: 1, data: z.strictObject({ recording_id: z.uuid() }) },
+  /** `exchanges` were kept until then, `lost` were not. May be recorded twice for one recording. */
+  'server.recording.ended': {
+    version: 1,
+    data: z.strictObject({
+      recording_id: z.uuid(),
+      reason: z.enum(recordingEnds),
+      exchanges: z.int(),
+      lost: z.int(),
+    }),
+  },
 } as const satisfies EventCatalogue
 
 export type ServerEvent = EventOf<typeof serverEvents>

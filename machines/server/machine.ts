@@ -95,7 +95,11 @@ export const serverMachine = serverSetup.createMachine({
     cleanupTries: 0,
   }),
   initial: 'active',
-  on: { 'actor.stall.observed': { actions: assign({}) } },
+  on: {
+    'actor.stall.observed': { actions: assign({}) },
+    'server.recording.started': { actions: assign({}) },
+    'server.recording.ended': { actions: assign({}) },
+  },
   states: {
     active: {
       type: 'parallel',

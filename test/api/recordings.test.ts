@@ -21,6 +21,27 @@ test('a server is recorded from the start on until the end, and the file names n
   expect(after.body['header']?.['missing']).toContainEqual(expect.stringContaining('no recording was started'))
 })
 
+test('who started a recording and how it ended is in the history of its server', async () => {
+  const serial = await register()
+  for (const method of ['PUT', 'PUT', 'DELETE', 'DELETE']) await ask(method, pathOf(serial))
+  const { text } = await ask('GET', `/api/v1/servers/${serial}/events`)
+  const answer = JSON.parse(text) as {
+    events: { type: string; actor: string; data: { recording_id: string; reason?: string } }[]
+  }
+  const events = answer.events.filter(({ type }) => type.startsWith('server.recording.'))
+  expect(events.map(({ type, data }) => [type, data.reason])).toEqual([
+    ['server.recording.started', undefined],
+    ['server.recording.ended', 'replaced'],
+    ['server.recording.started', undefined],
+    ['server.recording.ended', 'requested'],
+  ])
+  const [first, replaced, second, last] = events.map(({ data }) => data.recording_id)
+  expect([first, second]).toEqual([replaced, last])
+  expect(first).not.toBe(second)
+  expect(new Set(events.map(({ actor }) => actor)).size).toBe(1)
+  expect(events[0]?.actor).toMatch(/^principal:/)
+})
+
 test('a job of another server has no file here', async () => {
   const [serial, { jobId }] = [await register(), await site.jobAfter()]
   const answer = await ask('POST', pathOf(serial), { body: { job_id: jobId } })

@@ -7,6 +7,7 @@ import { afterAll } from 'vitest'
 import { createJobCommands } from '../../actors/jobs.ts'
 import { mediaSigning } from '../../actors/media/signing.ts'
 import { createExchangeRecorder } from '../../actors/recordings/exchanges.ts'
+import { createRecordingHistory } from '../../actors/recordings/history.ts'
 import { createRecordings } from '../../actors/recordings/recordings.ts'
 import { createServerCommands } from '../../actors/servers.ts'
 import { realTiming } from '../../actors/timing.ts'
@@ -86,6 +87,7 @@ export async function siteOn(world: World, changes: Partial<ApiOptions> = {}) {
   const registry = new Registry()
   const log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
   const servers = createServerCommands(parts)
+  const history = createRecordingHistory({ db, runtime, owner: 'api' })
   const options: ApiOptions = {
     ...parts,
     jobs: createJobCommands({ ...parts, budgetsFor: () => budgets }),
@@ -94,7 +96,8 @@ export async function siteOn(world: World, changes: Partial<ApiOptions> = {}) {
       db,
       bmcs: { use: (serial, work) => work(createNoopBmc({ serial })), forgetRead: () => {}, close: async () => {} },
       access: servers.access,
-      recorder: createExchangeRecorder({ db, controller: 'api', log }),
+      recorder: createExchangeRecorder({ db, controller: 'api', history, log }),
+      history,
       owner: 'api',
       ttlMs: 5000,
       nextId: uuidv7,

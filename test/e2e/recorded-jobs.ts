@@ -32,11 +32,15 @@ async function run(site: Site, serial: string): Promise<RunJob> {
   return { job, story: storyOf(events) }
 }
 
+/** What a report that is there first leaves out: nobody looks any more whether the host was reset. */
+const overtaken: readonly string[] = ['redfish.reset.succeeded', 'redfish.poll.succeeded']
+
 /** Events that say how far a job came and why not further; reports of progress come as fast as the host is. */
 function storyOf(events: readonly StoredEvent[]): readonly string[] {
-  return events
+  const story = events
     .map(({ type }) => type)
     .filter((type) => /\.(?:succeeded|failed|requested|received)$/.test(type) && !type.startsWith('progress'))
+  return story.includes('report.received') ? story.filter((type) => !overtaken.includes(type)) : story
 }
 
 /** Runs a job while its server is recorded, and fetches the file as it is. */

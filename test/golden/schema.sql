@@ -12,7 +12,8 @@ create table bmc_recordings (
   id uuid not null,
   started_at timestamp(3) with time zone not null,
   started_by text not null,
-  lost integer not null default 0
+  lost integer not null default 0,
+  ended_reason text
 );
 create table bmc_refusals (
   address text not null,

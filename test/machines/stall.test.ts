@@ -1,4 +1,4 @@
-/** That an actor was found to stand still is a fact of its history, whatever it is doing, and no more. */
+/** That an actor was found to stand still, or is recorded, is a fact of its history, whatever it is doing, and no more. */
 import { expect, test } from 'vitest'
 import type { DomainEvent } from '../../machines/evolve.ts'
 import { evolveOf, fold } from './given.ts'
@@ -27,12 +27,17 @@ const histories: Readonly<Record<string, readonly DomainEvent[]>> = {
   removed: [...ofServer.reachable, ofServer.happened('server.removed')],
 }
 
-test.each(Object.keys(histories))('a server that is %s takes it and stays as it is', (name) => {
-  const { next, accepts, dehydrate } = evolveOf('server')
-  const snapshot = fold('server', histories[name] ?? [])
-  const event = ofServer.happened('actor.stall.observed')
-  expect(accepts(snapshot, event)).toBe(true)
-  const { snapshot: after, ...asks } = next(snapshot, event)
-  expect(asks).toEqual(nothing)
-  expect(dehydrate(after)).toEqual(dehydrate(snapshot))
-})
+const facts = ['actor.stall.observed', 'server.recording.started', 'server.recording.ended'] as const
+
+test.each(Object.keys(histories).flatMap((name) => facts.map((type) => [name, type] as const)))(
+  'a server that is %s takes %s and stays as it is',
+  (name, type) => {
+    const { next, accepts, dehydrate } = evolveOf('server')
+    const snapshot = fold('server', histories[name] ?? [])
+    const event = ofServer.happened(type)
+    expect(accepts(snapshot, event)).toBe(true)
+    const { snapshot: after, ...asks } = next(snapshot, event)
+    expect(asks).toEqual(nothing)
+    expect(dehydrate(after)).toEqual(dehydrate(snapshot))
+  },
+)

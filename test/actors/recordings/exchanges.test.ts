@@ -3,11 +3,14 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { createExchangeRecorder } from '../../../actors/recordings/exchanges.ts'
+import { createRecordingHistory } from '../../../actors/recordings/history.ts'
 import { createRecordings } from '../../../actors/recordings/recordings.ts'
 import { createServerCommands } from '../../../actors/servers.ts'
 import { realTiming } from '../../../actors/timing.ts'
-import { beginRecording, endRecording, findRecording, readExchanges } from '../../../eventstore/bmc-recordings.ts'
+import { beginRecording, findRecording, forgetRecording, readExchanges } from '../../../eventstore/bmc-recordings.ts'
+import { readStream } from '../../../eventstore/read.ts'
 import { createVault } from '../../../eventstore/vault.ts'
+import { serverStream } from '../../../machines/kinds.ts'
 import type { ExchangeObservation } from '../../../redfish/http/options.ts'
 import { createNoopBmc } from '../../../redfish/noop.ts'
 import { openWorld } from '../../eventstore/world.ts'
@@ -23,7 +26,13 @@ beforeEach(() => {
   serial = `SRV-${randomUUID()}`
 })
 
-const recorder = (controller: string) => createExchangeRecorder({ db, controller, log })
+const history = createRecordingHistory({ db, runtime: world.runtime, owner: 'one' })
+const recorder = (controller: string) => createExchangeRecorder({ db, controller, history, log })
+/** Ends of recordings in the server's history. */
+const endsOf = async () => {
+  const events = await readStream(db, serverStream(serial))
+  return events.filter(({ type }) => type === 'server.recording.ended')
+}
 const begin = async () => {
   const id = randomUUID()
   await beginRecording(db, { serial, id, startedBy: 'tester' })
@@ -84,7 +93,7 @@ test('exchanges of a recording that has ended are dropped, and nothing of it is 
   await one.prepare(serial)
   one.observe(serial, exchange('/1'))
   await one.flush()
-  await endRecording(db, serial)
+  await forgetRecording(db, serial)
   one.observe(serial, exchange('/2'))
   await one.flush()
   expect(await readExchanges(db, id)).toEqual([])
@@ -105,6 +114,39 @@ test('what is too much is counted, and the file says so', async () => {
   const file = await recordings.file(serial, { jobId: null, requester, signal: AbortSignal.timeout(5000) })
   expect(file.exchanges.map(({ path }) => path)).toEqual(['/1', '/2', '/3'])
   expect(file.header.missing).toContainEqual(expect.stringContaining('2 exchanges'))
+})
+
+test('a recording whose limits are reached ends, for every controller, and its end is in the history', async () => {
+  const [one, two] = [recorder('one'), recorder('two')]
+  await registered(one)
+  const id = await begin()
+  await one.prepare(serial)
+  const large = 'x'.repeat(9 * 1024 * 1024)
+  for (const path of ['/1', '/2', '/3'])
+    one.observe(serial, exchange(path, { response: { headers: {}, body: { large } } }))
+  await one.flush()
+  await two.prepare(serial)
+  two.observe(serial, exchange('/4'))
+  await two.flush()
+  expect((await readExchanges(db, id)).length).toBe(1)
+  expect(await endsOf()).toMatchObject([
+    { actor: 'controller:one', data: { recording_id: id, reason: 'limit-reached', exchanges: 1, lost: 2 } },
+  ])
+})
+
+test('a recording that is a day old ends when its BMC is used next, or another is begun, once', async () => {
+  const one = recorder('one')
+  const { recordings } = await registered(one)
+  const id = await begin()
+  await world.raw`update bmc_recordings set started_at = started_at - interval '25 hours' where id = ${id}`
+  await one.prepare(serial)
+  one.observe(serial, exchange('/late'))
+  one.refresh(serial)
+  await one.prepare(serial)
+  await one.flush()
+  expect(await readExchanges(db, id)).toEqual([])
+  await recordings.start(serial, requester, AbortSignal.timeout(5000))
+  expect(await endsOf()).toMatchObject([{ actor: 'controller:one', data: { recording_id: id, reason: 'time-over' } }])
 })
 
 test('a controller that could not store exchanges leaves a gap that the file names, and a second one a doubt', async () => {
@@ -147,6 +189,7 @@ async function registered(one: ReturnType<typeof recorder>) {
     bmcs: { use: (_serial, work) => work(createNoopBmc({ serial })), forgetRead: () => {}, close: async () => {} },
     access: servers.access,
     recorder: one,
+    history,
     owner: 'one',
     ttlMs: 5000,
     nextId,

@@ -18,6 +18,7 @@ export const registration: ServerEventData<'server.registered'> = {
   labels: { rack: '7' },
 }
 
+const recording = '0199e1d2-7c4e-7a10-8f00-0000000000a1'
 const failure = { kind: 'unreachable', message: '[GET] /redfish/v1: no answer' }
 const power = { power_state: 'On', last_reset_time: null, boot_progress: null }
 
@@ -62,6 +63,8 @@ const samples: Samples = {
   'server.cleanup.succeeded': {},
   'server.cleanup.failed': failure,
   'actor.stall.observed': { reason: 'reservation.orphaned', subject: firstJob, repaired: true },
+  'server.recording.started': { recording_id: recording },
+  'server.recording.ended': { recording_id: recording, reason: 'limit-reached', exchanges: 5000, lost: 2 },
 }
 
 export const serverEventTypes = Object.keys(samples) as ServerEventType[]

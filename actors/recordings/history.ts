@@ -1,0 +1,56 @@
+/**
+ * The starts and ends of recordings in their servers' histories: who asked, and why it ended. A controller that is gone ends
+ * none: the recording is in the database, and whichever controller uses the BMC next goes on with it.
+ *
+ * What ends is recorded first and then marked, so that a crash in between has it recorded twice, with the same
+ * `recording_id`, and never not at all.
+ */
+import { countExchanges, markEnded, type RecordingRow } from '../../eventstore/bmc-recordings.ts'
+import type { Database } from '../../eventstore/database.ts'
+import { serverStream } from '../../machines/kinds.ts'
+import type { RecordingEnd } from '../../machines/server/events.ts'
+import { registered } from '../registered.ts'
+import { causeOf, type Requester } from '../requester.ts'
+import type { Cause, Runtime } from '../runtime.ts'
+
+export type RecordingHistory = {
+  /** @throws UnknownServer. */
+  readonly started: (serial: string, id: string, requester: Requester) => Promise<void>
+  /** Records the end of a recording that has not ended yet, and keeps no more of it. */
+  readonly ended: (recording: RecordingRow, reason: RecordingEnd, requester: Requester | null) => Promise<void>
+}
+
+export function createRecordingHistory(options: {
+  readonly db: Database
+  readonly runtime: Pick<Runtime, 'commit'>
+  /** The controller, which ends what nobody asked to end. */
+  readonly owner: string
+}): RecordingHistory {
+  const { db, runtime, owner } = options
+  const own: Cause = { actor: `controller:${owner}`, causationId: null, correlationId: null, trace: null }
+  return {
+    started: async (serial, id, requester) => {
+      const stream = serverStream(serial)
+      await runtime.commit({
+        reads: [stream],
+        cause: causeOf(requester, null),
+        decide: ({ server }) => {
+          registered(server(serial), serial)
+          return [{ stream, events: [{ type: 'server.recording.started', data: { recording_id: id } }] }]
+        },
+      })
+    },
+    ended: async ({ id, serial, lost, endedReason }, reason, requester) => {
+      if (endedReason !== null) return
+      const stream = serverStream(serial)
+      const data = { recording_id: id, reason, exchanges: await countExchanges(db, id), lost }
+      await runtime.commit({
+        reads: [stream],
+        cause: requester === null ? own : causeOf(requester, null),
+        decide: ({ server }) =>
+          server(serial) === null ? [] : [{ stream, events: [{ type: 'server.recording.ended', data }] }],
+      })
+      await markEnded(db, id, reason)
+    },
+  }
+}

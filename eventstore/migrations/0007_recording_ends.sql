@@ -1,0 +1,1 @@
+ALTER TABLE bmc_recordings ADD COLUMN ended_reason text;
