@@ -7,6 +7,7 @@ import type { Database } from '../../eventstore/database.ts'
 import type { RecordingEnd } from '../../machines/server/events.ts'
 import type { ExchangeObservation } from '../../redfish/http/options.ts'
 import type { Log } from '../log.ts'
+import { digestMediaTokens } from '../media/redaction.ts'
 import type { RecordingHistory } from './history.ts'
 
 /** How old the knowledge may be whether a server is being recorded. Who starts a recording waits as long. */
@@ -114,7 +115,8 @@ export function createExchangeRecorder(options: {
       // The tree is read for the recording, and is a part of it by itself.
       if (active === null || exchange.operation === 'readTree') return
       const { elapsedMs, ...rest } = exchange
-      const text = JSON.stringify({ ...rest, elapsed_ms: elapsedMs } satisfies KeptExchange)
+      // The table is no vault: what opens a medium is not kept, only that it was this one.
+      const text = digestMediaTokens(JSON.stringify({ ...rest, elapsed_ms: elapsedMs } satisfies KeptExchange))
       if (active.number >= exchangesMax || active.bytes + text.length > bytesMax || active.pending >= pendingMax) {
         active.lost += 1
         if (active.pending < pendingMax) queue(active, active.number, '')

@@ -8,9 +8,22 @@ export type Redact = (text: string) => string
 /** Path segments from this length on are taken for a token or a name made for one attempt. */
 const SEGMENT_CHARS_MIN = 8
 
-/** Replaces every occurrence of the given secrets by `<secret>`, whatever its letter case. */
+/** What shorter secrets are in base64 is a part of too many words. */
+const ENCODED_CHARS_MIN = 6
+
+/** Replaces every occurrence of the given secrets by `<secret>`, plain, percent-encoded or in base64, in any letter case. */
 export function redactSecrets(secrets: readonly string[]): Redact {
-  return replaceAll(secrets, '<secret>')
+  const forms = secrets.flatMap((secret) => [
+    secret,
+    encodeURIComponent(secret.toWellFormed()),
+    ...(secret.length < ENCODED_CHARS_MIN ? [] : [inBase64(secret)]),
+  ])
+  return replaceAll(forms, '<secret>')
+}
+
+/** Without the padding, which a text may leave out. */
+function inBase64(secret: string): string {
+  return Buffer.from(secret).toString('base64').replace(/=+$/, '')
 }
 
 /**

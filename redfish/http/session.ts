@@ -69,6 +69,8 @@ export function createAuthentication(parts: SessionParts): Authentication {
   const service = createSessionService({ ...parts, now: surroundings.now })
   const orphans = createOrphans({ service, ledger, username, membersMax: limits.membersMax })
   const { logIn, logOut } = createLogin({ ...parts, service, orphans })
+  /** As Basic authentication has it. */
+  const pair = `${username}:${password}`
   let state: State = { kind: 'none', ended: null }
   let login: Promise<State> | null = null
   let generation = 0
@@ -81,7 +83,7 @@ export function createAuthentication(parts: SessionParts): Authentication {
     }
     if (now.kind !== 'basic') return null
     if (now.retryAt !== null && surroundings.now() >= now.retryAt) return null
-    const basic = Buffer.from(`${username}:${password}`, 'utf8').toString('base64')
+    const basic = Buffer.from(pair, 'utf8').toString('base64')
     return { kind: 'basic', headers: { Authorization: `Basic ${basic}` }, generation: now.generation }
   }
 
@@ -162,7 +164,7 @@ export function createAuthentication(parts: SessionParts): Authentication {
       await credentials(signal)
       if (state.kind === 'session') await orphans.endLost(lost, state.session, signal)
     },
-    secrets: () => (state.kind === 'session' ? [password, state.session.token] : [password]),
+    secrets: () => (state.kind === 'session' ? [password, pair, state.session.token] : [password, pair]),
     state: () => (state.kind === 'basic' ? (state.retryAt === null ? 'basic' : 'table-full') : 'session'),
     async close(signal) {
       if (login !== null) await untilAborted(login, signal).catch(ignoreFault)

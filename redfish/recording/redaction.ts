@@ -3,6 +3,7 @@
  * ways: by the member that holds them (`SerialNumber`, `HostName`, ...), and then wherever else they occur; and by their
  * form. Credentials were cut out before, when the exchange was observed (http/observe-exchange.ts).
  */
+import { redactEncoded } from './encoded.ts'
 import { createPlaceholders, type IdentityKind, type Placeholders } from './placeholders.ts'
 
 /** Members whose whole text identifies. Names as DMTF's schemas have them, and vendors' own. */
@@ -12,8 +13,14 @@ const identifyingMembers: readonly (readonly [IdentityKind, RegExp])[] = [
     /^(?:.*serialnumber|(?:chassis|node)?servicetag|expressservicecode|assettag|.*assetnumber|nodeid|wwn|wwpn|wwnn|iqn|partnumberserial)$/i,
   ],
   ['uuid', /^(?:.*uuid|systemguid|smbiosguid|guid)$/i],
-  ['host', /^(?:hostname|fqdn|.*dnsname|domainname|systemname|osname|hostaddress|dnsracname|.*dnsdomainname)$/i],
-  ['user', /^(?:username|user|createdby|lastmodifiedby|owner|ownername)$/i],
+  [
+    'host',
+    /^(?:commonname|subjectalternativenames?|hostname|fqdn|.*dnsname|domainname|systemname|osname|hostaddress|dnsracname|.*dnsdomainname)$/i,
+  ],
+  [
+    'user',
+    /^(?:username|user|createdby|lastmodifiedby|owner|ownername|contactname|email(?:address)?|phonenumber|organization|organizationalunit)$/i,
+  ],
   ['mac', /^(?:permanent)?macaddress$/i],
   ['ip', /^(?:address|gateway|ipv[46]address|clientoriginipaddress|.*ipaddress)$/i],
 ]
@@ -27,9 +34,12 @@ const literalCharsMin = 4
 
 const urlForm = /\b(?:https?|nfs|cifs|smb|ftp|tftp|sftp|scp):\/\/[^\s"'<>]+/gi
 /** Paths of the controller's media, for BMCs that take an image as host and path, or cut its URL. */
-const mediaPathForm = /[\\/]+media[\\/]+(?:tasks|images)[\\/]+[^\s"'<>]*/gi
+const mediaPathForm = /(?<![\\/])[\\/]+media[\\/]+(?:tasks|images)[\\/]+[^\s"'<>]*/gi
 const uuidForm = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi
 const macForm = /\b[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}\b/gi
+/** As Cisco writes it. */
+const dottedMacForm = /(?<![\w.])[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}(?![\w.])/gi
+const emailForm = /(?<![\w.+-])[\w.+-]{1,64}@[a-z\d-]+(?:\.[a-z\d-]+)+/gi
 /** In device paths and names of boot options: `MAC(B42E99BADE15,0x0)`, ` - 946DAE91FB22`. All digits is a number. */
 const bareMacForm = /\b(?=[0-9A-F]*[A-F])(?=[0-9A-F]*\d)[0-9A-F]{12}\b|(?<=MAC\()[0-9A-F]{12}/g
 const ipv4Form =
@@ -78,14 +88,25 @@ export function createRedaction(values: readonly unknown[], known: KnownIdentiti
     .map((literal) => RegExp.escape(literal))
   const literalForm = inText.length === 0 ? null : new RegExp(`(?<![a-z0-9])(?:${inText.join('|')})(?![a-z0-9])`, 'gi')
 
+  /** Most texts of a recording occur again and again: a document is read many times in a job. */
+  const redacted = new Map<string, string>()
   const text = (given: string): string => {
+    const before = redacted.get(given)
+    if (before !== undefined) return before
+    const after = inPlain(given, (encoded, aside) => redactEncoded(encoded, decoded, aside))
+    redacted.set(given, after)
+    return after
+  }
+  /** What is encoded twice is not looked into. */
+  const decoded = (plain: string): string => inPlain(plain, (same) => same)
+  const inPlain = (given: string, first: (text: string, aside: (placeholder: string) => string) => string): string => {
     const whole = placeholderOf(given.trim())
     if (whole !== undefined) return whole
     if (versions.has(given)) return given
     // Placeholders are set aside while other rules run, so that none of them is replaced again.
     const made: string[] = []
     const aside = (placeholder: string) => `\uE000${made.push(placeholder) - 1}\uE001`
-    const replaced = byForm(given, placeholders, aside)
+    const replaced = byForm(first(given, aside), placeholders, aside)
     const all =
       literalForm === null
         ? replaced
@@ -126,9 +147,15 @@ function byForm(given: string, placeholders: Placeholders, aside: (placeholder: 
     .replace(mediaPathForm, as('url'))
     .replace(uuidForm, as('uuid'))
     .replace(macForm, as('mac'))
-    .replace(bareMacForm, (mac) => as('mac')(mac.replace(/..(?!$)/g, '$&:')))
+    .replace(dottedMacForm, (mac) => as('mac')(withColons(mac.replaceAll('.', ''))))
+    .replace(bareMacForm, (mac) => as('mac')(withColons(mac)))
+    .replace(emailForm, as('user'))
     .replace(ipv4Form, ofAddress)
     .replace(ipv6Form, ofAddress)
+}
+
+function withColons(mac: string): string {
+  return mac.replace(/..(?!$)/g, '$&:')
 }
 
 /** Links of the BMC to itself lose their origin, as the client would do; documentation of the standard may be named. */
