@@ -1,10 +1,9 @@
 /** `provisioner simulate`: BMCs with hosts behind them, to try everything without hardware. */
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { isProfileName, profiles } from '../../redfish/simulator/profiles/catalogue.ts'
 import { type SlotLayout, slotLayouts } from '../../redfish/simulator/profiles/slot-layouts.ts'
-import { readRecording } from '../../redfish/simulator/recorded/file.ts'
+import { readRecordingFile } from '../../redfish/simulator/recorded/file.ts'
 import { serveRecording } from '../../redfish/simulator/recorded/server.ts'
 import { startSimulator } from '../../redfish/simulator/server.ts'
 import { heading, output, warn } from './output.ts'
@@ -89,7 +88,7 @@ export function simulateCommand(program: Command, isJson: () => boolean): void {
 
 /** One BMC, as it was recorded; what was not recorded is answered with its name. */
 async function serveFile(file: string, options: SimulateOptions, json: boolean): Promise<void> {
-  const recording = readRecording(await readFile(file))
+  const recording = await readRecordingFile(file)
   const { host, port, speed } = options
   const served = await serveRecording({
     file: recording,

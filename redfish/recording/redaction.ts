@@ -134,9 +134,9 @@ export function createRedaction(values: readonly unknown[], known: KnownIdentiti
 /** An action's name at the end of a member's (DSP0266 "Actions"). */
 const actionForm = /#[A-Za-z][A-Za-z\d]*\.[A-Za-z][A-Za-z\d]*$/
 
-/** The schema's own names: a user who is called `admin` must not rename a member. */
+/** The schema's own names: a user who is called `admin` must not rename a member. Serial numbers can be capitals only. */
 function isWord(name: string): boolean {
-  return /^[@#]?[A-Za-z][A-Za-z.@]*$/.test(name)
+  return /^[@#]?[A-Za-z][A-Za-z.@]*$/.test(name) && !/^[A-Z]{8,}$/.test(name)
 }
 
 function byForm(given: string, placeholders: Placeholders, aside: (placeholder: string) => string): string {

@@ -42,7 +42,7 @@ function matches(recorded: Json, sent: Json, bindings: Map<string, string>): boo
     const names = Object.keys(recorded)
     return (
       names.length === Object.keys(sent).length &&
-      names.every((name) => name in sent && matches(recorded[name] ?? null, sent[name] ?? null, bindings))
+      names.every((name) => Object.hasOwn(sent, name) && matches(recorded[name] ?? null, sent[name] ?? null, bindings))
     )
   }
   return recorded === sent

@@ -160,7 +160,7 @@ test.each(['/', '\\', '%', 'a@', 'a/', 'a.', 'a:', '-----BEGIN A-----', 'http://
   (piece) => {
     const { text } = createRedaction([], {})
     const startedAt = performance.now()
-    text(piece.repeat(2 ** 19))
+    text(piece.repeat(2 ** 18 / piece.length))
     expect(performance.now() - startedAt).toBeLessThan(5_000)
   },
 )

@@ -1,7 +1,6 @@
 /** How a recording answers: in the order in which things happened, and never with something that was not recorded. */
-import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { type Exchange, type RecordedFile, readRecording } from '../../../../redfish/simulator/recorded/file.ts'
+import type { Exchange, RecordedFile } from '../../../../redfish/simulator/recorded/file.ts'
 import { imageInParts } from '../../../../redfish/simulator/recorded/image.ts'
 import { createScript } from '../../../../redfish/simulator/recorded/script.ts'
 
@@ -135,42 +134,5 @@ describe('an image that is written in parts', () => {
     [{ ResetType: 'On' }, null],
   ])('of %j is %s', (body, url) => {
     expect(imageInParts(body)).toBe(url)
-  })
-})
-
-describe('a file', () => {
-  const header = {
-    product_version: '1',
-    recorded_at: '2026-03-01T12:00:00.000Z',
-    vendor: null,
-    model: null,
-    firmware: null,
-    serial: 'RECORDED-SERIAL-1',
-    username: 'recorded-user-1',
-    missing: [],
-    job: null,
-  }
-  const file = { format: 'provisioner-bmc-recording', version: 1, header, tree: [], exchanges: [] }
-
-  test('is read plain and gzipped', () => {
-    const bytes = Buffer.from(JSON.stringify(file))
-    expect(readRecording(bytes)).toEqual(file)
-    expect(readRecording(gzipSync(bytes))).toEqual(file)
-  })
-
-  test.each([
-    ['no JSON', 'BMC', /no recording/],
-    ['another format', { ...file, format: 'har' }, /format/],
-    ['a newer version', { ...file, version: 2 }, /version/],
-    ['a path that is none', { ...file, tree: [{ path: 'x', status: 200, headers: {}, body: {} }] }, /path/],
-    ['a broken archive', Buffer.from([0x1f, 0x8b, 1, 2]), /no recording/],
-  ])('that is %s is refused with the reason', (_what, given, why) => {
-    const bytes =
-      given instanceof Buffer ? given : Buffer.from(typeof given === 'string' ? given : JSON.stringify(given))
-    expect(() => readRecording(bytes)).toThrow(why)
-  })
-
-  test('that unpacks to more than is read is refused', () => {
-    expect(() => readRecording(gzipSync(Buffer.alloc(80 * 1024 * 1024, ' ')))).toThrow(RangeError)
   })
 })

@@ -1,0 +1,30 @@
+/** How large JSON will be once it is parsed, from its bytes alone. */
+
+export type JsonSize = {
+  /** Of brackets within brackets. */
+  readonly depth: number
+  /** At least as many as it has, the names of members not counted. */
+  readonly values: number
+}
+
+const [quote, backslash, comma, openArray, closeArray, openObject, closeObject] = Buffer.from('"\\,[]{}')
+
+/** One pass, no recursion. What is no JSON has a size, too. */
+export function measureJson(bytes: Uint8Array): JsonSize {
+  let [depth, deepest, values] = [0, 0, 1]
+  let inString = false
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index]
+    if (inString) {
+      if (byte === backslash) index++
+      else if (byte === quote) inString = false
+    } else if (byte === quote) inString = true
+    else if (byte === comma) values++
+    else if (byte === openArray || byte === openObject) {
+      values++
+      depth++
+      if (depth > deepest) deepest = depth
+    } else if (byte === closeArray || byte === closeObject) depth--
+  }
+  return { depth: deepest, values }
+}
