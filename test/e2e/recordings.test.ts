@@ -12,7 +12,7 @@ import type { Recording } from '../../redfish/recording/format.ts'
 import { readRecording } from '../../redfish/simulator/recorded/file.ts'
 import { serveRecording } from '../../redfish/simulator/recorded/server.ts'
 import { expectSameRun, recordingPathOf, recordJob, replayFile } from './recorded-jobs.ts'
-import { type Site, startSite } from './site.ts'
+import { completed, follow, type Site, startSite, submit } from './site.ts'
 
 const account = { username: 'marked-user', password: 'marked password 4711' }
 const serials = {
@@ -20,6 +20,32 @@ const serials = {
   refused: 'MARKED-SERIAL-4712',
   failed: 'MARKED-SERIAL-4713',
   read: 'MARKED-SERIAL-4714',
+}
+
+const base64 = (text: string) => Buffer.from(text).toString('base64').replace(/=+$/, '')
+const told = {
+  assetTag: 'MARKED-ASSET-0815',
+  host: 'marked-host.example.net',
+  mac: 'b4:2e:99:ba:de:15',
+  ip: '192.0.2.77',
+  ipv6: '2001:db8:1:2::77',
+  uuid: '4c4c4544-0042-3510-8052-c4c04f4d4b32',
+  subject: 'marked subject name',
+}
+const pair = `${account.username}:${account.password}`
+const tellingAnswer = {
+  error: {
+    code: 'Base.1.12.GeneralError',
+    message: [
+      `what was told: ${Object.values(told).join(', ')}, ${pair}`,
+      ...Object.values(told).map((value) => `${encodeURIComponent(value)} ${base64(value)}`),
+      `Basic ${base64(pair)} ${encodeURIComponent(pair)}`,
+      `-----BEGIN CERTIFICATE-----\\n${base64(`CN=${told.subject}`)}\\n-----END CERTIFICATE-----`,
+    ].join('; '),
+    '@Message.ExtendedInfo': [
+      { Oem: { AssetTag: told.assetTag, HostName: told.host, Subject: { CommonName: told.subject } } },
+    ],
+  },
 }
 
 /** Where all of them are recorded, side by side. */
@@ -68,17 +94,26 @@ test.concurrent('a host that reported a failure reports it again', async () => {
 }, 120_000)
 
 test.concurrent('nothing in the file identifies the machine or opens anything, and what was not recorded is said', async () => {
-  const { text } = await recordJob(site, serials.read)
-  const marks = [
-    serials.read,
-    account.username,
-    account.password,
-    '127.0.0.1',
-    'x-auth-token',
-    'authorization',
-    '/media/',
-  ]
-  for (const mark of marks) expect(text.toLowerCase()).not.toContain(mark.toLowerCase())
+  const path = recordingPathOf(serials.read)
+  const bmc = site.simulator.bmc(serials.read)
+  // One answer with everything that a BMC could tell, in the forms that it could have it in.
+  bmc.faults.add({ method: 'POST', path: 'InsertMedia', times: 1, status: 503, body: tellingAnswer })
+  // Time to look at the slots.
+  bmc.faults.add({ method: 'POST', path: 'ComputerSystem.Reset', times: 1, delayMs: 700 })
+  await site.client.request(path, { method: 'PUT' })
+  const jobId = await submit(site.client, serials.read)
+  await follow(site.client, jobId, ({ type }) => type === 'redfish.mount.task.succeeded')
+  const images = Object.values(bmc.state.slots).flatMap(({ image }) => (image === null ? [] : [image]))
+  expect(images.length).toBe(2)
+  await completed(site.client, jobId)
+  const text = JSON.stringify(await site.client.request<Recording>(path, { method: 'POST', body: {} }))
+  expect(text).toContain('what was told')
+  const tokens = images.flatMap((image) => new URL(image).pathname.split('/').filter((part) => part.length >= 20))
+  expect(tokens.length).toBeGreaterThan(1)
+  const marks = [serials.read, ...Object.values(account), ...Object.values(told), ...images, ...tokens, '127.0.0.1']
+  const forms = marks.flatMap((mark) => [mark, encodeURIComponent(mark), base64(mark), base64(`${mark}:`).slice(0, -4)])
+  for (const form of [...forms, 'x-auth-token', 'authorization', '/media/'])
+    expect(text.toLowerCase()).not.toContain(form.toLowerCase())
   const file = readRecording(Buffer.from(text))
   const served = await serveRecording({ file, password: 'simulated' })
   try {
@@ -109,7 +144,6 @@ test.concurrent('nothing in the file identifies the machine or opens anything, a
   await expect(program.parseAsync(['record', serials.read], { from: 'user' })).rejects.toThrow('write one of --start')
 
   // The command ended the recording.
-  const path = recordingPathOf(serials.read)
   const tree = await site.client.request<Recording>(path, { method: 'POST', body: {} })
   expect(tree.exchanges).toEqual([])
   expect(tree.tree.length).toBeGreaterThan(8)
