@@ -1,6 +1,6 @@
 /**
  * The file of a recording: what a BMC says, and what was said to it, without what identifies or opens anything. Reading
- * order of the folder: this file, `identities.ts` (what is replaced by placeholders), `redaction.ts` (how), `file.ts`.
+ * order of the folder: this file, `placeholders.ts` (what stands for what), `redaction.ts` and `encoded.ts` (how it is found), `file.ts`.
  * `simulator/recorded/` reads such files with a shape of its own.
  */
 
