@@ -67,6 +67,18 @@ export function bootOnce(boot: BootDocuments, target: string, profile: Pick<Prof
   return { enabled: 'Once', target, mode: wanted ? 'UEFI' : null }
 }
 
+/** Whether the host boots as a legacy BIOS does whatever is written: the mode reads so and does not go along. */
+export function bootsLegacy(boot: BootDocuments, profile: Pick<Profile, 'bootMode'>): boolean {
+  return readOverride(boot).mode === 'Legacy' && bootOnce(boot, 'Cd', profile).mode === null
+}
+
+/** Whether the override may be set for one boot; so it is assumed where the BMC does not list what it takes. */
+export function takesOnce(boot: BootDocuments): boolean {
+  const lists = [boot.system, boot.settings ?? {}].map((doc) => textsAt(doc, `${ENABLED}@Redfish.AllowableValues`))
+  const listed = lists.find((list) => list.length > 0)
+  return listed === undefined || listed.includes('Once')
+}
+
 export const CLEARED: BootChange = { enabled: 'Disabled', target: 'None', mode: null }
 
 /**

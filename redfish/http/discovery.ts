@@ -2,7 +2,7 @@
 import type { Bmc, BmcDescription } from '../bmc.ts'
 import { problemOf } from '../failure.ts'
 import { settingsOf } from './boot.ts'
-import { bootModes, bootTargets, cdTarget, readOverride, targetPlace } from './boot-override.ts'
+import { bootModes, bootsLegacy, bootTargets, cdTarget, readOverride, takesOnce, targetPlace } from './boot-override.ts'
 import type { Call } from './call.ts'
 import { findings } from './findings.ts'
 import { isSerial, type Located } from './locate.ts'
@@ -105,6 +105,8 @@ export function createDiscovery(service: Service, options: DiscoveryOptions): Pi
           ...facts,
           licenceLacks: licence.lacking || failures.some((failure) => problemOf(failure) === 'bmc-licence-missing'),
           remoteMediaDisabled: MEDIA_SWITCHES.some(({ state, off }) => valueAt(documents, state) === off),
+          bootsLegacy: bootsLegacy(boot, profile),
+          takesOnce: takesOnce(boot),
           moreSlotsPossible: MORE_SLOTS.some(({ action }) => valueAt(documents, action) !== undefined),
           virtualMediaLinked: sources.length > 0,
           mediaFailure: failures[0] ?? null,

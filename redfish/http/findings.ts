@@ -1,8 +1,9 @@
 /** What an operator should know about this BMC before a job needs it, with what to do about it. Pure. */
-import type { BmcDescription, Finding } from '../bmc.ts'
+import type { BmcDescription, Finding, ResetType } from '../bmc.ts'
 import { type BmcFailure, problemOf } from '../failure.ts'
 import { ADVICE } from '../problem.ts'
 import { type NoticeCode, noticeOf } from './quirks/notices.ts'
+import { powerOnType, restartSteps } from './reset-types.ts'
 import type { Authentication } from './session.ts'
 
 export type FindingFacts = Pick<
@@ -19,6 +20,10 @@ export type FindingFacts = Pick<
   /** Why a VirtualMedia resource was not shown. */
   readonly mediaFailure: BmcFailure | null
   readonly cdTarget: string | null
+  /** The host would boot the virtual CD as a legacy BIOS does, and the mode is not ours to change. */
+  readonly bootsLegacy: boolean
+  /** Whether the boot override may be set for one boot. */
+  readonly takesOnce: boolean
   readonly secureBoot: boolean | null
   readonly authentication: ReturnType<Authentication['state']>
   /** Protocols and ciphers are allowed that are broken. */
@@ -27,6 +32,8 @@ export type FindingFacts = Pick<
   readonly serialDiffers: boolean
   readonly notices: readonly NoticeCode[]
 }
+
+const POWER_OFF: ReadonlySet<ResetType> = new Set<ResetType>(['GracefulShutdown', 'ForceOff'])
 
 type Row = Finding & { readonly when: (facts: FindingFacts) => boolean }
 
@@ -106,6 +113,20 @@ const ROWS: readonly Row[] = [
     advice: 'Update the BMC and BIOS firmware, or check whether the boot override is locked.',
   },
   {
+    code: 'no-boot-once',
+    severity: 'error',
+    when: (facts) => !facts.takesOnce,
+    message: 'This BMC does not offer to override the boot device once.',
+    advice: 'Update the BMC firmware, or check whether the boot override is locked.',
+  },
+  {
+    code: 'boot-mode-legacy',
+    severity: 'warning',
+    when: (facts) => facts.bootsLegacy,
+    message: 'The host boots in legacy BIOS mode, which this BMC does not let a single boot change.',
+    advice: 'Set the boot mode of the host to UEFI, or use a maintenance ISO that boots in legacy mode, too.',
+  },
+  {
     code: 'secure-boot-on',
     severity: 'warning',
     when: (facts) => facts.secureBoot === true,
@@ -118,6 +139,27 @@ const ROWS: readonly Row[] = [
     when: (facts) => facts.resetTypes.length === 0,
     message: 'This BMC offers no reset for the System.',
     advice: 'Check the privileges of the BMC account.',
+  },
+  {
+    code: 'no-restart',
+    severity: 'error',
+    when: ({ resetTypes }) => resetTypes.length > 0 && restartSteps(resetTypes).length === 0,
+    message: 'None of the resets that this BMC offers restarts a host that is on.',
+    advice: 'Check the privileges of the BMC account and update the BMC firmware.',
+  },
+  {
+    code: 'no-power-on',
+    severity: 'error',
+    when: ({ resetTypes }) => resetTypes.length > 0 && powerOnType(resetTypes) === null,
+    message: 'None of the resets that this BMC offers switches the host on, which every cleanup needs.',
+    advice: 'Check the privileges of the BMC account and update the BMC firmware.',
+  },
+  {
+    code: 'no-power-off',
+    severity: 'warning',
+    when: ({ resetTypes }) => resetTypes.length > 0 && !resetTypes.some((type) => POWER_OFF.has(type)),
+    message: 'None of the resets that this BMC offers switches the host off, so that no cleanup will be clean.',
+    advice: 'Check the privileges of the BMC account and update the BMC firmware.',
   },
   {
     code: 'reset-types-assumed',

@@ -59,6 +59,43 @@ test.each([
   expect(found.some(({ code }) => code === 'secure-boot-on')).toBe(expected)
 })
 
+const reset = (...types: readonly string[]) =>
+  system({ Actions: { '#ComputerSystem.Reset': { target: PATHS.reset, 'ResetType@Redfish.AllowableValues': types } } })
+const boot = (own: Record<string, unknown>) => system({ Boot: { BootSourceOverrideTarget: 'None', ...own } })
+const allowed = (property: string, ...values: readonly string[]) => ({
+  [`${property}@Redfish.AllowableValues`]: values,
+})
+
+test.each([
+  ['no reset at all', system({ Actions: {} }), ['no-reset']],
+  ['resets that leave a host on that is on', reset('On', 'GracefulShutdown'), ['no-restart']],
+  ['no reset that switches on', reset('ForceRestart', 'ForceOff'), ['no-power-on']],
+  ['no reset that switches off', reset('On', 'ForceRestart'), ['no-power-off']],
+  ['off and on instead of a restart', reset('On', 'ForceOff'), []],
+  ['no boot target that is the CD', boot(allowed('BootSourceOverrideTarget', 'Pxe', 'Hdd')), ['no-cd-boot']],
+  [
+    'a boot override that stays',
+    boot(allowed('BootSourceOverrideEnabled', 'Disabled', 'Continuous')),
+    ['no-boot-once'],
+  ],
+  ['a boot override that may last', boot(allowed('BootSourceOverrideEnabled', 'Continuous', 'Once')), []],
+  ['a boot mode that can be written', boot({ BootSourceOverrideMode: 'Legacy' }), []],
+])('a BMC with %s is told of before a job needs it', async (_what, answer, codes) => {
+  const found = (await findingsOf({ [PATHS.system]: answer })).map(({ code }) => code)
+  expect(found.filter((code) => /^no-|^boot-mode/.test(code))).toEqual(codes)
+})
+
+test('a Dell host in legacy mode stays in it: writing the mode would make a BIOS job', async () => {
+  const found = async (mode: string) => {
+    const { body } = boot({ BootSourceOverrideMode: mode })
+    const answer = { body: { ...(body as object), Manufacturer: 'Dell Inc.' } }
+    const root = { body: { ...DOCUMENTS[PATHS.root], Vendor: 'Dell', Oem: { Dell: {} } } }
+    return (await findingsOf({ [PATHS.root]: root, [PATHS.system]: answer })).map(({ code }) => code)
+  }
+  expect(await found('Legacy')).toContain('boot-mode-legacy')
+  expect(await found('UEFI')).not.toContain('boot-mode-legacy')
+})
+
 test('an iRMC whose action takes no values has no media licence', async () => {
   const action = { target: '/x', 'FTSVirtualMediaAction@Redfish.AllowableValues': [] }
   const found = await findingsOf({
