@@ -12,7 +12,7 @@ import type { Budgets } from '../machines/job/events.ts'
 import { taskFormOf } from '../machines/job/layout.ts'
 import { kinds, serverStream } from '../machines/kinds.ts'
 import { summarizeRecipe } from '../machines/recipe/digest.ts'
-import type { DescriptionData } from '../machines/server/events.ts'
+import type { DescriptionData } from '../machines/server/description.ts'
 import type { JobBody } from './job-body.ts'
 
 export type IsoPreview = {

@@ -1,6 +1,7 @@
 /** A server as the API shows it: never its credentials, nor where they are kept. */
 import { z } from '@hono/zod-openapi'
 import type { ServerRow } from '../eventstore/queries/servers.ts'
+import { descriptionData } from '../machines/server/description.ts'
 import { serverEvents } from '../machines/server/events.ts'
 import { type ServerView, serverStatuses } from '../machines/server/view.ts'
 import { failure, orNull } from './schemas.ts'
@@ -10,8 +11,8 @@ export const tlsPolicy = z
   .discriminatedUnion('mode', serverEvents['server.registered'].data.shape.tls.options)
   .openapi('TlsPolicy', { description: '`pinned` without a fingerprint pins the first certificate that is seen' })
 const description = z
-  .strictObject(serverEvents['server.probe.succeeded'].data.shape.description.shape)
-  .openapi('BmcDescription')
+  .strictObject(descriptionData.shape)
+  .openapi('BmcDescription', { description: 'what a probe found; null is what an older version of it did not record' })
 
 const stateMembers = {
   serial: z.string(),

@@ -6,7 +6,7 @@ import type { Database } from '../eventstore/database.ts'
 import type { StoredEvent } from '../eventstore/event.ts'
 import { getServer, listServers, type ServerRow } from '../eventstore/queries/servers.ts'
 import type { FailureData } from '../machines/event.ts'
-import { serverStream } from '../machines/kinds.ts'
+import { kinds, serverStream } from '../machines/kinds.ts'
 import type { PowerAction, ServerEventData } from '../machines/server/events.ts'
 import type { ServerSnapshot } from '../machines/server/machine.ts'
 import { viewServer } from '../machines/server/view.ts'
@@ -117,7 +117,8 @@ export function serverRoutes({ db, servers, drain, limits }: ServerPorts, histor
 function probeResultOf(serial: string, outcome: StoredEvent) {
   if (outcome.type === 'server.probe.failed')
     throw new BmcFailed(`the BMC of server ${serial} could not be read`, outcome.data as FailureData)
-  const { description, fingerprint, elapsed_ms } = outcome.data as ServerEventData<'server.probe.succeeded'>
+  const { description, fingerprint, elapsed_ms } = kinds.server.upcast(outcome)
+    .data as ServerEventData<'server.probe.succeeded'>
   return {
     serial,
     description,

@@ -75,6 +75,12 @@ export const bootOverrideData = z.strictObject({
   mode: z.string().max(64).nullable(),
 })
 
+/**
+ * What an operation noticed that did not keep it from its goal, in words; null in events of a version that did not
+ * record it.
+ */
+export const warningsData = z.array(z.string()).nullable()
+
 /** Something an operator should know, with what to do about it (redfish/bmc.ts Finding). */
 export const findingData = z.strictObject({
   code: z.string(),

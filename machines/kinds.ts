@@ -4,9 +4,11 @@ import { type EventCatalogue, InvalidEventError } from './event.ts'
 import { createEvolve, type DomainEvent, type Evolve } from './evolve.ts'
 import { jobEvents } from './job/events.ts'
 import { type JobSnapshot, jobMachine, jobMachineVersion } from './job/machine.ts'
+import { jobUpcasts } from './job/upcasts.ts'
 import { serverEvents } from './server/events.ts'
 import { type ServerSnapshot, serverMachine, serverMachineVersion } from './server/machine.ts'
-import { createUpcast, type Upcast, type Upcasts } from './upcast.ts'
+import { serverUpcasts } from './server/upcasts.ts'
+import { createUpcast, type Upcast } from './upcast.ts'
 
 export type KindName = 'job' | 'server'
 export type SnapshotOf = { readonly job: JobSnapshot; readonly server: ServerSnapshot }
@@ -31,11 +33,8 @@ type Catalogued = Pick<Kind, 'name' | 'events' | 'upcast'>
 
 export type Kinds = { readonly [Name in KindName]: Kind<Name> }
 
-/** The ways from older versions of events to their newest: none, as long as every shape is in its first version. */
-const upcasts: { readonly [Name in KindName]: Upcasts } = { job: {}, server: {} }
-
-const upcastJob = createUpcast(jobEvents, upcasts.job)
-const upcastServer = createUpcast(serverEvents, upcasts.server)
+const upcastJob = createUpcast(jobEvents, jobUpcasts)
+const upcastServer = createUpcast(serverEvents, serverUpcasts)
 
 export const kinds: Kinds = {
   job: {

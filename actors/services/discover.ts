@@ -2,7 +2,7 @@
  * Finds out what the BMC has and how this job's media fit: as the last probe found it, if that is still so, else by
  * discovering it anew. Safe to repeat: it only reads.
  */
-import type { DescriptionData } from '../../machines/server/events.ts'
+import type { DescriptionData } from '../../machines/server/description.ts'
 import type { Bmc, BmcDescription } from '../../redfish/bmc.ts'
 import type { Bmcs } from '../bmcs.ts'
 import { StepFailure } from '../failure.ts'

@@ -89,6 +89,7 @@ async function mount(
     image: redactMediaTokens(image),
     inserted: result.confirmed.inserted,
     connected_via: result.confirmed.connectedVia,
+    also_ejected: [...result.alsoEjected],
   }
 }
 

@@ -39,12 +39,12 @@ export function cleanUpServer({ bmcs }: { readonly bmcs: Bmcs }): Service<'clean
   return {
     writesBmc: true,
     perform: async ({ serial, maintenance, task, powerOn }, { signal }) => {
-      await bmcs.use(serial, async (bmc) => {
+      return bmcs.use(serial, async (bmc) => {
         await ejectAll(bmc, [task, maintenance], signal)
-        await bmc.clearBootOverride({ signal })
+        const { warnings } = await bmc.clearBootOverride({ signal })
         if (powerOn) await bmc.powerOn({ signal })
+        return { warnings: [...warnings] }
       })
-      return {}
     },
   }
 }

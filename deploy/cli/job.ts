@@ -82,7 +82,11 @@ export function jobCommands(program: Command, client: () => Client, isJson: () =
         ...(answer.events ?? []).map((event) => [
           String(event.seq),
           event.time,
-          event.level === 'error' ? bad(event.message) : event.message,
+          event.level === 'error'
+            ? bad(event.message)
+            : event.level === 'warning'
+              ? warn(event.message)
+              : event.message,
         ]),
       ])
     })

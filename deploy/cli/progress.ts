@@ -60,7 +60,7 @@ export function createProgress(): Progress {
 function symbolOf({ type, data }: StoredEvent): string {
   if (type.endsWith('.failed') || type.endsWith('.elapsed')) return bad('✗')
   if (type === 'report.received') return (data as { status: string }).status === 'success' ? good('✓') : bad('✗')
-  if (type.endsWith('.succeeded')) return good('✓')
+  if (type.endsWith('.succeeded')) return noticedIn(data).length > 0 ? warn('✓') : good('✓')
   return type === 'cancel.requested' ? warn('!') : dim('·')
 }
 
@@ -75,5 +75,17 @@ function detailOf({ type, data }: StoredEvent): string {
         : type === 'iso.build.succeeded'
           ? `${facts['bytes']} bytes, sha256 ${String(facts['sha256']).slice(0, 12)}…`
           : (facts['image'] ?? facts['reset_type'] ?? facts['evidence'])
-  return detail === undefined || detail === null ? '' : `  ${dim(String(detail))}`
+  const details = [
+    ...(detail === undefined || detail === null ? [] : [dim(String(detail))]),
+    ...noticedIn(data).map(warn),
+  ]
+  return details.map((text) => `  ${text}`).join('')
+}
+
+/** What an operation noticed, and what it did besides; an older version of its event does not tell. */
+function noticedIn(data: unknown): readonly string[] {
+  const facts = data as { warnings?: unknown; also_ejected?: readonly string[] | null }
+  // What a recipe is warned of is no text, and was shown when the job was requested.
+  const warnings = Array.isArray(facts.warnings) ? facts.warnings.filter((warning) => typeof warning === 'string') : []
+  return [...warnings, ...(facts.also_ejected ?? []).map((slot) => `${slot} was in use and emptied for it`)]
 }

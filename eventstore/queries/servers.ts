@@ -1,5 +1,6 @@
 /** Reads of the servers read model. */
 import { and, asc, eq, gt, ne, sql } from 'drizzle-orm'
+import { describedToday } from '../../machines/server/description.ts'
 import type { ServerStatus, ServerView } from '../../machines/server/view.ts'
 import type { Database } from '../database.ts'
 import { servers } from '../schema.ts'
@@ -61,9 +62,11 @@ function hasLabel({ name, value }: { readonly name: string; readonly value?: str
     : sql`${servers.view} -> 'labels' ->> ${name} = ${value}`
 }
 
+/** A row that nothing has happened to since an older version wrote it has a description of that version. */
 function toServerRow(row: typeof servers.$inferSelect): ServerRow {
+  const view = row.view as ServerView
   return {
-    view: row.view as ServerView,
+    view: { ...view, description: view.description === null ? null : describedToday(view.description) },
     registeredAt: row.registered_at,
     updatedAt: row.updated_at,
     version: row.version,

@@ -13,6 +13,7 @@ import {
   operationFacts,
   powerData,
   stallData,
+  warningsData,
 } from '../event.ts'
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
@@ -68,6 +69,8 @@ const mounted = z.strictObject({
   image: z.string().max(1024),
   inserted: z.boolean(),
   connected_via: z.string().max(64).nullable(),
+  /** Other slots that were emptied because the BMC said that media are in use; null where it was not recorded. */
+  also_ejected: z.array(z.string()).nullable(),
 })
 
 const resetDone = z.strictObject({
@@ -77,7 +80,12 @@ const resetDone = z.strictObject({
   after: powerData,
 })
 
-const overrideWritten = z.strictObject({ ...operationFacts, changed: z.boolean(), override: bootOverrideData })
+const overrideWritten = z.strictObject({
+  ...operationFacts,
+  changed: z.boolean(),
+  override: bootOverrideData,
+  warnings: warningsData,
+})
 
 const report = z.strictObject({
   status: z.enum(['success', 'failed']),
@@ -140,11 +148,11 @@ export const jobEvents = {
     }),
   },
   'media.build.failed': { version: 1, data: failureData },
-  'redfish.mount.maintenance.succeeded': { version: 1, data: mounted },
+  'redfish.mount.maintenance.succeeded': { version: 2, data: mounted },
   'redfish.mount.maintenance.failed': { version: 1, data: failureData },
-  'redfish.mount.task.succeeded': { version: 1, data: mounted },
+  'redfish.mount.task.succeeded': { version: 2, data: mounted },
   'redfish.mount.task.failed': { version: 1, data: failureData },
-  'redfish.boot-override.succeeded': { version: 1, data: overrideWritten },
+  'redfish.boot-override.succeeded': { version: 2, data: overrideWritten },
   'redfish.boot-override.failed': { version: 1, data: failureData },
   /** The intent, durable before the request is sent. */
   'redfish.reset.requested': {
@@ -209,7 +217,7 @@ export const jobEvents = {
     }),
   },
   'cleanup.unmount.failed': { version: 1, data: failureData },
-  'cleanup.boot-override.succeeded': { version: 1, data: overrideWritten },
+  'cleanup.boot-override.succeeded': { version: 2, data: overrideWritten },
   'cleanup.boot-override.failed': { version: 1, data: failureData },
   'cleanup.reset.succeeded': { version: 1, data: resetDone },
   'cleanup.reset.failed': { version: 1, data: failureData },

@@ -45,7 +45,7 @@ const sentences: Sentences = {
   'redfish.mount.task.succeeded': mounted('task'),
   'redfish.mount.task.failed': failed('the task medium was not mounted'),
   'redfish.boot-override.succeeded': (data) =>
-    `boot override ${data.changed ? 'set' : 'already set'}: ${overrideOf(data)}${effort(data)}`,
+    withWarnings(`boot override ${data.changed ? 'set' : 'already set'}: ${overrideOf(data)}${effort(data)}`, data),
   'redfish.boot-override.failed': failed('the boot override was not set'),
   'redfish.reset.requested': ({ reset_type, reason, before }) =>
     `${reset_type} is sent to the host (${reason}); before it: ${before.power_state}`,
@@ -82,7 +82,10 @@ const sentences: Sentences = {
   },
   'cleanup.unmount.failed': cleanupFault('media may be left in the BMC'),
   'cleanup.boot-override.succeeded': (data) =>
-    `boot override ${data.changed ? 'cleared' : 'already clear'}: ${overrideOf(data)}${effort(data)}`,
+    withWarnings(
+      `boot override ${data.changed ? 'cleared' : 'already clear'}: ${overrideOf(data)}${effort(data)}`,
+      data,
+    ),
   'cleanup.boot-override.failed': cleanupFault('the boot override may be left set'),
   'cleanup.reset.succeeded': (data) => `host switched on into what was installed${resetOf(data)}`,
   'cleanup.reset.failed': cleanupFault('the host was not switched on again'),
@@ -169,8 +172,17 @@ function mounted(medium: string): (data: Mounted) => Sentence {
   return (data) => {
     const via = data.connected_via === null ? '' : ` (${data.connected_via})`
     const message = `${medium} medium in ${data.slot}${via}, read back as ${data.image}${effort(data)}`
-    return data.inserted ? message : warning(`${message}; the BMC does not say whether it is inserted`)
+    const warnings = [
+      ...(data.inserted ? [] : ['the BMC does not say whether it is inserted']),
+      ...(data.also_ejected ?? []).map((slot) => `${slot} was in use and emptied for it`),
+    ]
+    return withWarnings(message, { warnings })
   }
+}
+
+/** What does not matter to the goal is told all the same. */
+function withWarnings(message: string, { warnings }: { readonly warnings: readonly string[] | null }): Sentence {
+  return warnings === null || warnings.length === 0 ? message : warning([message, ...warnings].join('; '))
 }
 
 function resetOf(data: JobEventData<'redfish.reset.succeeded'>): string {

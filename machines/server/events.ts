@@ -4,12 +4,13 @@ import {
   type EventCatalogue,
   type EventOf,
   failureData,
-  findingData,
   noData,
   operationFacts,
   powerData,
   stallData,
+  warningsData,
 } from '../event.ts'
+import { descriptionData } from './description.ts'
 import { learnedData } from './learned.ts'
 
 const fingerprint = z.string().regex(/^[0-9a-f]{64}$/)
@@ -41,33 +42,6 @@ export type ServerRegistration = z.infer<typeof registration>
 
 const slots = z.strictObject({ maintenance: z.string(), task: z.string() })
 
-const layout = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('two-cds'), maintenance: z.string(), task: z.string() }),
-  z.strictObject({ kind: z.literal('cd-and-usb'), maintenance: z.string(), task: z.string() }),
-  z.strictObject({ kind: z.literal('single-cd'), maintenance: z.string() }),
-])
-
-/** What a probe found (redfish/bmc.ts BmcDescription). */
-const description = z.strictObject({
-  vendor: z.string(),
-  model: z.string().nullable(),
-  serial: z.string().nullable(),
-  redfish_version: z.string().nullable(),
-  system: z.strictObject({ id: z.string(), name: z.string().nullable(), bios_version: z.string().nullable() }),
-  manager: z.strictObject({ id: z.string(), model: z.string().nullable(), firmware: z.string().nullable() }),
-  slots: z.array(
-    z.strictObject({ id: z.string(), name: z.string(), media_types: z.array(z.string()), inserted: z.boolean() }),
-  ),
-  layout: layout.nullable(),
-  boot: z.strictObject({ targets: z.array(z.string()), cd_target: z.string().nullable(), modes: z.array(z.string()) }),
-  reset_types: z.array(z.string()),
-  power: powerData,
-  session: z.string(),
-  tls: z.string(),
-  findings: z.array(findingData),
-})
-export type DescriptionData = z.infer<typeof description>
-
 export const recordingEnds = ['requested', 'replaced', 'time-over', 'limit-reached'] as const
 export type RecordingEnd = (typeof recordingEnds)[number]
 
@@ -90,8 +64,12 @@ export const serverEvents = {
   },
   'server.probe.requested': { version: 1, data: noData },
   'server.probe.succeeded': {
-    version: 1,
-    data: z.strictObject({ description, fingerprint: z.string().nullable(), elapsed_ms: z.number() }),
+    version: 2,
+    data: z.strictObject({
+      description: descriptionData,
+      fingerprint: z.string().nullable(),
+      elapsed_ms: z.number(),
+    }),
   },
   'server.probe.failed': { version: 1, data: failureData },
   /** First use: recorded by the probe before anything is sent to whoever has this certificate. */
@@ -107,7 +85,7 @@ export const serverEvents = {
   /** All that is known by then, instead of what was known before. `job_id` is the job that it was learned in; null: none. */
   'bmc.capability.learned': { version: 1, data: z.strictObject({ learned: learnedData, job_id: z.uuid().nullable() }) },
   'server.cleanup.retry.elapsed': { version: 1, data: noData },
-  'server.cleanup.succeeded': { version: 1, data: noData },
+  'server.cleanup.succeeded': { version: 2, data: z.strictObject({ warnings: warningsData }) },
   'server.cleanup.failed': { version: 1, data: failureData },
   /** Found by the sweep: changes nothing by itself. */
   'actor.stall.observed': { version: 1, data: stallData },

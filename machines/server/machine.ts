@@ -7,10 +7,12 @@
 import { type ActorRefFrom, assign, type SnapshotFrom, setup } from 'xstate'
 import { effect } from '../effect.ts'
 import type { FailureData } from '../event.ts'
+import type { DescriptionData } from './description.ts'
 import type { PowerAction, ServerEvent, ServerEventData, ServerRegistration, TlsPolicyData } from './events.ts'
 import type { LearnedData } from './learned.ts'
 
-export const serverMachineVersion = '2'
+/** Bumped when the meaning of a stored state changes, as with a description of another shape (job/machine.ts). */
+export const serverMachineVersion = '3'
 
 type Slots = { readonly maintenance: string; readonly task: string }
 
@@ -24,7 +26,7 @@ export type ServerContext = {
   readonly jobId: string | null
   readonly lastJobId: string | null
   /** What the last successful probe found; kept until the registration changes. */
-  readonly description: ServerEventData<'server.probe.succeeded'>['description'] | null
+  readonly description: DescriptionData | null
   /** What working with the BMC taught; like the description. */
   readonly learned: LearnedData | null
   readonly probeFailure: FailureData | null

@@ -160,7 +160,7 @@ describe('how much at once', () => {
         },
         cleanUpServer: async () => {
           writers.push('cleanup')
-          return {}
+          return { warnings: [] }
         },
       }),
     )

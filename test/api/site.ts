@@ -17,7 +17,7 @@ import { databaseCheck, migrationsCheck } from '../../api/health.ts'
 import { defaultLimits } from '../../api/limits.ts'
 import { createVault } from '../../eventstore/vault.ts'
 import { jobStream, serverStream } from '../../machines/kinds.ts'
-import type { DescriptionData } from '../../machines/server/events.ts'
+import type { DescriptionData } from '../../machines/server/description.ts'
 import { createNoopBmc } from '../../redfish/noop.ts'
 import { commit, openWorld, successfulRun, type World } from '../eventstore/world.ts'
 
@@ -42,12 +42,22 @@ export const description: DescriptionData = {
   model: 'R750',
   serial: null,
   redfish_version: '1.15.0',
-  system: { id: '/redfish/v1/Systems/1', name: null, bios_version: '2.1' },
-  manager: { id: '/redfish/v1/Managers/1', model: null, firmware: '6.00' },
-  slots: [{ id: '/vm/1', name: 'CD1', media_types: ['CD'], inserted: false }],
+  system: { id: '/redfish/v1/Systems/1', name: null, bios_version: '2.1', why: 'it is the only one' },
+  manager: { id: '/redfish/v1/Managers/1', model: null, firmware: '6.00', why: 'it is the only one' },
+  licence: null,
+  slots: [{ id: '/vm/1', name: 'CD1', media_types: ['CD'], takes: ['cd'], operation: 'action', inserted: false }],
+  passed_over: [],
   layout: { kind: 'two-cds', maintenance: '/vm/1', task: '/vm/2' },
-  boot: { targets: ['Cd'], cd_target: 'Cd', modes: ['UEFI'] },
+  boot: {
+    targets: ['Cd'],
+    cd_target: 'Cd',
+    modes: ['UEFI'],
+    written_to: 'system',
+    override: { enabled: 'Disabled', target: 'None', mode: 'UEFI' },
+  },
   reset_types: ['On', 'ForceOff'],
+  reset_types_from: 'action',
+  etags: 'given',
   power: { power_state: 'Off', last_reset_time: null, boot_progress: null },
   session: 'session',
   tls: 'verified',

@@ -11,7 +11,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { createRuntime, type Runtime } from '../../actors/runtime.ts'
 import { type Connections, connect } from '../../eventstore/database.ts'
 import { rebuild } from '../../eventstore/rebuild.ts'
-import { jobStream, serverStream } from '../../machines/kinds.ts'
+import { jobStream, kinds, serverStream } from '../../machines/kinds.ts'
 import { recordedHistories } from '../machines/histories.ts'
 import { happened } from '../machines/job/samples.ts'
 import { withDatabase } from './database.ts'
@@ -27,10 +27,12 @@ const progressReports = 60
 const cause = { actor: 'principal:bench', causationId: null, correlationId: null, trace: null }
 type Domain = { readonly type: string; readonly data: unknown }
 
-/** Histories that end with a job that is complete. */
+/** Histories that end with a job that is complete, in the shapes in which they would be recorded today. */
 const finished = recordedHistories
   .filter(({ events }) => events.at(-1)?.state_to === 'complete')
-  .map(({ events }): readonly Domain[] => events.map(({ type, data }) => ({ type, data })))
+  .map(({ events }): readonly Domain[] =>
+    events.map((event) => ({ type: event.type, data: kinds.job.upcast(event).data })),
+  )
 
 /** A finished history whose job also reported its progress many times; it is then about four times as long. */
 function lengthened(events: readonly Domain[]): readonly Domain[] {

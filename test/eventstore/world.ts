@@ -150,7 +150,14 @@ export function sha256(seed: number): string {
 const power = { power_state: 'On', last_reset_time: null, boot_progress: null }
 const override = { enabled: 'Once', target: 'Cd', mode: 'UEFI' }
 const facts = { attempts: 1, elapsed_ms: 12.5 }
-const mounted = { ...facts, slot: '/s', image: 'https://c/…/task.iso', inserted: true, connected_via: 'URI' }
+const mounted = {
+  ...facts,
+  slot: '/s',
+  image: 'https://c/…/task.iso',
+  inserted: true,
+  connected_via: 'URI',
+  also_ejected: [],
+}
 const resetDone = { ...facts, sent: ['ForceRestart'], evidence: 'power', after: power }
 
 export const report = {
@@ -191,7 +198,7 @@ export const successfulRun: readonly Domain[] = [
   },
   { type: 'redfish.mount.maintenance.succeeded', data: mounted },
   { type: 'redfish.mount.task.succeeded', data: mounted },
-  { type: 'redfish.boot-override.succeeded', data: { ...facts, changed: true, override } },
+  { type: 'redfish.boot-override.succeeded', data: { ...facts, changed: true, override, warnings: [] } },
   {
     type: 'redfish.reset.requested',
     data: { reset_type: 'ForceRestart', reason: 'boot', before: power, override_before: override },
@@ -202,7 +209,7 @@ export const successfulRun: readonly Domain[] = [
   { type: 'report.received', data: report },
   { type: 'cleanup.power-off.succeeded', data: resetDone },
   { type: 'cleanup.unmount.succeeded', data: { ...facts, slots: [{ slot: '/a', already_empty: false }] } },
-  { type: 'cleanup.boot-override.succeeded', data: { ...facts, changed: false, override } },
+  { type: 'cleanup.boot-override.succeeded', data: { ...facts, changed: false, override, warnings: [] } },
   { type: 'cleanup.reset.succeeded', data: resetDone },
   { type: 'server.release.succeeded', data: {} },
 ]

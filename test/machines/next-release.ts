@@ -9,6 +9,7 @@ import type { EventCatalogue } from '../../machines/event.ts'
 import { createEvolve } from '../../machines/evolve.ts'
 import { jobEvents } from '../../machines/job/events.ts'
 import { type JobSnapshot, jobMachine } from '../../machines/job/machine.ts'
+import { jobUpcasts } from '../../machines/job/upcasts.ts'
 import { type Kinds, kinds } from '../../machines/kinds.ts'
 import { createUpcast, type Upcasts } from '../../machines/upcast.ts'
 
@@ -20,6 +21,7 @@ type Version1 = { readonly reason: string | null }
 type Version2 = Version1 & { readonly urgency: 'at once' | 'in time' | 'unknown' }
 
 export const nextUpcasts: Upcasts = {
+  ...jobUpcasts,
   'cancel.requested': {
     // Nobody was asked then.
     1: (data) => ({ ...(data as Version1), urgency: 'unknown' }) satisfies Version2,

@@ -55,13 +55,16 @@ describe('an event', () => {
 describe('a program that could not read its own histories does not start', () => {
   test('a version without a way to the next is named', () => {
     const { 2: _dropped, ...some } = nextUpcasts['cancel.requested'] ?? {}
-    expect(() => createUpcast(nextEvents, { 'cancel.requested': some })).toThrow(
+    expect(() => createUpcast(nextEvents, { ...nextUpcasts, 'cancel.requested': some })).toThrow(
       'cancel.requested: there is no way from version 2 to version 3',
     )
   })
 
   test.each([
-    ['a version that is the newest', { 'cancel.requested': { ...nextUpcasts['cancel.requested'], 3: String } }],
+    [
+      'a version that is the newest',
+      { ...nextUpcasts, 'cancel.requested': { ...nextUpcasts['cancel.requested'], 3: String } },
+    ],
     ['a type that does not exist', { ...nextUpcasts, 'cancel.invented': { 1: String } }],
   ])('a way from %s leads nowhere', (_what, upcasts) => {
     expect(() => createUpcast(nextEvents, upcasts)).toThrow('leads nowhere')

@@ -16,12 +16,38 @@ const failure = {
 }
 
 test('an operation shows where it was done, how often it was tried and how long it took', () => {
-  const data = { ...facts, slot: '/vm/1', image: 'http://c/…/task.iso', inserted: true, connected_via: 'URI' }
+  const data = {
+    ...facts,
+    slot: '/vm/1',
+    image: 'http://c/…/task.iso',
+    inserted: true,
+    connected_via: 'URI',
+    also_ejected: [],
+  }
   expect(narrate({ type: 'redfish.mount.task.succeeded', data })).toEqual({
     level: 'info',
     step: 'redfish.mount.task',
     message: 'task medium in /vm/1 (URI), read back as http://c/…/task.iso (3 attempts, 12.4 s)',
   })
+})
+
+test('what an operation noticed and what it had to do besides is a warning, where that was recorded', () => {
+  const mounted = { ...facts, slot: '/vm/1', image: 'http://c/…/task.iso', inserted: true, connected_via: null }
+  expect(narrate({ type: 'redfish.mount.task.succeeded', data: { ...mounted, also_ejected: ['/vm/3'] } })).toEqual({
+    level: 'warning',
+    step: 'redfish.mount.task',
+    message:
+      'task medium in /vm/1, read back as http://c/…/task.iso (3 attempts, 12.4 s); /vm/3 was in use and emptied for it',
+  })
+  const override = { enabled: 'Continuous', target: 'Cd', mode: null }
+  const written = { ...facts, changed: true, override, warnings: ['the boot mode reads Legacy, not UEFI'] }
+  expect(narrate({ type: 'redfish.boot-override.succeeded', data: written })).toMatchObject({
+    level: 'warning',
+    message: 'boot override set: Continuous / Cd / - (3 attempts, 12.4 s); the boot mode reads Legacy, not UEFI',
+  })
+  expect(narrate({ type: 'cleanup.boot-override.succeeded', data: written }).level).toBe('warning')
+  for (const warnings of [[], null])
+    expect(narrate({ type: 'redfish.boot-override.succeeded', data: { ...written, warnings } }).level).toBe('info')
 })
 
 test('a failure shows what was asked of what, the status, the attempts and the time', () => {

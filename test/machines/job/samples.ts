@@ -29,6 +29,7 @@ const mounted = {
   image: 'http://192.0.2.1/media',
   inserted: true,
   connected_via: 'URI',
+  also_ejected: [],
 }
 const reset = { ...went, sent: ['GracefulRestart'], evidence: 'last-reset-time', after: power }
 const refused = { kind: 'refused', message: '[POST] /redfish/v1: 400', status: 400 }
@@ -96,7 +97,7 @@ const samples: Samples = {
   'redfish.mount.maintenance.failed': refused,
   'redfish.mount.task.succeeded': { ...mounted, slot: slots.task },
   'redfish.mount.task.failed': refused,
-  'redfish.boot-override.succeeded': { ...went, changed: true, override },
+  'redfish.boot-override.succeeded': { ...went, changed: true, override, warnings: [] },
   'redfish.boot-override.failed': refused,
   'redfish.reset.requested': {
     reset_type: 'GracefulRestart',
@@ -128,7 +129,7 @@ const samples: Samples = {
   'cleanup.power-off.failed': refused,
   'cleanup.unmount.succeeded': { ...went, slots: [{ slot: slots.task, already_empty: false }] },
   'cleanup.unmount.failed': refused,
-  'cleanup.boot-override.succeeded': { ...went, changed: true, override: noOverride },
+  'cleanup.boot-override.succeeded': { ...went, changed: true, override: noOverride, warnings: [] },
   'cleanup.boot-override.failed': refused,
   'cleanup.reset.succeeded': { ...reset, sent: ['On'], evidence: 'power-state' },
   'cleanup.reset.failed': refused,

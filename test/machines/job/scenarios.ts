@@ -120,6 +120,21 @@ export const scenarios: readonly Scenario[] = [
     name: 'succeeded-report-while-resetting',
     events: toTheEnd([...wayToAnnouncedReset(), happened('report.received')]),
   },
+  {
+    name: 'succeeded-with-warnings',
+    events: toTheEnd([
+      ...wayTo('provisioning.redfish.mountingMaintenance'),
+      happened('redfish.mount.maintenance.succeeded', { also_ejected: ['/redfish/v1/VirtualMedia/3'] }),
+      happened('redfish.mount.task.succeeded'),
+      happened('redfish.boot-override.succeeded', {
+        warnings: ['the boot override reads Continuous Cd after Once Cd was written'],
+      }),
+      happened('redfish.reset.requested'),
+      happened('redfish.reset.succeeded'),
+      happened('redfish.poll.succeeded'),
+      happened('report.received'),
+    ]),
+  },
   ...failedSteps,
   ...otherLayouts,
   {

@@ -20,6 +20,7 @@ export const registration: ServerEventData<'server.registered'> = {
 
 const recording = '0199e1d2-7c4e-7a10-8f00-0000000000a1'
 const failure = { kind: 'unreachable', message: '[GET] /redfish/v1: no answer' }
+const override = { enabled: 'Disabled', target: 'None', mode: 'UEFI' }
 const power = { power_state: 'On', last_reset_time: null, boot_progress: null }
 
 const samples: Samples = {
@@ -35,12 +36,23 @@ const samples: Samples = {
       model: 'R1',
       serial: 'SN-0001',
       redfish_version: '1.15.0',
-      system: { id: '1', name: null, bios_version: '2.0' },
-      manager: { id: '1', model: null, firmware: '1.0' },
-      slots: Object.values(dirtySlots).map((id) => ({ id, name: 'Virtual CD', media_types: ['CD'], inserted: false })),
+      system: { id: '1', name: null, bios_version: '2.0', why: 'it is the only one' },
+      manager: { id: '1', model: null, firmware: '1.0', why: 'it is the only one' },
+      licence: null,
+      slots: Object.values(dirtySlots).map((id) => ({
+        id,
+        name: 'Virtual CD',
+        media_types: ['CD'],
+        takes: ['cd'],
+        operation: 'action',
+        inserted: false,
+      })),
+      passed_over: [],
       layout: { kind: 'two-cds', ...dirtySlots },
-      boot: { targets: ['Cd'], cd_target: 'Cd', modes: ['UEFI'] },
+      boot: { targets: ['Cd'], cd_target: 'Cd', modes: ['UEFI'], written_to: 'system', override },
       reset_types: ['On', 'ForceOff'],
+      reset_types_from: 'action',
+      etags: 'given',
       power,
       session: 'session',
       tls: 'pinned',
@@ -60,7 +72,7 @@ const samples: Samples = {
     job_id: firstJob,
   },
   'server.cleanup.retry.elapsed': {},
-  'server.cleanup.succeeded': {},
+  'server.cleanup.succeeded': { warnings: [] },
   'server.cleanup.failed': failure,
   'actor.stall.observed': { reason: 'reservation.orphaned', subject: firstJob, repaired: true },
   'server.recording.started': { recording_id: recording },
