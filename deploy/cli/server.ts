@@ -1,8 +1,10 @@
 /** `provisioner server ...`: add, list, show, probe, accept-certificate, power, rm; `record.ts` adds record. */
 import { readFile } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
-import type { Client } from './client.ts'
-import { bad, bold, dim, good, heading, output, warn } from './output.ts'
+import type { DescriptionData } from '../../machines/server/description.ts'
+import { type Client, ClientError } from './client.ts'
+import { bold, heading, output } from './output.ts'
+import { showPreflight, standsInTheWay } from './preflight.ts'
 
 type ServerAnswer = {
   readonly serial: string
@@ -13,16 +15,7 @@ type ServerAnswer = {
   readonly active_job: string | null
 }
 
-type ProbeAnswer = {
-  readonly description: {
-    readonly vendor: string
-    readonly model: string | null
-    readonly manager: { readonly firmware: string | null }
-    readonly layout: { readonly kind: string } | null
-    readonly slots: readonly { readonly id: string; readonly name: string; readonly media_types: readonly string[] }[]
-    readonly findings: readonly { readonly severity: string; readonly message: string; readonly advice: string }[]
-  }
-}
+type ProbeAnswer = { readonly description: DescriptionData }
 
 type AddOptions = {
   readonly address: string
@@ -96,24 +89,18 @@ export function serverCommands(program: Command, client: () => Client, isJson: (
 
   server
     .command('probe')
-    .description('read the BMC and say what it can do')
+    .description('read the BMC and say what it can do, what would stop a job, and what to do about it')
     .argument('<serial>')
+    .addHelpText(
+      'after',
+      `\nExit status: 0 when nothing stands in the way of a job, ${probeStatus.obstructed} when an error does,\n` +
+        `${probeStatus.failed} when the BMC could not be read.`,
+    )
     .action(async (serial: string) => {
-      const answer = await client().request<ProbeAnswer>(`${pathOf(serial)}/probe`, {
-        method: 'POST',
-        body: {},
-        timeoutMs: 180_000,
-      })
+      const answer = await probe(client(), `${pathOf(serial)}/probe`)
+      if (answer.description.findings.some(standsInTheWay)) process.exitCode = probeStatus.obstructed
       if (isJson()) return output.json(answer)
-      const { description } = answer
-      output.line(
-        `${bold(description.vendor)} ${description.model ?? ''} ${dim(`firmware ${description.manager.firmware ?? 'unknown'}`)}`,
-      )
-      output.line(`media layout: ${description.layout === null ? bad('none') : good(description.layout.kind)}`)
-      for (const slot of description.slots)
-        output.line(`  ${slot.id} ${dim(`${slot.name}: ${slot.media_types.join(', ')}`)}`)
-      for (const finding of description.findings)
-        output.line(`${warn(finding.severity)}: ${finding.message} ${dim(finding.advice)}`)
+      showPreflight(serial, answer.description)
     })
 
   server
@@ -150,6 +137,22 @@ export function serverCommands(program: Command, client: () => Client, isJson: (
       output.line(`server ${serial} removed`)
     })
   return server
+}
+
+/** What programs see of a probe. A command that fails is always 1. */
+const probeStatus = { failed: 1, obstructed: 3 } as const
+
+/** The controller answers for a while only; a probe that is under way is joined by asking again. */
+const probeAsksMax = 5
+
+async function probe(client: Client, path: string): Promise<ProbeAnswer> {
+  for (let asks = 1; ; asks += 1) {
+    try {
+      return await client.request<ProbeAnswer>(path, { method: 'POST', body: {}, timeoutMs: 180_000 })
+    } catch (error) {
+      if (!(error instanceof ClientError) || error.status !== 504 || asks === probeAsksMax) throw error
+    }
+  }
 }
 
 /** Never an argument: those are seen by every user of the machine. */

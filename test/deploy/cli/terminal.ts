@@ -51,7 +51,8 @@ export async function openTerminal({ app }: Pick<Site, 'app'>): Promise<Terminal
   }
 }
 
-async function runHere(client: Client, words: readonly string[]): Promise<Ended> {
+/** Runs a command of the API's client in this process. */
+export async function runHere(client: Client, words: readonly string[]): Promise<Ended> {
   let text = ''
   let errors = ''
   const program = new Command('provisioner')
