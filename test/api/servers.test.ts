@@ -1,6 +1,9 @@
 // Servers over HTTP: registration, lists, probe, power, removal.
 import { expect, test } from 'vitest'
+import { hashEvent } from '../../eventstore/event.ts'
+import { readStream } from '../../eventstore/read.ts'
 import { serverStream } from '../../machines/kinds.ts'
+import { describedToday } from '../../machines/server/description.ts'
 import { commit } from '../eventstore/world.ts'
 import { bmcPassword, description, openSite, siteOn } from './site.ts'
 
@@ -144,6 +147,50 @@ test('a probe answers what was found', async () => {
     elapsed_ms: 42,
   })
   expect((await ask('GET', `${servers}/${serial}`)).body).toMatchObject({ status: 'available' })
+})
+
+test('a server that an older controller probed is shown as it is, with null for what was not recorded then', async () => {
+  const serial = await register()
+  await commit(world, serverStream(serial), [{ type: 'server.probe.succeeded', data: found }])
+  const { licence, passed_over, reset_types_from, etags, ...rest } = description
+  const first = {
+    ...rest,
+    system: { id: description.system.id, name: null, bios_version: '2.1' },
+    manager: { id: description.manager.id, model: null, firmware: '6.00' },
+    slots: [{ id: '/vm/1', name: 'CD1', media_types: ['CD'], inserted: false }],
+    boot: { targets: ['Cd'], cd_target: 'Cd', modes: ['UEFI'] },
+  }
+  // What that controller would have left behind: its event, under its hash, and its row.
+  const probed = (await readStream(world.db, serverStream(serial))).at(-1)
+  if (probed === undefined) throw new Error('the server has no events')
+  const { position: _position, hash: _hash, ...event } = probed
+  const data = { ...found, description: first }
+  const hash = hashEvent({ ...event, data, schema_version: 1 })
+  await world.owner.raw.begin(async (tx) => {
+    await tx`set local session_replication_role = replica`
+    await tx.unsafe('update events set data = $1::text::jsonb, schema_version = 1, hash = $2 where id = $3', [
+      JSON.stringify(data),
+      hash,
+      event.id,
+    ])
+    await tx.unsafe(`update servers set view = jsonb_set(view, '{description}', $1::text::jsonb) where serial = $2`, [
+      JSON.stringify(first),
+      serial,
+    ])
+  })
+
+  const expected = describedToday(first as Parameters<typeof describedToday>[0])
+  expect(expected).toMatchObject({ passed_over: null, slots: [{ takes: null }], system: { why: null } })
+  const { body } = await ask('GET', `${servers}/${serial}`)
+  expect(body['description']).toEqual(expected)
+  const listed = (await ask('GET', `${servers}?limit=500`)).body['servers'] as unknown as { serial: string }[]
+  expect(listed.find((one) => one.serial === serial)).toMatchObject({ description: expected })
+  expect((await ask('GET', `${servers}/${serial}/state`)).body['description']).toEqual(expected)
+  const events = (await ask('GET', `${servers}/${serial}/events`)).body['events'] as unknown as object[]
+  expect(events.at(-1)).toMatchObject({ schema_version: 1, data, hash })
+  // And it goes on from there.
+  await commit(world, serverStream(serial), [{ type: 'server.probe.requested', data: {} }])
+  expect((await ask('GET', `${servers}/${serial}`)).body['description']).toEqual(expected)
 })
 
 test('a probe that fails is 502 with the failure', async () => {

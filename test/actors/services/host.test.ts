@@ -119,6 +119,17 @@ describe('the boot override', () => {
   })
 })
 
+test('what reads back differently than it was written is in the outcome', async () => {
+  const { noop } = scriptedBmc()
+  const warnings = ['the boot override reads Continuous Cd after Once Cd was written']
+  const { bmcs } = scriptedBmc({
+    setBootOnceFromCd: async (options) => ({ ...(await noop.setBootOnceFromCd(options)), warnings }),
+    clearBootOverride: async (options) => ({ ...(await noop.clearBootOverride(options)), warnings }),
+  })
+  for (const service of [setBootOverride({ bmcs }), clearBootOverride({ bmcs })])
+    expect((await service.perform(bySerial, contextOf())).warnings).toEqual(warnings)
+})
+
 describe('power', () => {
   test('off and on again; a second time sends nothing', async () => {
     const { bmcs } = scriptedBmc()

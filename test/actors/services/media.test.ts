@@ -114,6 +114,21 @@ describe('a BMC that cannot reach an image', () => {
   })
 })
 
+test('a mount that another slot was emptied for says so', async () => {
+  const { noop } = scriptedBmc()
+  const { bmcs } = scriptedBmc({
+    insertMedia: async (media, options) => ({ ...(await noop.insertMedia(media, options)), alsoEjected: [taskSlot] }),
+  })
+  const images = imageStore('/nowhere')
+  const service = mountMaintenance({
+    ...{ bmcs, signing, publicUrl, timing: manualTiming(), images },
+    maintenanceIsoUrl: 'http://192.0.2.8/maintenance.iso',
+  })
+  const data = await service.perform({ ...bySerial, slot: maintenanceSlot, url: null }, contextOf())
+  expect(data.also_ejected).toEqual([taskSlot])
+  expect(checkEvent('job', { type: 'redfish.mount.maintenance.succeeded', data })).toEqual({ version: 2 })
+})
+
 describe('the task ISO', () => {
   test('built twice is the same, byte for byte', async () => {
     const { store, built, media } = await site()
@@ -320,5 +335,16 @@ describe('taking media out', () => {
     await perform({ serial, ...slots, powerOn: true }, contextOf({ attempt: 2 }))
     expect(await noop.bootOverride({ signal })).toMatchObject({ enabled: 'Disabled' })
     expect(await noop.power({ signal })).toMatchObject({ powerState: 'On' })
+  })
+
+  test('tells what the BMC showed instead of a cleared boot override', async () => {
+    const { noop } = scriptedBmc()
+    const warnings = ['the boot override reads Once None after Disabled None was written']
+    const { bmcs } = scriptedBmc({
+      clearBootOverride: async (options) => ({ ...(await noop.clearBootOverride(options)), warnings }),
+    })
+    const data = await cleanUpServer({ bmcs }).perform({ serial, ...slots, powerOn: false }, contextOf())
+    expect(data).toEqual({ warnings })
+    expect(checkEvent('server', { type: 'server.cleanup.succeeded', data })).toEqual({ version: 2 })
   })
 })
