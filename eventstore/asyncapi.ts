@@ -49,6 +49,8 @@ export function asyncApiDocument({
         'server in the order of `streamversion`. Messages are CloudEvents 1.0 in structured JSON; `Nats-Msg-Id` is the',
         'event’s id. A durable consumer goes on where it was. Data that does not fit into a message is replaced by',
         '`dataref`, a path of the HTTP API whose first event is the one meant.',
+        'Shapes of data are those of the newest versions; an event keeps the one that it was recorded in, which its',
+        '`schemaversion` tells.',
         `The key-value bucket \`${statesBucketName}\` has the latest state of each under \`jobs.<job_id>\` and`,
         '`servers.<serial>`, written after the event that made it so; a removed server has none.',
       ].join('\n'),

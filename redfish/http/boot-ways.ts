@@ -8,8 +8,8 @@ import { bodySetting, valueAt } from './pointer.ts'
 import { BOOT_WAYS, type BootWayName } from './quirks/boot-ways.ts'
 import { BOOT_FLAGS } from './quirks/settings.ts'
 import { refusalOf } from './refusal.ts'
-import { docAt } from './resource.ts'
-import type { Service } from './service.ts'
+import { type Doc, docAt } from './resource.ts'
+import type { Answer, Service } from './service.ts'
 import { searchSlots } from './slot-search.ts'
 import { followTask } from './tasks.ts'
 
@@ -20,16 +20,26 @@ import { followTask } from './tasks.ts'
 export async function bootInOwnWay(service: Service, call: Call, located: Located, name: BootWayName): Promise<void> {
   const way = BOOT_WAYS[name]
   for (const manager of await located.managers(call)) {
-    const actions = docAt(docAt(manager.doc, 'Actions'), 'Oem')
-    const key = Object.keys(actions).find((candidate) => candidate.endsWith(way.action))
-    if (key === undefined) continue
-    const target = service.follow(call, docAt(actions, key)['target'], manager.path)
+    const action = ownAction(manager, name)
+    if (action === null) continue
+    const target = service.follow(call, action['target'], manager.path)
     await followTask(service, call, await service.post(call, target, { body: way.body, repeat: 'always' }))
     return
   }
   const detail = 'the boot override of this firmware does not reach virtual media, and the action that does is missing'
   const failure = { kind: 'unsupported', retry: false, action: 'boot from CD', detail } as const
   throw service.fail(call, failure, { method: 'GET', target: located.system.path })
+}
+
+/** Whether one of the Managers has the action of a vendor's own way. */
+export function hasOwnWay(managers: readonly Answer[], name: BootWayName): boolean {
+  return managers.some((manager) => ownAction(manager, name) !== null)
+}
+
+function ownAction(manager: Answer, name: BootWayName): Doc | null {
+  const actions = docAt(docAt(manager.doc, 'Actions'), 'Oem')
+  const key = Object.keys(actions).find((candidate) => candidate.endsWith(BOOT_WAYS[name].action))
+  return key === undefined ? null : docAt(actions, key)
 }
 
 /**

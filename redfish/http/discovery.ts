@@ -3,6 +3,7 @@ import type { Bmc, BmcDescription } from '../bmc.ts'
 import { problemOf } from '../failure.ts'
 import { settingsOf } from './boot.ts'
 import { bootModes, bootsLegacy, bootTargets, cdTarget, readOverride, takesOnce, targetPlace } from './boot-override.ts'
+import { hasOwnWay } from './boot-ways.ts'
 import type { Call } from './call.ts'
 import { findings } from './findings.ts'
 import { isSerial, type Located } from './locate.ts'
@@ -48,7 +49,8 @@ export function createDiscovery(service: Service, options: DiscoveryOptions): Pi
       const power = requirePower(service, call, system, profile)
       const authentication = service.authentication()
       for (const answer of [system, settings]) if (answer !== null) service.handover.leave(answer)
-      const { manager, why: managerWhy } = managerOf(located, await located.managers(call), best)
+      const managers = await located.managers(call)
+      const { manager, why: managerWhy } = managerOf(located, managers, best)
       const documents: Documents = { system: system.doc, manager: manager?.doc ?? {} }
       const licence = licenceOf(documents)
       const failures = sources.map(({ failure }) => failure).filter((failure) => failure !== null)
@@ -105,6 +107,7 @@ export function createDiscovery(service: Service, options: DiscoveryOptions): Pi
           ...facts,
           licenceLacks: licence.lacking || failures.some((failure) => problemOf(failure) === 'bmc-licence-missing'),
           remoteMediaDisabled: MEDIA_SWITCHES.some(({ state, off }) => valueAt(documents, state) === off),
+          bootActionMissing: profile.bootWay !== 'override' && !hasOwnWay(managers, profile.bootWay),
           bootsLegacy: bootsLegacy(boot, profile),
           takesOnce: takesOnce(boot),
           moreSlotsPossible: MORE_SLOTS.some(({ action }) => valueAt(documents, action) !== undefined),

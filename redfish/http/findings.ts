@@ -20,6 +20,8 @@ export type FindingFacts = Pick<
   /** Why a VirtualMedia resource was not shown. */
   readonly mediaFailure: BmcFailure | null
   readonly cdTarget: string | null
+  /** The override does not reach the virtual CD, and the vendor's own action that does is missing. */
+  readonly bootActionMissing: boolean
   /** The host would boot the virtual CD as a legacy BIOS does, and the mode is not ours to change. */
   readonly bootsLegacy: boolean
   /** Whether the boot override may be set for one boot. */
@@ -111,6 +113,13 @@ const ROWS: readonly Row[] = [
     when: (facts) => facts.cdTarget === null,
     message: 'None of the boot targets that this BMC allows is the virtual CD.',
     advice: 'Update the BMC and BIOS firmware, or check whether the boot override is locked.',
+  },
+  {
+    code: 'no-boot-action',
+    severity: 'error',
+    when: (facts) => facts.bootActionMissing,
+    message: 'The boot override of this firmware does not reach virtual media, and the action that does is missing.',
+    advice: 'Check that the BMC account may configure the Manager, and update the firmware of the BMC.',
   },
   {
     code: 'no-boot-once',

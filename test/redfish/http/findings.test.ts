@@ -96,6 +96,18 @@ test('a Dell host in legacy mode stays in it: writing the mode would make a BIOS
   expect(await found('UEFI')).not.toContain('boot-mode-legacy')
 })
 
+test('an old iDRAC without the action that boots its virtual CD is told of before a job needs it', async () => {
+  const root = { body: { ...DOCUMENTS[PATHS.root], Vendor: 'Dell', Oem: { Dell: {} } } }
+  const found = async (actions: object) => {
+    const idrac = manager({ Model: '13G Monolithic', FirmwareVersion: '2.41.40.40', Actions: { Oem: actions } })
+    return (await findingsOf({ [PATHS.root]: root, [PATHS.manager]: idrac })).map(({ code }) => code)
+  }
+  expect(await found({})).toEqual(expect.arrayContaining(['cd-target-is-physical', 'no-boot-action']))
+  const offered = await found({ 'OemManager.v1_0_0#OemManager.ImportSystemConfiguration': { target: '/x' } })
+  expect(offered).toContain('cd-target-is-physical')
+  expect(offered).not.toContain('no-boot-action')
+})
+
 test('an iRMC whose action takes no values has no media licence', async () => {
   const action = { target: '/x', 'FTSVirtualMediaAction@Redfish.AllowableValues': [] }
   const found = await findingsOf({
