@@ -45,9 +45,14 @@ export function createHandover(now: () => number): Handover {
     },
     wrote(target) {
       // The innermost one: slots are below the System on some BMCs, and a write to a slot is none to the System.
-      const [own] = [...left.keys()].filter((path) => target.startsWith(path)).toSorted((a, b) => b.length - a.length)
+      const [own] = [...left.keys()].filter((path) => isAt(path, target)).toSorted((a, b) => b.length - a.length)
       // An action elsewhere, as vendors have them, may change anything.
       for (const path of own === undefined ? [...left.keys()] : [own]) left.set(path, used)
     },
   }
+}
+
+/** Whether a write goes to this resource or to something below it; `CD10` is not below `CD1`. */
+function isAt(path: string, target: string): boolean {
+  return `${target.replace(/\/+$/, '')}/`.startsWith(`${path.replace(/\/+$/, '')}/`)
 }
