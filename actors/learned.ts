@@ -42,7 +42,8 @@ export function recordLessons({ runtime, owner, log }: LessonsOptions): RecordLe
 }
 
 export function learnedData(learned: Learned): LearnedData {
-  const { insert, boot, resetsRefused, resetsListed, wantsPrecondition, sessions, places, ejects } = learned
+  const { insert, boot, resetsRefused, resetsListed, wantsPrecondition, sessions, basicRefused, places, ejects } =
+    learned
   return {
     ...(insert === undefined ? {} : { insert: { method: insert.method, with: { ...insert.with } } }),
     ...(boot === undefined ? {} : { boot: { all_in_settings: boot.allInSettings, without_mode: boot.withoutMode } }),
@@ -50,13 +51,15 @@ export function learnedData(learned: Learned): LearnedData {
     ...(resetsListed === undefined ? {} : { resets_listed: [...resetsListed] }),
     ...(wantsPrecondition === undefined ? {} : { wants_precondition: wantsPrecondition }),
     ...(sessions === undefined ? {} : { sessions }),
+    ...(basicRefused === undefined ? {} : { basic_refused: basicRefused }),
     ...(places === undefined ? {} : { places: { ...places, managers: [...places.managers] } }),
     ...(ejects === undefined ? {} : { ejects: { ...ejects } }),
   }
 }
 
 export function learnedOf(data: LearnedData): Learned {
-  const { insert, boot, resets_refused, resets_listed, wants_precondition, sessions, places, ejects } = data
+  const { insert, boot, resets_refused, resets_listed, wants_precondition, sessions, basic_refused, places, ejects } =
+    data
   return {
     ...(insert === undefined ? {} : { insert }),
     ...(boot === undefined ? {} : { boot: { allInSettings: boot.all_in_settings, withoutMode: boot.without_mode } }),
@@ -64,6 +67,7 @@ export function learnedOf(data: LearnedData): Learned {
     ...(resets_listed === undefined ? {} : { resetsListed: resets_listed as ResetType[] }),
     ...(wants_precondition === undefined ? {} : { wantsPrecondition: wants_precondition }),
     ...(sessions === undefined ? {} : { sessions }),
+    ...(basic_refused === undefined ? {} : { basicRefused: basic_refused }),
     ...(places === undefined ? {} : { places: { ...places, vendor: places.vendor as Vendor } }),
     ...(ejects === undefined ? {} : { ejects }),
   }

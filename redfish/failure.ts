@@ -106,7 +106,9 @@ function reason(failure: BmcFailure): string {
     case 'busy':
       return `${failure.status} busy${failure.messageId ? ` ${failure.messageId}` : ''}`
     case 'unauthorized':
-      return `${failure.status} the BMC refused the credentials`
+      return failure.problem === 'session-table-full'
+        ? `${failure.status} all sessions of the BMC are in use, and it lets nobody in without one`
+        : `${failure.status} the BMC refused the credentials`
     case 'refused':
       return [failure.status, failure.messageId, failure.message].filter((part) => part !== undefined).join(' ')
     case 'unsupported':

@@ -21,6 +21,8 @@ export type Learned = {
   readonly wantsPrecondition?: true
   /** The collection that logins are sent to. */
   readonly sessions?: string
+  /** Basic was refused while the session table was full: then there is no way in but a session. */
+  readonly basicRefused?: true
   readonly places?: Places
   /** Targets of slots' eject actions, by the slots' paths; at most `EJECTS_MAX`. */
   readonly ejects?: Readonly<Record<string, string>>

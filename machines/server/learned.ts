@@ -16,6 +16,7 @@ export const learnedData = z.strictObject({
   resets_listed: resetTypes.optional(),
   wants_precondition: z.literal(true).optional(),
   sessions: path.optional(),
+  basic_refused: z.literal(true).optional(),
   places: z
     .strictObject({
       system: path,

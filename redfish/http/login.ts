@@ -26,7 +26,8 @@ export type Session = Pick<LoginIntent, 'id' | 'askedAtMs'> & { readonly token: 
 
 export type LoginResult =
   | { readonly kind: 'session'; readonly session: Session }
-  | { readonly kind: 'unsupported' | 'table-full' }
+  | { readonly kind: 'unsupported' }
+  | { readonly kind: 'table-full'; readonly failure: BmcFailure }
   /** Asking again with the same credentials would only lock the account. */
   | { readonly kind: 'refused'; readonly failure: BmcFailure }
 
@@ -70,7 +71,7 @@ export function createLogin(parts: LoginParts): Login {
     if (outcome.kind === 'done') return { kind: 'done', value: await opened(intent, outcome.value, signal) }
     const mayHaveWorked = outcome.kind === 'refusal' ? retryability(outcome) === 'ambiguous' : outcome.fault.sent
     if (mayHaveWorked) lost.push(intent)
-    else if (outcome.kind === 'refusal' && isRefusal(outcome.status)) await ledger.refused(intent.id)
+    else if (isOfCredentials(outcome)) await ledger.refused(intent.id)
     else await ledger.closed(intent.id)
     return outcome
   }
@@ -147,14 +148,26 @@ function isMissing(outcome: Outcome): boolean {
 function resultOf(outcome: Outcome): LoginResult {
   if (outcome.kind === 'fault') throw outcome.fault
   if (isMissing(outcome)) return { kind: 'unsupported' }
-  if (hasMessage(outcome.error, SESSION_TABLE_FULL_MESSAGES)) return { kind: 'table-full' }
-  if (isRefusal(outcome.status)) return { kind: 'refused', failure: failureOf(outcome) }
+  if (isTableFull(outcome)) return { kind: 'table-full', failure: shutOut(outcome) }
+  if (isOfCredentials(outcome)) return { kind: 'refused', failure: failureOf(outcome) }
   throw faultOf(outcome)
 }
 
-/** 403 as well: an account that may not log in, or that has to change its password first (XCC, quirks.md 11). */
-function isRefusal(status: number): boolean {
-  return status === 401 || status === 403
+/** Not `refused`: that is said of one document, which can be done without. */
+function shutOut(outcome: Exclude<Outcome, { kind: 'fault' }>): BmcFailure {
+  return { kind: 'unauthorized', retry: false, status: outcome.status, problem: 'session-table-full' }
+}
+
+function isTableFull(outcome: Outcome): boolean {
+  return outcome.kind === 'refusal' && hasMessage(outcome.error, SESSION_TABLE_FULL_MESSAGES)
+}
+
+/**
+ * 403 as well: an account that may not log in, or that has to change its password first (XCC, quirks.md 11). A full
+ * session table says nothing of the credentials, with whatever status.
+ */
+function isOfCredentials(outcome: Outcome): boolean {
+  return outcome.kind === 'refusal' && (outcome.status === 401 || outcome.status === 403) && !isTableFull(outcome)
 }
 
 function faultOf(outcome: Outcome): Fault {

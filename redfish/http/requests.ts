@@ -110,6 +110,10 @@ export function createRequests(
       sessionsMoved = true
       return again
     },
+    basicRefused: {
+      known: () => memory.known().basicRefused === true,
+      learn: () => memory.learn({ basicRefused: true }),
+    },
     lifetime: lifetime.signal,
     redact: redactSecrets([options.password]),
   })
@@ -145,7 +149,8 @@ export function createRequests(
         const credentials = await authentication.credentials(call.signal)
         const answer = await send({ ...request, headers: { ...request.headers, ...credentials.headers } }, context)
         if (answer.status !== 401) {
-          authentication.accepted(credentials)
+          // The root is for everybody (DSP0266 "Authentication"): that it answers says nothing of Basic.
+          if (credentials.insteadOf === null || request.path !== ROOT_PATH) authentication.accepted(credentials)
           return answer
         }
         const resent = resentWith === credentials.generation

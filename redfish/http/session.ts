@@ -16,9 +16,13 @@ import { createSessionService, type SessionServiceParts } from './session-servic
 
 export type AuthenticationKind = 'session' | 'basic'
 
-/** `generation` says which login the headers come from, so that an old 401 does not end a newer session. */
+/**
+ * `generation` says which login the headers come from, so that an old 401 does not end a newer session. `insteadOf` is
+ * the refusal of a session that Basic stands in for; null for Basic of a BMC without sessions.
+ */
 export type Credentials = {
   readonly kind: AuthenticationKind
+  readonly insteadOf: BmcFailure | null
   readonly headers: Readonly<Record<string, string>>
   readonly generation: number
 }
@@ -33,9 +37,12 @@ export type Verdict = 'resend' | 'replay' | 'final'
 export type Authentication = {
   /** Credentials for one request; logs in first where needed, once for all callers that wait. Rejects with `Fault`. */
   credentials(signal: AbortSignal): Promise<Credentials>
-  /** To be told of every answer that is no 401. */
+  /** To be told of every answer that is no 401, but for Basic that stands in only of what is not open to everybody. */
   accepted(credentials: Credentials): void
-  /** To be told of every 401, and whether this request was sent again before for that reason. */
+  /**
+   * To be told of every 401, and whether this request was sent again before for that reason. Rejects with a `Fault` where
+   * it is not the credentials that are wrong.
+   */
   refused(credentials: Credentials, attempt: { readonly resent: boolean; readonly replayed: boolean }): Promise<Verdict>
   /** Ends what logins left behind whose process died or whose answer got lost. Rejects with `Fault`. */
   endLostSessions(signal: AbortSignal): Promise<void>
@@ -50,8 +57,11 @@ type State =
   /** `ended`: a session that the BMC refused, to be deleted before another one is opened: it may have been a mood. */
   | { readonly kind: 'none'; readonly ended: Session | null }
   | { readonly kind: 'session'; readonly session: Session; readonly generation: number }
-  | { readonly kind: 'basic'; readonly retryAt: number | null; readonly generation: number }
+  | { readonly kind: 'basic'; readonly generation: number; readonly full: TableFull | null }
   | { readonly kind: 'stopped'; readonly failure: BmcFailure }
+
+/** What the login was refused with, and when the next one is worth it. */
+type TableFull = { readonly failure: BmcFailure; readonly retryAt: number }
 
 export type SessionParts = Omit<SessionServiceParts, 'now'> & {
   readonly username: string
@@ -60,12 +70,18 @@ export type SessionParts = Omit<SessionServiceParts, 'now'> & {
   readonly retries: RetryPolicy
   readonly surroundings: Surroundings
   readonly ledger: SessionLedger
+  /**
+   * That this BMC refuses Basic, as some with sessions do (Supermicro X11, OpenBMC by its settings; quirks.md 11). Learned
+   * when the session table was full, where it is not known whether Basic was refused or the password: said once, it
+   * keeps a password that is wrong from being tried until the account is locked.
+   */
+  readonly basicRefused: { readonly known: () => boolean; readonly learn: () => void }
   /** Ends with the client: a login outlives the caller that happened to start it. */
   readonly lifetime: AbortSignal
 }
 
 export function createAuthentication(parts: SessionParts): Authentication {
-  const { username, password, limits, surroundings, ledger, lifetime } = parts
+  const { username, password, limits, surroundings, ledger, lifetime, basicRefused } = parts
   const service = createSessionService({ ...parts, now: surroundings.now })
   const orphans = createOrphans({ service, ledger, username, membersMax: limits.membersMax })
   const { logIn, logOut } = createLogin({ ...parts, service, orphans })
@@ -79,12 +95,14 @@ export function createAuthentication(parts: SessionParts): Authentication {
 
   function headersOf(now: State): Credentials | null {
     if (now.kind === 'session') {
-      return { kind: 'session', headers: { 'X-Auth-Token': now.session.token }, generation: now.generation }
+      const headers = { 'X-Auth-Token': now.session.token }
+      return { kind: 'session', headers, generation: now.generation, insteadOf: null }
     }
     if (now.kind !== 'basic') return null
-    if (now.retryAt !== null && surroundings.now() >= now.retryAt) return null
+    if (now.full !== null && surroundings.now() >= now.full.retryAt) return null
     const basic = Buffer.from(pair, 'utf8').toString('base64')
-    return { kind: 'basic', headers: { Authorization: `Basic ${basic}` }, generation: now.generation }
+    const headers = { Authorization: `Basic ${basic}` }
+    return { kind: 'basic', headers, generation: now.generation, insteadOf: now.full?.failure ?? null }
   }
 
   async function nextState(): Promise<State> {
@@ -98,9 +116,15 @@ export function createAuthentication(parts: SessionParts): Authentication {
       case 'session':
         return { kind: 'session', session: result.session, generation }
       case 'unsupported':
-        return { kind: 'basic', retryAt: null, generation }
+        return { kind: 'basic', generation, full: null }
       case 'table-full':
-        return { kind: 'basic', retryAt: surroundings.now() + limits.sessionRetryMs, generation }
+        // Nothing is left to be tried; the next operation asks for a session again.
+        if (basicRefused.known()) throw new Fault(result.failure, { sent: true })
+        return {
+          kind: 'basic',
+          generation,
+          full: { failure: result.failure, retryAt: surroundings.now() + limits.sessionRetryMs },
+        }
       case 'refused':
         return { kind: 'stopped', failure: result.failure }
     }
@@ -151,6 +175,11 @@ export function createAuthentication(parts: SessionParts): Authentication {
         if (isCurrent) state = { kind: 'none', ended: dropped }
         return state.kind === 'stopped' ? 'final' : 'replay'
       }
+      if (given.insteadOf !== null && proven < given.generation) {
+        basicRefused.learn()
+        if (isCurrent) state = { kind: 'none', ended: null }
+        throw new Fault(given.insteadOf, { sent: true })
+      }
       if (isCurrent) {
         state = { kind: 'stopped', failure: unauthorized }
         if (dropped === null) await countRefusal()
@@ -165,7 +194,7 @@ export function createAuthentication(parts: SessionParts): Authentication {
       if (state.kind === 'session') await orphans.endLost(lost, state.session, signal)
     },
     secrets: () => (state.kind === 'session' ? [password, pair, state.session.token] : [password, pair]),
-    state: () => (state.kind === 'basic' ? (state.retryAt === null ? 'basic' : 'table-full') : 'session'),
+    state: () => (state.kind === 'basic' ? (state.full === null ? 'basic' : 'table-full') : 'session'),
     async close(signal) {
       if (login !== null) await untilAborted(login, signal).catch(ignoreFault)
       const last = state.kind === 'session' ? state.session : state.kind === 'none' ? state.ended : null

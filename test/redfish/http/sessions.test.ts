@@ -2,9 +2,12 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Bmc } from '../../../redfish/bmc.ts'
 import { createHttpBmc } from '../../../redfish/http/client.ts'
+import type { HttpBmcOptions } from '../../../redfish/http/options.ts'
+import type { Learned } from '../../../redfish/learned.ts'
+import { ADVICE } from '../../../redfish/problem.ts'
 import { createTransientLedger, type SessionLedger } from '../../../redfish/session-ledger.ts'
 import { type SimulatedBmc, type Simulator, startSimulator } from '../../../redfish/simulator/server.ts'
-import { failureOf } from '../bmc-contract.ts'
+import { errorOf, failureOf } from '../bmc-contract.ts'
 import { QUICK_LIMITS, QUICK_RETRIES } from './quick.ts'
 
 const account = { username: 'operator', password: 'hunter2-hunter2' }
@@ -23,9 +26,10 @@ beforeEach(async () => {
 })
 afterEach(() => simulator.close())
 
-/** A client as another process has it: it shares nothing but the ledger. */
-function client(password = account.password): Bmc {
+/** A client as another process has it: it shares nothing but the ledger, and what it is given. */
+function client(password = account.password, own: Partial<HttpBmcOptions> = {}): Bmc {
   return createHttpBmc({
+    ...own,
     address: its.url,
     username: account.username,
     password,
@@ -176,5 +180,78 @@ test.each(['PasswordChangeRequired', 'AccessDenied'])('a login that is refused w
     expect(await failureOf(bmc.power(options()))).toMatchObject(failure)
   }
   expect(count('POST', sessions)).toBe(1)
+  await bmc.close(options())
+})
+
+/** A BMC that knows no Basic, with nothing but sessions of others. */
+async function fullWithoutBasic(): Promise<readonly { readonly path: string; readonly token: string }[]> {
+  await simulator.close()
+  const bmc = { serial: 'S1', ...account, checksImages: false, profile: 'supermicro-x11' } as const
+  simulator = await startSimulator({ speed: 50, bmcs: [bmc] })
+  its = simulator.bmc('S1')
+  return Promise.all(Array.from({ length: 16 }, logIn))
+}
+
+const basicRequests = () => its.requests.filter(({ status }) => status === 401).length
+
+test('a full session table is named as such where there is no Basic, and the password is not blamed', async () => {
+  await fullWithoutBasic()
+  const bmc = client()
+  const error = await errorOf(bmc.power(options()))
+  expect(error.failure).toMatchObject({ status: 503, problem: 'session-table-full', retry: false })
+  expect(error.message).toContain('503 all sessions of the BMC are in use')
+  expect(error.message).not.toMatch(/credentials|password/)
+  expect(error.message).toContain(ADVICE['session-table-full'])
+  await bmc.close(options())
+})
+
+test('a full session table is no wrong password: Basic is tried once, whoever comes, and a free place is taken at once', async () => {
+  const others = await fullWithoutBasic()
+  let learned: Learned = {}
+  const onLearned = (all: Learned) => {
+    learned = all
+  }
+  const another = () => client(account.password, { learned, onLearned })
+  for (let process = 0; process < 5; process++) {
+    const bmc = another()
+    expect(await failureOf(bmc.power(options()))).toMatchObject({ kind: 'unauthorized', problem: 'session-table-full' })
+    expect(await failureOf(bmc.power(options()))).toMatchObject({ kind: 'unauthorized', problem: 'session-table-full' })
+    await bmc.close(options())
+  }
+  expect(basicRequests()).toBe(1)
+  const bmc = another()
+  expect(await failureOf(bmc.power(options()))).toMatchObject({ problem: 'session-table-full' })
+  const [first] = others
+  await fetch(`${its.url}${first?.path}`, { method: 'DELETE', headers: { 'x-auth-token': first?.token ?? '' } })
+  expect(await bmc.power(options())).toMatchObject({ powerState: expect.any(String) })
+  await bmc.close(options())
+})
+
+test.each([401, 403])(
+  'a login that is refused for a full table counts as none of a wrong password, as %i too',
+  async (status) => {
+    const body = { error: { '@Message.ExtendedInfo': [{ MessageId: 'iLO.2.14.SessionLimitExceeded' }] } }
+    its.faults.add({ method: 'POST', path: sessions, status, body })
+    for (let process = 0; process < 5; process++) {
+      const bmc = client()
+      expect(await bmc.power(options())).toMatchObject({ powerState: expect.any(String) })
+      await bmc.close(options())
+    }
+    expect(count('POST', sessions)).toBe(5)
+  },
+)
+
+test('Basic that stood in for a session and worked is blamed when it is refused later', async () => {
+  its.faults.add({
+    method: 'POST',
+    path: sessions,
+    status: 503,
+    body: { error: { '@Message.ExtendedInfo': [{ MessageId: 'IDRAC.2.9.RAC0218' }] } },
+  })
+  const bmc = client()
+  await bmc.power(options())
+  its.faults.add({ method: 'GET', status: 401 })
+  expect(await failureOf(bmc.power(options()))).toMatchObject({ kind: 'unauthorized', retry: false })
+  expect((await ledger.intend()).refusals).toBe(1)
   await bmc.close(options())
 })
