@@ -190,8 +190,8 @@ export interface Bmc {
   discover(options: OperationOptions): Promise<BmcDescription>
   /**
    * Looks whether a BMC is still what was discovered before: reads the System and the slots of the layout, nothing else.
-   * Null when one of them is not there or is another one, or when the client was not told where they are (`learned`);
-   * then it has to be discovered again. Only reads.
+   * Null when one of them is not there or is another one, when the System shows another firmware, or when the client was
+   * not told where they are (`learned`); then it has to be discovered again. Only reads.
    */
   recognise(known: KnownBmc, options: OperationOptions): Promise<Recognised | null>
   /** Reads the part of the tree that provisioning may need, within bounds (http/tree.ts). Never writes. */

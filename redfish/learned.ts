@@ -31,7 +31,10 @@ export type Learned = {
 /** Jobs use two slots; a BMC whose paths change with its firmware leaves some behind. */
 export const EJECTS_MAX = 4
 
-/** Where the System and its Managers are, and what this BMC's quirks depend on: good for one firmware. */
+/**
+ * Where the System and its Managers are, and what this BMC's quirks depend on: good for one firmware. What is told of a
+ * change, and what is not, is in `http/locate.ts`.
+ */
 export type Places = {
   readonly system: string
   readonly managers: readonly string[]
@@ -40,4 +43,7 @@ export type Places = {
   readonly model: string | null
   readonly controller: string | null
   readonly firmware: string | null
+  /** `BiosVersion` and `@odata.type` of the System, where it has them. */
+  readonly bios?: string | undefined
+  readonly schema?: string | undefined
 }

@@ -1,6 +1,7 @@
 /**
  * Finds out what the BMC has and how this job's media fit: as the last probe found it, if that is still so, else by
- * discovering it anew. Safe to repeat: it only reads.
+ * discovering it anew, and then a probe is asked for: what the last one found (slots, firmware) is not so any more. Safe
+ * to repeat: it only reads.
  */
 import type { DescriptionData } from '../../machines/server/description.ts'
 import type { Bmc, BmcDescription } from '../../redfish/bmc.ts'
@@ -9,42 +10,51 @@ import { StepFailure } from '../failure.ts'
 import type { Service } from '../service.ts'
 import { type Timing, timed } from '../timing.ts'
 import { powerData } from './facts.ts'
+import type { ProbeAgain } from './probe-again.ts'
 
 export type DiscoverOptions = {
   readonly bmcs: Bmcs
   readonly timing: Timing
   /** What the last probe of a server found; null when there is none. */
   readonly descriptionOf: (serial: string) => Promise<DescriptionData | null>
+  readonly probeAgain: ProbeAgain
 }
 
-export function discover({ bmcs, timing, descriptionOf }: DiscoverOptions): Service<'discover'> {
+export function discover({ bmcs, timing, descriptionOf, probeAgain }: DiscoverOptions): Service<'discover'> {
   return {
     writesBmc: false,
-    perform: async ({ serial }, { signal }) => {
+    perform: async ({ jobId, serial }, { signal }) => {
       const known = await descriptionOf(serial)
       const { result, elapsed_ms } = await timed(timing, () =>
-        bmcs.use(serial, async (bmc) => (await recognise(bmc, known, signal)) ?? bmc.discover({ signal })),
+        bmcs.use(serial, async (bmc) => {
+          const recognised = await recognise(bmc, known, signal)
+          return recognised === null
+            ? { found: await bmc.discover({ signal }), changed: known !== null }
+            : { found: recognised, changed: false }
+        }),
       )
-      const { layout } = result
+      const { changed, found } = result
+      const { layout } = found
       if (layout === null) {
-        const slots = result.slots.map((slot) => `${slot.name} (${slot.mediaTypes.join(', ')})`).join('; ') || 'none'
-        const advice = result.findings.filter(({ severity }) => severity === 'error').map((finding) => finding.advice)
+        const slots = found.slots.map((slot) => `${slot.name} (${slot.mediaTypes.join(', ')})`).join('; ') || 'none'
+        const advice = found.findings.filter(({ severity }) => severity === 'error').map((finding) => finding.advice)
         const message =
           `a virtual media slot that takes a CD is needed; this BMC offers: ${slots}. ${advice.join(' ')}`.trim()
         throw new StepFailure({ kind: 'unsupported', message })
       }
+      if (changed) await probeAgain({ jobId, serial })
       return {
-        vendor: result.vendor,
-        model: result.model,
-        firmware: result.manager.firmware,
-        system: result.system.id,
-        manager: result.manager.id,
+        vendor: found.vendor,
+        model: found.model,
+        firmware: found.manager.firmware,
+        system: found.system.id,
+        manager: found.manager.id,
         // A single slot holds both media, as one.
         layout: { task: layout.maintenance, ...layout },
-        session: result.session,
-        tls: result.tls,
-        power: powerData(result.power),
-        findings: result.findings.map((finding) => ({ ...finding })),
+        session: found.session,
+        tls: found.tls,
+        power: powerData(found.power),
+        findings: found.findings.map((finding) => ({ ...finding })),
         elapsed_ms,
       }
     },

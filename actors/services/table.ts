@@ -15,6 +15,7 @@ import { jobContext } from './job-context.ts'
 import { mountMaintenance, mountTask } from './mount.ts'
 import { pollHost } from './poll-host.ts'
 import { powerOffHost, powerOnHost, switchPower } from './power.ts'
+import { probeAgain } from './probe-again.ts'
 import { probeServer } from './probe-server.ts'
 import { releaseServer } from './release-server.ts'
 import { resetHost } from './reset-host.ts'
@@ -47,6 +48,7 @@ export function createServiceTable(options: ServiceTableOptions): ServiceTable {
       bmcs,
       timing,
       descriptionOf: async (serial) => (await runtime.read('server', serial))?.snapshot.context.description ?? null,
+      probeAgain: probeAgain(options),
     }),
     mountMaintenance: mountMaintenance(options),
     mountTask: mountTask(options),

@@ -25,6 +25,8 @@ export const learnedData = z.strictObject({
       model: z.string().max(1024).nullable(),
       controller: z.string().max(1024).nullable(),
       firmware: z.string().max(1024).nullable(),
+      bios: z.string().max(1024).optional(),
+      schema: z.string().max(1024).optional(),
     })
     .optional(),
   ejects: z.record(path, path).optional(),

@@ -50,6 +50,7 @@ export async function locate(service: Service, call: Call, wanted: Wanted): Prom
   }
   learnPlaces(service.memory, {
     ...about,
+    ...firmwareMarks(system.doc),
     system: system.path,
     managers: managers.slice(0, MANAGERS_LEARNED_MAX).map(({ path }) => path),
   })
@@ -70,20 +71,46 @@ const MANAGERS_LEARNED_MAX = 4
 function learnPlaces(memory: Memory, places: Places): void {
   const { sessions, places: before } = memory.known()
   const { firmware, model, controller } = places
-  const same = before?.firmware === firmware && before.model === model && before.controller === controller
+  const same =
+    before?.firmware === firmware &&
+    before.model === model &&
+    before.controller === controller &&
+    showsSameFirmware(before, places)
   if (before !== undefined && !same) memory.forget()
   memory.learn({ places, ...(sessions === undefined ? {} : { sessions }) })
 }
 
+type FirmwareMarks = Pick<Places, 'bios' | 'schema'>
+
 /**
- * The System where it was found before, by one request. Null where nothing was learned or something else is there now:
- * then the walk has to be made.
+ * What a System shows of the firmware, so that a job notices an update since the last probe without one request more: the
+ * version of the BIOS, and that of the document's schema, which comes with the BMC's firmware (fixtures ilo5-2.46 and
+ * ilo5-2.72 differ in it). The firmware's own version is in the Manager, which only a walk reads. So an
+ * update of the BMC that changes neither is not noticed by a job: what was learned is tried, and where the BMC refuses
+ * it, the usual ways follow; the next probe sees it.
+ */
+function firmwareMarks(system: Doc): FirmwareMarks {
+  const [bios, schema] = [textAt(system, 'BiosVersion'), textAt(system, '@odata.type')]
+  return { ...(bios === null ? {} : { bios }), ...(schema === null ? {} : { schema }) }
+}
+
+/** A mark that is missing tells nothing: some BMCs know the BIOS only once the host was on. */
+function showsSameFirmware(before: FirmwareMarks, now: FirmwareMarks): boolean {
+  const differs = (name: keyof FirmwareMarks) =>
+    before[name] !== undefined && now[name] !== undefined && before[name] !== now[name]
+  return !differs('bios') && !differs('schema')
+}
+
+/**
+ * The System where it was found before, by one request. Null where nothing was learned, something else is there now, or
+ * its firmware is seen to be another one: then the walk has to be made.
  */
 export async function locateAsLearned(service: Service, call: Call, wanted: Wanted): Promise<Located | null> {
   const { places } = service.memory.known()
   if (places === undefined) return null
   const system = await service.readOptional(call, places.system)
   if (system === null || textAt(system.doc, 'Model') !== places.model) return null
+  if (!showsSameFirmware(places, firmwareMarks(system.doc))) return null
   if (chooseSystem([system], wanted).kind === 'none' || !isDoc(resetActionOf(system.doc))) return null
   service.handover.leave(system)
   let root: Answer | null = null

@@ -6,12 +6,13 @@ import { UnknownServer } from '../../../actors/refusals.ts'
 import { admitJob } from '../../../actors/services/admit-job.ts'
 import { clearBootOverride, setBootOverride } from '../../../actors/services/boot-override.ts'
 import { discover } from '../../../actors/services/discover.ts'
+import { descriptionData } from '../../../actors/services/facts.ts'
 import { pollHost } from '../../../actors/services/poll-host.ts'
 import { powerOffHost, powerOnHost, switchPower } from '../../../actors/services/power.ts'
 import { probeServer } from '../../../actors/services/probe-server.ts'
 import { UnsealError } from '../../../eventstore/vault.ts'
 import { checkEvent, type KindName } from '../../../machines/kinds.ts'
-import type { PowerObservation } from '../../../redfish/bmc.ts'
+import type { Bmc, PowerObservation } from '../../../redfish/bmc.ts'
 import { BmcError, type BmcFailure } from '../../../redfish/failure.ts'
 import { registration } from '../../machines/server/samples.ts'
 import { credentials } from '../controller.ts'
@@ -49,9 +50,37 @@ describe('admission', () => {
 })
 
 describe('discovery', () => {
+  const notAsked = async () => {
+    throw new Error('nobody was to ask for a probe')
+  }
+  /** A job's discovery after a probe, of a BMC that does with the probe's findings what `recognise` says. */
+  const afterProbe = async (recognise?: Bmc['recognise']) => {
+    const { bmcs, calls, noop } = scriptedBmc(recognise === undefined ? {} : { recognise })
+    const known = descriptionData(await noop.discover({ signal: new AbortController().signal }))
+    calls.length = 0
+    const asked: unknown[] = []
+    const probeAgain = async (input: unknown) => void asked.push(input)
+    const service = discover({ bmcs, timing: manualTiming(), descriptionOf: async () => known, probeAgain })
+    const found = await service.perform(bySerial, contextOf())
+    return { found, calls, asked, known }
+  }
+
+  test('of a BMC that is as the last probe found it answers that, and reads no more', async () => {
+    const { found, calls, asked, known } = await afterProbe()
+    expect(found).toMatchObject({ layout: known.layout, firmware: known.manager.firmware })
+    expect([calls, asked]).toEqual([['recognise'], []])
+    isOutcome('job', 'redfish.discover.succeeded', found)
+  })
+
+  test('of a BMC that has changed since is made anew, and a probe asked for', async () => {
+    const { found, calls, asked } = await afterProbe(async () => null)
+    expect([calls, asked]).toEqual([['discover'], [bySerial]])
+    expect(found.layout.kind).toBe('two-cds')
+  })
+
   test('answers the layout of a BMC with two CD slots, twice the same', async () => {
     const { bmcs } = scriptedBmc()
-    const service = discover({ bmcs, timing: manualTiming(), descriptionOf: async () => null })
+    const service = discover({ bmcs, timing: manualTiming(), descriptionOf: async () => null, probeAgain: notAsked })
     const first = await service.perform(bySerial, contextOf())
     expect(await service.perform(bySerial, contextOf({ attempt: 2 }))).toEqual(first)
     expect(first.layout.kind).toBe('two-cds')
@@ -67,10 +96,12 @@ describe('discovery', () => {
         return { ...found, slots: found.slots.slice(0, 1), layout: null, findings: [finding] }
       },
     })
-    const found = discover({ bmcs, timing: manualTiming(), descriptionOf: async () => null }).perform(
-      bySerial,
-      contextOf(),
-    )
+    const found = discover({
+      bmcs,
+      timing: manualTiming(),
+      descriptionOf: async () => null,
+      probeAgain: notAsked,
+    }).perform(bySerial, contextOf())
     await expect(found).rejects.toMatchObject({
       name: 'StepFailure',
       data: { kind: 'unsupported', message: expect.stringMatching(/Virtual CD 1 \(CD, DVD\).*Buy a licence/) },
