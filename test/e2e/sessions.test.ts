@@ -1,6 +1,6 @@
 /**
- * Sessions on BMCs, counted on the BMCs: at most one per controller while controllers work and are killed, none when the
- * last one has stopped.
+ * Sessions on BMCs, counted on the BMCs: at most one per controller while controllers run a hundred jobs, some cancelled, and
+ * are killed; none when the last one has stopped.
  */
 import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -10,11 +10,11 @@ import { freshNats } from '../nats.ts'
 import { freshDatabase } from '../postgres.ts'
 import { orphansEnded, tooManySessions } from './open-sessions.ts'
 import { type ControllerProcess, freePort, startProcess } from './processes.ts'
-import { bmcConfigs, completed, register, submit } from './site.ts'
+import { bmcConfigs, completed, follow, isComplete, register, submit } from './site.ts'
 import { storageFolder } from './storage.ts'
 
 const leaseTtlMs = 1500
-const serials = ['S1', 'S2', 'S3', 'S4']
+const serials = Array.from({ length: 20 }, (_, index) => `S${index + 1}`)
 
 let simulator: Simulator
 let database: Awaited<ReturnType<typeof freshDatabase>>
@@ -28,7 +28,10 @@ beforeAll(async () => {
   const ports = [await freePort(), await freePort()] as const
   folders = [await storageFolder(), await storageFolder()]
   ;[database, nats] = await Promise.all([freshDatabase(), freshNats()])
-  simulator = await startSimulator({ speed: 50, bmcs: bmcConfigs(serials.map(() => ({}))) })
+  simulator = await startSimulator({
+    speed: 50,
+    bmcs: bmcConfigs(serials.map(() => ({ host: { stepDurationMs: 2000 } }))),
+  })
   const settingsOf = (port: number, folder: string | undefined) => ({
     STORAGE_ROOT: folder,
     HTTP_ADDR: `127.0.0.1:${port}`,
@@ -63,7 +66,8 @@ const probe = (serial: string, client: Client) =>
 
 const everyBmcProbed = () => Promise.all(serials.map((serial) => probe(serial, clients[0])))
 
-const endOfOrphans = () => orphansEnded(database.url, { leaseTtlMs, signal: AbortSignal.timeout(20_000) })
+const endOfOrphans = (timeoutMs = 20_000) =>
+  orphansEnded(database.url, { leaseTtlMs, signal: AbortSignal.timeout(timeoutMs) })
 
 test('a killed controller’s sessions are ended although nobody has anything to do on those BMCs', async () => {
   expect(simulator.bmcs.filter(({ state }) => state.sessions > 0)).toHaveLength(serials.length)
@@ -88,29 +92,60 @@ test('a controller that stood still for longer than its lease logs in anew', asy
   expect(tooManySessions(simulator, { max: controllers.length })).toEqual([])
 }, 60_000)
 
-test('a hundred operations, cancelled jobs and a kill leave at most one session per controller', async () => {
+/** Where every third job is cancelled: right after such an event. The others run to their end. */
+const cancelledAfter = [
+  'job.admission.succeeded',
+  'redfish.discover.succeeded',
+  'redfish.mount.maintenance.succeeded',
+  'redfish.boot-override.succeeded',
+  'redfish.reset.succeeded',
+  'redfish.poll.succeeded',
+] as const
+/** After so many jobs a controller is killed, with others under way. */
+const killsAfter: readonly number[] = [20, 45, 70]
+const jobsPerServer = 5
+
+test('a hundred jobs, a third of them cancelled, and three kills leave at most one session per controller', async () => {
   let most = 0
+  let started = 0
+  const ended = { succeeded: 0, cancelled: 0, failed: 0 }
+  let killing: Promise<void> = Promise.resolve()
+  const killOne = async () => {
+    await controllers[1].kill()
+    controllers[1] = await startProcess(settings[1])
+    // The killed one's sessions may be there besides its successor's until its lease has run out and nobody writes.
+    await endOfOrphans(90_000)
+  }
+  const runJobs = async (serial: string) => {
+    for (let count = 0; count < jobsPerServer; count++) {
+      const number = started++
+      const jobId = await submit(clients[0], serial)
+      if (number % 3 === 0) {
+        const moment = cancelledAfter[(number / 3) % cancelledAfter.length]
+        await follow(clients[0], jobId, (event) => event.type === moment || isComplete(event))
+        await clients[0].request(`/api/v1/jobs/${jobId}/cancel`, { method: 'POST' })
+      }
+      const { outcome } = await completed(clients[0], jobId, 60_000)
+      ended[outcome as keyof typeof ended]++
+      if (killsAfter.includes(ended.succeeded + ended.cancelled + ended.failed)) {
+        killing = killing.then(killOne)
+        await killing
+      }
+    }
+  }
   const look = setInterval(() => {
     most = Math.max(most, ...simulator.bmcs.map(({ state }) => state.sessions))
   }, 5)
   try {
-    for (let round = 0; round < 10; round++) {
-      const jobs = await Promise.all(serials.map((serial) => submit(clients[0], serial)))
-      await Promise.all(jobs.map((jobId) => clients[0].request(`/api/v1/jobs/${jobId}/cancel`, { method: 'POST' })))
-      await Promise.all(jobs.map((jobId) => completed(clients[0], jobId)))
-      await everyBmcProbed()
-      await everyBmcProbed()
-      if (round !== 5) continue
-      await controllers[1].kill()
-      controllers[1] = await startProcess(settings[1])
-    }
+    await Promise.all(serials.map(runJobs))
   } finally {
     clearInterval(look)
   }
-  // The killed one's may be there besides its successor's, until its lease has run out.
+  expect(ended.succeeded + ended.cancelled).toBeGreaterThanOrEqual(95)
+  expect(ended.cancelled).toBeGreaterThanOrEqual(25)
   expect(most).toBeLessThanOrEqual(3)
   await endOfOrphans()
   expect(tooManySessions(simulator, { max: 2 })).toEqual([])
   await Promise.all(controllers.map((controller) => controller.stop()))
   expect(tooManySessions(simulator, { max: 0 })).toEqual([])
-}, 120_000)
+}, 240_000)
