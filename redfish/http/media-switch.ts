@@ -9,18 +9,25 @@ import { followTask } from './tasks.ts'
 
 /**
  * Whether something was switched on; the BMC then had the time that it needs to show its slots. Safe to repeat: a
- * switch that is on is left alone. Rejects with the BMC's refusal.
+ * switch that is on is left alone, but gets that time as well: somebody else, a probe beside a job, may have switched it
+ * on a moment ago. Rejects with the BMC's refusal.
  */
 export async function switchOnMedia(service: Service, call: Call, located: Located): Promise<boolean> {
   for (const manager of await located.managers(call)) {
     const documents = { manager: manager.doc }
     for (const row of MEDIA_SWITCHES) {
-      if (valueAt(documents, row.state) !== row.off) continue
+      const state = valueAt(documents, row.state)
+      const settle = () => service.pause(call, Math.min(row.settleMs, service.limits.mediaSwitchSettleMs))
+      if (state === row.on) {
+        await settle()
+        return true
+      }
+      if (state !== row.off) continue
       const action = row.actions.map((pointer) => valueAt(documents, pointer)).find(isDoc)
       if (action === undefined) continue
       const target = service.follow(call, action['target'], manager.path)
       await followTask(service, call, await service.post(call, target, { body: row.body, repeat: 'always' }))
-      await service.pause(call, Math.min(row.settleMs, service.limits.mediaSwitchSettleMs))
+      await settle()
       return true
     }
   }

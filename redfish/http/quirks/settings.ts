@@ -36,6 +36,7 @@ export const LICENSED_ACTIONS: readonly { readonly values: Pointer; readonly evi
 export type MediaSwitch = {
   readonly state: Pointer
   readonly off: string
+  readonly on: string
   /** The first that is there. */
   readonly actions: readonly Pointer[]
   readonly body: Readonly<Record<string, string>>
@@ -48,6 +49,7 @@ export const MEDIA_SWITCHES: readonly MediaSwitch[] = [
   {
     state: { in: 'manager', keys: ['Oem', 'Ami', 'VirtualMedia', 'RMediaStatus'] },
     off: 'Disabled',
+    on: 'Enabled',
     actions: [
       { in: 'manager', keys: ['Actions', 'Oem', '#AMIVirtualMedia.EnableRMedia'] },
       { in: 'manager', keys: ['Actions', 'Oem', '#VirtualMedia.EnableRMedia'] },
@@ -58,7 +60,11 @@ export const MEDIA_SWITCHES: readonly MediaSwitch[] = [
   },
 ]
 
-/** Actions that make more CD slots, which an operator may use: they restart the media service (quirks.md 4). */
+/**
+ * Actions that make more CD slots, which an operator may use. The client does not, also where it may switch remote media
+ * on: the media service restarts for some three minutes (quirks.md 4), in which a job that has just looked at its slots
+ * finds none, and nothing tells a probe that no job is about to begin through another controller.
+ */
 export const MORE_SLOTS: readonly { readonly action: Pointer; readonly evidence: readonly string[] }[] = [
   {
     action: { in: 'manager', keys: ['Actions', 'Oem', '#AMIVirtualMedia.ConfigureCDInstance'] },

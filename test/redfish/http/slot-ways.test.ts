@@ -202,6 +202,30 @@ test('remote media that is off is switched on where that is allowed, and found w
   )
 })
 
+test('remote media that somebody else has just switched on is given the time that it needs, where that is allowed', async () => {
+  for (const [switchOnMedia, found] of [
+    [true, { kind: 'single-cd', maintenance: PATHS.slot }],
+    [false, null],
+  ] as const) {
+    let looks = 0
+    const handler = treeHandler(({ path }): RawAnswer | undefined => {
+      const Oem = { Ami: { VirtualMedia: { RMediaStatus: 'Enabled' } } }
+      if (path === PATHS.manager) return { body: { ...DOCUMENTS[PATHS.manager], Oem } }
+      if (path !== PATHS.media || looks > 0) return undefined
+      looks += 1
+      return { body: { Members: [] } }
+    })
+    await withServer(
+      handler,
+      async ({ bmc, server, signal }) => {
+        expect((await bmc.discover({ signal })).layout).toEqual(found)
+        expect(writes(server.requests)).toEqual([])
+      },
+      { switchOnMedia },
+    )
+  }
+})
+
 test("a template gets the parts of the image's URL, at any depth, and nothing else", () => {
   expect(fill({ a: '{url}', b: { c: '{SCHEME} {folder} {file}', d: '{unknown}' } }, IMAGE)).toEqual({
     a: IMAGE,
