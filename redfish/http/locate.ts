@@ -110,8 +110,11 @@ export async function locateAsLearned(service: Service, call: Call, wanted: Want
   if (places === undefined) return null
   const system = await service.readOptional(call, places.system)
   if (system === null || textAt(system.doc, 'Model') !== places.model) return null
-  if (!showsSameFirmware(places, firmwareMarks(system.doc))) return null
+  const marks = firmwareMarks(system.doc)
+  if (!showsSameFirmware(places, marks)) return null
   if (chooseSystem([system], wanted).kind === 'none' || !isDoc(resetActionOf(system.doc))) return null
+  // One that was not known: of a probe before marks were kept, or while the host was off.
+  service.memory.learn({ places: { ...places, ...marks } })
   service.handover.leave(system)
   let root: Answer | null = null
   let managers: readonly Answer[] | null = null

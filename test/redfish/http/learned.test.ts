@@ -102,3 +102,25 @@ test('nothing that was learned holds the image', async () => {
   const { learned } = await work(demanding('UserName'), HTTP_IMAGE)
   expect(JSON.stringify(learned)).not.toContain('t0ken')
 })
+
+test('where a slot is emptied is learned of the last four slots that were worked on, and no more', async () => {
+  const slots = Array.from({ length: 6 }, (_, index) => `${PATHS.media}/CD${index + 1}`)
+  const ejectOf = (slot: string) => `${slot}/Actions/VirtualMedia.EjectMedia`
+  const inserted = new Set(slots)
+  let learned: Learned = {}
+  const handler = treeHandler(({ method, path }): RawAnswer | undefined => {
+    const slot = slots.find((one) => path === one || path === ejectOf(one))
+    if (slot === undefined) return undefined
+    if (method === 'POST') {
+      inserted.delete(slot)
+      return { status: 204 }
+    }
+    const Actions = { '#VirtualMedia.EjectMedia': { target: ejectOf(slot) } }
+    return { body: { ...DOCUMENTS[PATHS.slot], Inserted: inserted.has(slot), Actions } }
+  })
+  await withServer(handler, async ({ bmc, signal }) => {
+    for (const slot of [...slots, slots[3] ?? '']) learned = (await bmc.ejectMedia({ slot }, { signal })).learned
+  })
+  const last = [slots[2], slots[4], slots[5], slots[3]].map((slot) => slot ?? '')
+  expect(learned.ejects).toEqual(Object.fromEntries(last.map((slot) => [slot, ejectOf(slot)])))
+})

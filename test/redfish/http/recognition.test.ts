@@ -88,6 +88,24 @@ test.each<[string, Changes]>([
   expect((await recognised(later)).seen).not.toBeNull()
 })
 
+test('a BIOS that was not known when the BMC was probed is learned when it shows', async () => {
+  const { known, learned } = await probed()
+  if (learned.places === undefined) throw new Error('the probe taught no places')
+  const { bios: _, ...places } = learned.places
+  let later: Learned = {}
+  const onLearned = (all: Learned) => {
+    later = all
+  }
+  await withServer(
+    tree(before),
+    async ({ bmc, signal }) => {
+      expect(await bmc.recognise(known, { signal })).not.toBeNull()
+    },
+    { learned: { ...learned, places }, onLearned },
+  )
+  expect(later).toEqual(learned)
+})
+
 test('a client that was told nothing does not recognise anything, and asks for nothing', async () => {
   expect(await recognised({}, { forgetful: true })).toEqual({ seen: null, asked: [] })
 })
