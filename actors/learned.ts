@@ -46,7 +46,15 @@ export function learnedData(learned: Learned): LearnedData {
     learned
   return {
     ...(insert === undefined ? {} : { insert: { method: insert.method, with: { ...insert.with } } }),
-    ...(boot === undefined ? {} : { boot: { all_in_settings: boot.allInSettings, without_mode: boot.withoutMode } }),
+    ...(boot === undefined
+      ? {}
+      : {
+          boot: {
+            all_in_settings: boot.allInSettings,
+            without_mode: boot.withoutMode,
+            ...(boot.settingsUnused === undefined ? {} : { settings_unused: boot.settingsUnused }),
+          },
+        }),
     ...(resetsRefused === undefined ? {} : { resets_refused: [...resetsRefused] }),
     ...(resetsListed === undefined ? {} : { resets_listed: [...resetsListed] }),
     ...(wantsPrecondition === undefined ? {} : { wants_precondition: wantsPrecondition }),
@@ -62,7 +70,15 @@ export function learnedOf(data: LearnedData): Learned {
     data
   return {
     ...(insert === undefined ? {} : { insert }),
-    ...(boot === undefined ? {} : { boot: { allInSettings: boot.all_in_settings, withoutMode: boot.without_mode } }),
+    ...(boot === undefined
+      ? {}
+      : {
+          boot: {
+            allInSettings: boot.all_in_settings,
+            withoutMode: boot.without_mode,
+            ...(boot.settings_unused === undefined ? {} : { settingsUnused: boot.settings_unused }),
+          },
+        }),
     ...(resets_refused === undefined ? {} : { resetsRefused: resets_refused as ResetType[] }),
     ...(resets_listed === undefined ? {} : { resetsListed: resets_listed as ResetType[] }),
     ...(wants_precondition === undefined ? {} : { wantsPrecondition: wants_precondition }),

@@ -11,8 +11,11 @@ export type Learned = {
     readonly method: 'POST' | 'PATCH'
     readonly with: Readonly<Record<string, string | boolean>>
   }
-  /** How the boot override was accepted: whether the settings object takes all of it, and whether the mode stays out. */
-  readonly boot?: { readonly allInSettings: boolean; readonly withoutMode: boolean }
+  /**
+   * How the boot override was accepted: whether the settings object takes all of it, whether the mode stays out, and
+   * whether the settings object holds nothing of it, so that it need not be read.
+   */
+  readonly boot?: { readonly allInSettings: boolean; readonly withoutMode: boolean; readonly settingsUnused?: true }
   /** Resets that are offered and that the BMC does not know when they are sent. */
   readonly resetsRefused?: readonly ResetType[]
   /** What the reset action's ActionInfo lists, where the action itself lists nothing. */

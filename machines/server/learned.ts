@@ -11,7 +11,13 @@ export const learnedData = z.strictObject({
       with: z.record(z.string().max(64), z.union([z.string().max(256), z.boolean()])),
     })
     .optional(),
-  boot: z.strictObject({ all_in_settings: z.boolean(), without_mode: z.boolean() }).optional(),
+  boot: z
+    .strictObject({
+      all_in_settings: z.boolean(),
+      without_mode: z.boolean(),
+      settings_unused: z.literal(true).optional(),
+    })
+    .optional(),
   resets_refused: resetTypes.optional(),
   resets_listed: resetTypes.optional(),
   wants_precondition: z.literal(true).optional(),

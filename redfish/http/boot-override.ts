@@ -28,6 +28,11 @@ export function readOverride(boot: BootDocuments): BootOverride {
   return { enabled: at(ENABLED), target: at(TARGET), mode: at(MODE) }
 }
 
+/** Whether there is a settings object with nothing of the override in it. */
+export function holdsNothing({ settings }: BootDocuments): boolean {
+  return settings !== null && [ENABLED, TARGET, MODE].every((property) => !(property in settings))
+}
+
 /** Where the override's target is written. */
 export function targetPlace(boot: BootDocuments): 'system' | 'settings' {
   return placeOf(boot, TARGET)
@@ -140,7 +145,8 @@ export function isAlreadySet(boot: BootDocuments, change: BootChange): boolean {
 
 /**
  * Splits a change by where its properties live: the settings object takes those that it contains, the System the rest
- * (iDRAC9 7.10's settings have no target, DGX's have everything; quirks.md 8).
+ * (iDRAC9 7.10's settings have no target, DGX's have everything; quirks.md 8). Settings that would get nothing but the
+ * mode which they have already are left alone: writing them makes a job on Dell.
  */
 export function splitChange(
   boot: BootDocuments,
@@ -154,7 +160,9 @@ export function splitChange(
   ]
   const part = (place: 'settings' | 'system') => {
     const own = properties.filter(([name, value]) => value !== null && (forced ?? placeOf(boot, name)) === place)
-    return own.length === 0 ? null : Object.fromEntries(own)
+    const isThere = ([name, value]: readonly [string, string | null]) =>
+      name === MODE && place === 'settings' && textAt(boot.settings ?? {}, MODE) === value
+    return own.every(isThere) ? null : Object.fromEntries(own)
   }
   return { settings: part('settings'), system: part('system') }
 }

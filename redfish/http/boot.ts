@@ -9,6 +9,7 @@ import {
   bootTargets,
   CLEARED,
   cdTarget,
+  holdsNothing,
   isAlreadySet,
   isInForce,
   judgeReadBack,
@@ -43,14 +44,17 @@ async function lastLookAtBoot(
   call: Call,
   systemPath: string,
 ): Promise<BootLook & { readonly fresh: boolean }> {
-  const left = service.handover.peek(systemPath, service.limits.handoverMsMax)
-  if (left === null || call.signal.aborted) return { ...(await lookAtBoot(service, call, systemPath)), fresh: true }
-  const link = docAt(left.doc, '@Redfish.Settings')['SettingsObject']
-  const path = linkOf(link) === null ? null : service.follow(call, link, left.path)
-  const settings = path === null ? null : service.handover.take(path, service.limits.handoverMsMax)
-  const known = path === null || settings !== null
-  const rest = known ? { settings, boot: bootDocuments(left.doc, settings?.doc ?? null) } : null
-  return { system: left, ...(rest ?? (await settingsOf(service, call, left))), fresh: false }
+  // Who gave up is told so, also where no request would have.
+  const left = call.signal.aborted ? null : service.handover.peek(systemPath, service.limits.handoverMsMax)
+  const system = left ?? (await service.read(call, systemPath))
+  if (left === null) service.handover.leave(system)
+  const path = isUnused(service) ? null : settingsPath(service, call, system)
+  const settings = path === null || left === null ? null : service.handover.take(path, service.limits.handoverMsMax)
+  const rest =
+    path === null || settings !== null
+      ? { settings, boot: bootDocuments(system.doc, settings?.doc ?? null) }
+      : await settingsOf(service, call, system)
+  return { system, ...rest, fresh: left === null }
 }
 
 /** The settings object of a System that was just read. */
@@ -59,11 +63,23 @@ export async function settingsOf(
   call: Call,
   system: Answer,
 ): Promise<{ readonly settings: Answer | null; readonly boot: BootDocuments }> {
-  const link = docAt(system.doc, '@Redfish.Settings')['SettingsObject']
-  const settings =
-    linkOf(link) === null ? null : await service.readOptional(call, service.follow(call, link, system.path))
+  const path = settingsPath(service, call, system)
+  const settings = path === null ? null : await service.readOptional(call, path)
   return { settings, boot: bootDocuments(system.doc, settings?.doc ?? null) }
 }
+
+function settingsPath(service: Service, call: Call, system: Answer): string | null {
+  const link = docAt(system.doc, '@Redfish.Settings')['SettingsObject']
+  return linkOf(link) === null ? null : service.follow(call, link, system.path)
+}
+
+/** Whether an earlier write saw that the settings object holds nothing of the override (XCC's `Pending`; quirks.md 8). */
+function isUnused({ memory }: Service): boolean {
+  return memory.known().boot?.settingsUnused === true
+}
+
+/** What an accepted write was decided on. */
+type Accepted = BootLook & { readonly settingsWritten: boolean }
 
 type Result = Pick<BootOverrideResult, 'changed' | 'override' | 'warnings'>
 
@@ -72,12 +88,15 @@ export function createBoot(service: Service, locateFor: (call: Call) => Promise<
 
   async function change(call: Call, look: BootLook, wanted: BootChange, patient: boolean): Promise<Result> {
     if (isAlreadySet(look.boot, wanted)) return { changed: false, override: readOverride(look.boot), warnings: [] }
-    await write(call, look, wanted, patient)
-    return { changed: true, ...(await confirm(call, look.system.path, wanted)) }
+    const written = await write(call, look, wanted, patient)
+    return { changed: true, ...(await confirm(call, written, wanted)) }
   }
 
-  /** Writes the change, relaxing it as the BMC's refusals say. Each rung drops something, so that the loop ends. */
-  async function write(call: Call, first: BootLook, wanted: BootChange, patient: boolean): Promise<void> {
+  /**
+   * Writes the change, relaxing it as the BMC's refusals say: each rung drops something or looks at all there is, so that
+   * the loop ends. Answers what the accepted write was decided on, and whether the settings object was written.
+   */
+  async function write(call: Call, first: BootLook, wanted: BootChange, patient: boolean): Promise<Accepted> {
     const wantsPrecondition = (await locateFor(call)).profile.ifMatch === 'always'
     let look = first
     const learned = service.memory.known().boot
@@ -98,32 +117,43 @@ export function createBoot(service: Service, locateFor: (call: Call) => Promise<
           if (current === null || part === null) continue
           await followTask(service, call, await service.patch(call, current, { ...how, body: { Boot: part } }))
         }
+        const unused = look.settings === null ? isUnused(service) : holdsNothing(look.boot)
         const boot = {
           allInSettings: rung.forced === 'settings',
           withoutMode: wanted.mode !== null && rung.change.mode === null,
+          ...(unused ? { settingsUnused: true as const } : {}),
         }
         // Clearing sends no mode, and teaches nothing about it.
         if (wanted.enabled === 'Once') service.memory.learn({ boot })
-        return
+        return { ...look, settingsWritten: look.settings !== null && parts.settings !== null }
       } catch (error) {
         const refusal = refusalOf(error)
         if (refusal === null) throw error
+        const unseen = look.settings === null && isUnused(service)
         const next = relaxChange(refusal, { ...rung, hasSettings: look.settings !== null })
-        if (next === null) throw error
-        call.countRepeat()
-        rung = next
+        if (next === null && !unseen) throw error
         // The refused write may have changed the entity tag.
-        look = await lookAtBoot(service, call, look.system.path)
+        const anew = await lookAtBoot(service, call, look.system.path)
+        const overlooked = unseen && anew.settings !== null && !holdsNothing(anew.boot)
+        if (next === null && !overlooked) throw error
+        call.countRepeat()
+        rung = (overlooked ? null : next) ?? rung
+        look = anew
       }
     }
   }
 
   /** Reads back until the change is in force; what is near enough when the time is over comes with a warning. */
-  async function confirm(call: Call, systemPath: string, wanted: BootChange): Promise<Omit<Result, 'changed'>> {
+  async function confirm(call: Call, written: Accepted, wanted: BootChange): Promise<Omit<Result, 'changed'>> {
+    const systemPath = written.system.path
     const { profile } = await locateFor(call)
     let tolerable: Omit<Result, 'changed'> | null = null
     const seen = await until(service, call, { timeoutMs, pollMs, pollMsMax: pollMs * 5 }, async () => {
-      const { system, boot } = await lookAtBoot(service, call, systemPath)
+      const system = await service.read(call, systemPath)
+      // Settings that were not written hold nothing of the change.
+      const boot = written.settingsWritten
+        ? (await settingsOf(service, call, system)).boot
+        : bootDocuments(system.doc, written.settings?.doc ?? null)
       service.handover.leave(system)
       const override = readOverride(boot)
       const judged = judgeReadBack(override, wanted, profile)

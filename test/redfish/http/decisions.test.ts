@@ -308,9 +308,16 @@ describe('the boot override', () => {
     expect(bootOnce({ system: {}, settings: null }, 'Cd', { bootMode: 'uefi' }).mode).toBeNull()
   })
   test('properties that the settings object has are written there, the rest on the System', () => {
-    const settings = { BootSourceOverrideMode: 'UEFI' }
+    const settings = { BootSourceOverrideMode: 'Legacy' }
     expect(splitChange({ system, settings }, { enabled: 'Once', target: 'Cd', mode: 'UEFI' }, null)).toEqual({
       settings: { BootSourceOverrideMode: 'UEFI' },
+      system: { BootSourceOverrideEnabled: 'Once', BootSourceOverrideTarget: 'Cd' },
+    })
+  })
+  test('settings that would get nothing but the mode that they have are not written', () => {
+    const settings = { BootSourceOverrideMode: 'UEFI' }
+    expect(splitChange({ system, settings }, { enabled: 'Once', target: 'Cd', mode: 'UEFI' }, null)).toEqual({
+      settings: null,
       system: { BootSourceOverrideEnabled: 'Once', BootSourceOverrideTarget: 'Cd' },
     })
   })
