@@ -7,23 +7,38 @@ import type { SlotWay } from './quirks/slot-ways.ts'
 import type { Service } from './service.ts'
 import { type MediaState, mediaState } from './slots.ts'
 
-/** Filled while the collection has a member, which then says with what. */
+const EMPTY: MediaState = { inserted: false, image: null, connectedVia: null }
+
+/** Filled while the collection has a member; with what is not asked. */
+export async function fillOfCollection(
+  service: Service,
+  call: Call,
+  located: Located,
+  way: SlotWay,
+): Promise<MediaState> {
+  return (await memberOf(service, call, located, way)) === null ? EMPTY : { ...EMPTY, inserted: true }
+}
+
+/** The same, with what the member says. */
 export async function stateOfCollection(
   service: Service,
   call: Call,
   located: Located,
   way: SlotWay,
 ): Promise<MediaState> {
-  const empty: MediaState = { inserted: false, image: null, connectedVia: null }
+  const member = await memberOf(service, call, located, way)
+  const shown = member === null ? null : await service.readOptional(call, member)
+  return shown === null ? EMPTY : mediaState({ Inserted: true, ...shown.doc }, located.profile)
+}
+
+/** The link to the first member of the first collection that is of this way. */
+async function memberOf(service: Service, call: Call, located: Located, way: SlotWay): Promise<string | null> {
   for (const owner of [located.system, ...(await located.managers(call))]) {
     if (owner.doc['VirtualMedia'] === undefined) continue
     const collection = await service.readOptional(call, service.follow(call, owner.doc['VirtualMedia'], owner.path))
     if (collection === null) continue
     if (way.slot?.in === 'collection' && valueAt({ collection: collection.doc }, way.slot) === undefined) continue
-    const [member] = memberLinks(service, call, collection)
-    if (member === undefined) return empty
-    const shown = await service.readOptional(call, member)
-    return shown === null ? empty : mediaState({ Inserted: true, ...shown.doc }, located.profile)
+    return memberLinks(service, call, collection)[0] ?? null
   }
-  return empty
+  return null
 }

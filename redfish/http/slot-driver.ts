@@ -7,7 +7,7 @@ import { EJECTS_MAX } from '../learned.ts'
 import type { Call } from './call.ts'
 import type { InsertLadder } from './insert-ladder.ts'
 import type { Located } from './locate.ts'
-import { stateOfCollection } from './mounted.ts'
+import { fillOfCollection, stateOfCollection } from './mounted.ts'
 import { valueAt } from './pointer.ts'
 import type { SlotStep, SlotWay, Template } from './quirks/slot-ways.ts'
 import { mindsTheRequest, refusalOf } from './refusal.ts'
@@ -37,8 +37,8 @@ export async function driveSlot(
   context: { readonly located: Located; readonly ladder: InsertLadder; readonly path: string },
 ): Promise<SlotDriver> {
   const slot = await service.readOnce(call, context.path, service.limits.handoverMsMax)
-  learnEject(service, slot)
   const way = hasMediaAction(slot) ? null : wayOf(slot, context.located.system)
+  learnEject(service, slot, way)
   return way === null
     ? standardDriver(service, call, tellingMedia(service, call, slot), context)
     : ownDriver(service, call, slot, way, context.located)
@@ -96,9 +96,12 @@ function standardDriver(
 function ownDriver(service: Service, call: Call, slot: Answer, way: SlotWay, located: Located): SlotDriver {
   const { path } = slot
   const documents = { slot: slot.doc, system: located.system.doc }
+  /** The slot as it was read and not written since. */
+  let current: Answer | null = slot
   const state = async (): Promise<MediaState> => {
-    if (way.shown === 'in-slot') return mediaState((await service.read(call, path)).doc, located.profile)
-    return stateOfCollection(service, call, located, way)
+    if (way.shown === 'in-collection') return stateOfCollection(service, call, located, way)
+    current = await service.read(call, path)
+    return mediaState(current.doc, located.profile)
   }
 
   async function shows(look: () => Promise<boolean>): Promise<boolean> {
@@ -110,13 +113,12 @@ function ownDriver(service: Service, call: Call, slot: Answer, way: SlotWay, loc
     if (step.kind === 'write') {
       const wantsPrecondition = located.profile.ifMatch === 'always'
       const body = fill(step.body, image)
-      await followTask(
-        service,
-        call,
-        await service.patch(call, await service.read(call, path), { body, repeat: 'always', wantsPrecondition }),
-      )
+      const before = current ?? (await service.read(call, path))
+      current = null
+      await followTask(service, call, await service.patch(call, before, { body, repeat: 'always', wantsPrecondition }))
       return
     }
+    current = null
     const action = valueAt(documents, step.action)
     const target = service.follow(call, isDoc(action) ? action['target'] : action, path)
     const readTimeoutMs = service.limits.insertReadTimeoutMs
@@ -139,7 +141,8 @@ function ownDriver(service: Service, call: Call, slot: Answer, way: SlotWay, loc
   return {
     path,
     operation: way.name,
-    lastState: state,
+    lastState: async () =>
+      way.shown === 'in-slot' ? mediaState(slot.doc, located.profile) : fillOfCollection(service, call, located, way),
     state,
     insert: async (image) => {
       const look = async () => {
@@ -166,13 +169,22 @@ function wasRepeated(error: unknown): boolean {
 /** Longer ones are not worth remembering. */
 const LINK_CHARS_MAX = 512
 
-/** Where the slot is emptied, for a client that has not read it. */
-function learnEject({ memory }: Service, slot: Answer): void {
-  const target = linkOf(mediaAction(slot.doc, 'EjectMedia'))
+/** Where the slot is emptied, for a client that has not read it: by one action without a word, and the slot tells. */
+function learnEject({ memory }: Service, slot: Answer, way: SlotWay | null): void {
+  const target = linkOf(way === null ? mediaAction(slot.doc, 'EjectMedia') : ownEject(slot, way))
   const { [slot.path]: _, ...others } = memory.known().ejects ?? {}
   const kept = Object.entries(others).slice(1 - EJECTS_MAX)
   if (target !== null && target.length <= LINK_CHARS_MAX)
     memory.learn({ ejects: Object.fromEntries([...kept, [slot.path, target]]) })
+}
+
+function ownEject(slot: Answer, { eject, shown }: SlotWay): unknown {
+  const [step, ...others] = eject
+  if (step?.kind !== 'act' || others.length > 0 || shown !== 'in-slot') return undefined
+  const [body] = step.bodies
+  if (body === undefined || Object.keys(body).length > 0) return undefined
+  const action = valueAt({ slot: slot.doc }, step.action)
+  return isDoc(action) ? action['target'] : action
 }
 
 /** A template with the parts of the image's URL in it. */
