@@ -58,17 +58,20 @@ export function createHttpBmc(options: HttpBmcOptions): Bmc {
     return known ?? locateAnew(call)
   }
 
+  const found = (located: Located) => {
+    known = located
+  }
+  const power = createPower(service, locateFor)
   const secured = { tls: options.tls, secure: address.protocol === 'https:' }
   return {
     ...createRecognition(service, {
       ...options,
       ...secured,
-      found: (located) => {
-        known = located
-      },
+      found,
     }),
     ...createDiscovery(service, {
       locateAnew,
+      found,
       ...secured,
       switchOnMedia: options.switchOnMedia ?? false,
       ...(options.serial === undefined ? {} : { serial: options.serial }),
@@ -87,9 +90,12 @@ export function createHttpBmc(options: HttpBmcOptions): Bmc {
     },
     ...createMedia(service, locateFor),
     ...createBoot(service, locateFor),
-    ...createPower(service, locateFor),
+    ...power,
     endLostSessions: ({ signal }) => service.endLostSessions(service.begin('endLostSessions', { signal })),
-    forgetRead: () => service.handover.clear(),
+    forgetRead() {
+      service.handover.clear()
+      power.forgetRead()
+    },
     close: ({ signal }) => service.close(service.begin('close', { signal })),
   }
 }

@@ -6,8 +6,8 @@ import { bootModes, bootsLegacy, bootTargets, cdTarget, readOverride, takesOnce,
 import { hasOwnWay } from './boot-ways.ts'
 import type { Call } from './call.ts'
 import { findings } from './findings.ts'
-import { isSerial, type Located } from './locate.ts'
-import { switchOnMedia } from './media-switch.ts'
+import { isSerial, type Located, readAgain } from './locate.ts'
+import { isMediaSwitchedOff, switchOnMedia } from './media-switch.ts'
 import { type Documents, valueAt } from './pointer.ts'
 import { requirePower } from './power-state.ts'
 import { LICENCES, LICENSED_ACTIONS, MEDIA_SWITCHES, MORE_SLOTS } from './quirks/settings.ts'
@@ -19,6 +19,8 @@ import { type TlsOptions, tlsOf } from './tls-kind.ts'
 
 export type DiscoveryOptions = TlsOptions & {
   readonly locateAnew: (call: Call) => Promise<Located>
+  /** To be told what took its place. */
+  readonly found: (located: Located) => void
   readonly serial?: string
   readonly switchOnMedia: boolean
 }
@@ -27,10 +29,12 @@ export function createDiscovery(service: Service, options: DiscoveryOptions): Pi
   /** The slots, after what hides them was switched on where that is allowed. */
   async function search(call: Call): Promise<{ located: Located; slots: SlotSearch }> {
     const located = await options.locateAnew(call)
-    const slots = await searchSlots(service, call, located)
-    if ((slots.best?.layout ?? null) !== null || !options.switchOnMedia) return { located, slots }
-    if (!(await switchOnMedia(service, call, located))) return { located, slots }
-    const anew = await options.locateAnew(call)
+    const ownOnly = options.switchOnMedia && (await isMediaSwitchedOff(call, located))
+    const slots = await searchSlots(service, call, located, { ownOnly })
+    if ((slots.best?.layout ?? null) !== null || !ownOnly) return { located, slots }
+    await switchOnMedia(service, call, located)
+    const anew = await readAgain(service, call, located)
+    options.found(anew)
     return { located: anew, slots: await searchSlots(service, call, anew) }
   }
 

@@ -33,7 +33,7 @@ export type Wanted = Pick<HttpBmcOptions, 'systemId' | 'serial' | 'vendorHint'>
  * one is imaged is never a guess.
  */
 export async function locate(service: Service, call: Call, wanted: Wanted): Promise<Located> {
-  const root = await service.read(call, ROOT_PATH)
+  const root = await service.readRoot(call)
   if (root.doc['Systems'] === undefined) throw unsupported(service, call, 'the service root has no Systems')
   const systems = await readCollection(service, call, service.follow(call, root.doc['Systems'], root.path))
   const chosen = chooseSystem(systems, wanted)
@@ -133,6 +133,14 @@ export async function locateAsLearned(service: Service, call: Call, wanted: Want
     vendor: places.vendor,
     profile: profileFor(places),
   }
+}
+
+/** The same with its System and its Managers as they are now: something about them was changed. */
+export async function readAgain(service: Service, call: Call, located: Located): Promise<Located> {
+  const system = await service.read(call, located.system.path)
+  const paths = (await located.managers(call)).map(({ path }) => path)
+  const managers = await readEach(service, call, paths)
+  return { ...located, system, managers: async () => managers }
 }
 
 async function readEach(service: Service, call: Call, paths: readonly string[]): Promise<readonly Answer[]> {

@@ -7,6 +7,12 @@ import { isDoc } from './resource.ts'
 import type { Service } from './service.ts'
 import { followTask } from './tasks.ts'
 
+/** Whether a switch of remote media is off. */
+export async function isMediaSwitchedOff(call: Call, located: Located): Promise<boolean> {
+  const managers = await located.managers(call)
+  return managers.some(({ doc }) => MEDIA_SWITCHES.some(({ state, off }) => valueAt({ manager: doc }, state) === off))
+}
+
 /**
  * Whether something was switched on; the BMC then had the time that it needs to show its slots. Safe to repeat: a
  * switch that is on is left alone, but gets that time as well: somebody else, a probe beside a job, may have switched it

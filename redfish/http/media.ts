@@ -6,6 +6,7 @@ import type { Bmc, EjectResult, InsertResult } from '../bmc.ts'
 import type { Call } from './call.ts'
 import { createInsertLadder } from './insert-ladder.ts'
 import type { Located } from './locate.ts'
+import type { Profile } from './quirks.ts'
 import { mayStillHappen, type Refusal, refusalOf } from './refusal.ts'
 import type { Answer, Service } from './service.ts'
 import { driveSlot, type SlotDriver, tellingMedia } from './slot-driver.ts'
@@ -16,6 +17,9 @@ import { until } from './until.ts'
 
 type Media = Pick<Bmc, 'insertMedia' | 'ejectMedia'>
 
+/** So much longer than the first the pauses between two looks become: what is not there soon may need a minute. */
+const POLL_GROWTH_MAX = 2.5
+
 type Inserted = { readonly state: MediaState; readonly alsoEjected: readonly string[] }
 
 export function createMedia(service: Service, locateFor: (call: Call) => Promise<Located>): Media {
@@ -24,7 +28,7 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
   const filled = new Set<string>()
   /** Slots that it has emptied since. */
   const emptied = new Set<string>()
-  const { confirmTimeoutMs: timeoutMs, confirmPollMs: pollMs, mediaSettleMs, ejectSettleMs } = service.limits
+  const { ejectSettleMs } = service.limits
 
   async function drive(call: Call, path: string): Promise<SlotDriver> {
     return driveSlot(service, call, { located: await locateFor(call), ladder, path })
@@ -32,7 +36,7 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
 
   async function insert(call: Call, path: string, image: string): Promise<Inserted> {
     const driver = await drive(call, path)
-    await empty(service, call, driver, (await locateFor(call)).profile.emptyWhenNotConnected)
+    await empty(service, call, driver, (await locateFor(call)).profile)
     try {
       await driver.insert(image)
     } catch (error) {
@@ -44,7 +48,7 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
     }
     const state = await shown(call, driver, image)
     if (state !== null) return { state, alsoEjected: [] }
-    const detail = `the BMC accepted the image but the slot did not show it within ${timeoutMs} ms`
+    const detail = `the BMC accepted the image but the slot did not show it within ${service.limits.confirmTimeoutMs} ms`
     throw service.fail(call, notConfirmed('insert', detail), { method: 'GET', target: path })
   }
 
@@ -93,9 +97,8 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
     try {
       const write = { body: {}, repeat: 'after-look', look: isEmpty, patient: false } as const
       await followTask(service, call, await service.post(call, service.follow(call, learned, path), write))
-      await service.pause(call, mediaSettleMs)
-      const wait = { timeoutMs, pollMs }
-      if ((await until(service, call, wait, async () => ((await isEmpty()) ? true : null))) !== null) return true
+      const emptied = await untilShown(service, call, 'eject', profile, async () => ((await isEmpty()) ? true : null))
+      if (emptied !== null) return true
     } catch (error) {
       if (refusalOf(error) === null) throw error
     }
@@ -104,8 +107,8 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
   }
 
   async function shown(call: Call, driver: SlotDriver, image: string): Promise<MediaState | null> {
-    await service.pause(call, mediaSettleMs)
-    return until(service, call, { timeoutMs, pollMs }, async () => {
+    const { profile } = await locateFor(call)
+    return untilShown(service, call, 'insert', profile, async () => {
       const state = await driver.state()
       return showsImage(state, image) ? state : null
     })
@@ -129,7 +132,7 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
         return { ...call.facts(), slot, alreadyEmpty: false }
       }
       const driver = await drive(call, path)
-      const alreadyEmpty = await empty(service, call, driver, (await locateFor(call)).profile.emptyWhenNotConnected)
+      const alreadyEmpty = await empty(service, call, driver, (await locateFor(call)).profile)
       filled.delete(path)
       emptied.add(path)
       return { ...call.facts(), slot, alreadyEmpty }
@@ -141,19 +144,30 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
  * Empties a slot and resolves once it reads as empty, with whether it had been so before. An image that is named but
  * not inserted counts as held: XCC shows it before it is attached (quirks.md 6).
  */
-async function empty(service: Service, call: Call, driver: SlotDriver, lingers: boolean): Promise<boolean> {
+async function empty(service: Service, call: Call, driver: SlotDriver, profile: Profile): Promise<boolean> {
   const state = await driver.lastState()
-  const leftover = lingers && state.connectedVia === 'NotConnected'
+  const leftover = profile.emptyWhenNotConnected && state.connectedVia === 'NotConnected'
   if (!state.inserted && (state.image === null || leftover)) return true
   await eject(driver, () => call.countRepeat())
-  const { confirmTimeoutMs: timeoutMs, confirmPollMs: pollMs } = service.limits
-  await service.pause(call, service.limits.mediaSettleMs)
-  const emptied = await until(service, call, { timeoutMs, pollMs }, async () => {
+  const emptied = await untilShown(service, call, 'eject', profile, async () => {
     return (await driver.state()).inserted ? null : true
   })
   if (emptied !== null) return false
-  const detail = `the BMC accepted the eject but the slot still showed media after ${timeoutMs} ms`
+  const detail = `the BMC accepted the eject but the slot still showed media after ${service.limits.confirmTimeoutMs} ms`
   throw service.fail(call, notConfirmed('eject', detail), { method: 'GET', target: driver.path })
+}
+
+/** Reads a slot back until it shows what was accepted: after the time that most BMCs, or this one, need for it. */
+async function untilShown<T>(
+  service: Service,
+  call: Call,
+  what: 'insert' | 'eject',
+  profile: Pick<Profile, 'mediaLag'>,
+  look: () => Promise<T | null>,
+): Promise<T | null> {
+  const { confirmTimeoutMs: timeoutMs, confirmPollMs: pollMs, mediaSettleMs, mediaLagMs } = service.limits
+  await service.pause(call, profile.mediaLag.includes(what) ? mediaLagMs : mediaSettleMs)
+  return until(service, call, { timeoutMs, pollMs, pollMsMax: pollMs * POLL_GROWTH_MAX }, look)
 }
 
 /**

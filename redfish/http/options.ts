@@ -20,6 +20,8 @@ export type Limits = {
   readonly membersMax: number
   /** How old what an operation read may be for the next one to act on it; whether that worked is always read anew. */
   readonly handoverMsMax: number
+  /** How long ago a host may have been seen to be on that is switched off without another look. */
+  readonly seenOnMsMax: number
   readonly redirectsMax: number
   /** Requests that may wait for the one that is in flight. */
   readonly requestsWaitingMax: number
@@ -28,6 +30,8 @@ export type Limits = {
   readonly confirmPollMs: number
   /** Before a slot that was filled or emptied is read back for the first time: most show it by then. */
   readonly mediaSettleMs: number
+  /** The same where a BMC is known to need seconds (XCC, iRMC and iDRAC, quirks.md 6). */
+  readonly mediaLagMs: number
   /** Between an eject and the next insert where the slot was found in use (iDRAC, quirks.md 6). */
   readonly ejectSettleMs: number
   /** At most this long a BMC gets to show its slots after remote media was switched on (quirks.md 5). */
@@ -42,6 +46,8 @@ export type Limits = {
   readonly stateConflictMs: number
   /** The first pause before that; it doubles. */
   readonly statePauseMs: number
+  /** Between off and the first On where that is refused for a while (iDRAC10, quirks.md 9). */
+  readonly offRestMs: number
   /** Between ForceOff and On, for capacitors and BMCs that refuse to be quicker (quirks.md 9). */
   readonly offPauseMs: number
   /** The first pause between two looks at the host's power; each is half as long again, up to five times the first. */
@@ -61,11 +67,13 @@ export const DEFAULT_LIMITS: Limits = {
   jsonDepthMax: 64,
   membersMax: 64,
   handoverMsMax: 30_000,
+  seenOnMsMax: 300_000,
   redirectsMax: 3,
   requestsWaitingMax: 16,
   confirmTimeoutMs: 60_000,
   confirmPollMs: 2_000,
   mediaSettleMs: 1_000,
+  mediaLagMs: 5_000,
   ejectSettleMs: 5_000,
   mediaSwitchSettleMs: 30_000,
   gracefulTimeoutMs: 300_000,
@@ -73,6 +81,7 @@ export const DEFAULT_LIMITS: Limits = {
   resetLookMs: 60_000,
   stateConflictMs: 60_000,
   statePauseMs: 5_000,
+  offRestMs: 30_000,
   offPauseMs: 10_000,
   powerPollMs: 3_000,
   taskTimeoutMs: 600_000,

@@ -17,7 +17,7 @@ import { powerOnType, readResetTypes, restartSteps } from './reset-types.ts'
 import type { Service } from './service.ts'
 import { ifAnswering, until } from './until.ts'
 
-type Power = Pick<Bmc, 'power' | 'restart' | 'resolveReset' | 'powerOff' | 'powerOn'>
+type Power = Pick<Bmc, 'power' | 'restart' | 'resolveReset' | 'powerOff' | 'powerOn' | 'forgetRead'>
 
 /** What was read this short a time ago is as good as read now: by the step just before, or on the way here. */
 const FRESH_MS = 2_000
@@ -28,11 +28,18 @@ const switchedOff: Goal = (now) => (isOff(now.power) ? 'power-state' : null)
 export function createPower(service: Service, locateFor: (call: Call) => Promise<Located>): Power {
   const { limits } = service
 
+  /** When this client saw the host go off last. */
+  let offAtMs: number | null = null
+  /** What the host showed last, where that was that it is on. */
+  let lastOn: { readonly look: Look; readonly atMs: number } | null = null
+
   async function look(call: Call, ageMsMax = 0): Promise<Look> {
     const { system: known, profile } = await locateFor(call)
     const system = await service.readOnce(call, known.path, ageMsMax)
     const power = requirePower(service, call, system, profile)
-    return { system, power, override: readOverride(bootDocuments(system.doc, null)) }
+    const now = { system, power, override: readOverride(bootDocuments(system.doc, null)) }
+    lastOn = isOn(power) ? { look: now, atMs: service.now() } : null
+    return now
   }
 
   async function start(call: Call, first: Look, onIntent: Run['onIntent']): Promise<Run> {
@@ -52,16 +59,21 @@ export function createPower(service: Service, locateFor: (call: Call) => Promise
   async function switchOn(run: Run, reason: string): Promise<Step> {
     const type = powerOnType(run.offered)
     if (type === null) return { kind: 'nothing', reason: 'the BMC offers no reset that switches on', refused: true }
+    const { profile } = await locateFor(run.call)
+    const restedMs = offAtMs === null ? limits.offRestMs : service.now() - offAtMs
+    if (profile.restsAfterOff && restedMs < limits.offRestMs) await service.pause(run.call, limits.offRestMs - restedMs)
     return step(run, { type, reason, goal: switchedOn, lasts: true, timeoutMs: limits.resetTimeoutMs, shows: 'soon' })
   }
 
-  function forceOff(run: Run, reason: string): Promise<Step> {
-    const timeoutMs = limits.resetTimeoutMs
-    return step(run, { type: 'ForceOff', reason, goal: switchedOff, lasts: true, timeoutMs, shows: 'soon' })
+  async function switchOff(run: Run, type: 'GracefulShutdown' | 'ForceOff', reason: string): Promise<Step> {
+    const timeoutMs = type === 'ForceOff' ? limits.resetTimeoutMs : limits.gracefulTimeoutMs
+    const done = await step(run, { type, reason, goal: switchedOff, lasts: true, timeoutMs, shows: 'soon' })
+    if (done.kind === 'done') offAtMs = service.now()
+    return done
   }
 
   async function offAndOn(run: Run, reason: string): Promise<Step> {
-    const off = await forceOff(run, reason)
+    const off = await switchOff(run, 'ForceOff', reason)
     if (off.kind === 'nothing') return off
     await service.pause(run.call, limits.offPauseMs)
     return switchOn(run, 'second half of off and on')
@@ -104,6 +116,10 @@ export function createPower(service: Service, locateFor: (call: Call) => Promise
   }
 
   return {
+    forgetRead() {
+      lastOn = null
+    },
+
     async power(options) {
       return (await look(service.begin('power', options), FRESH_MS)).power
     },
@@ -148,23 +164,18 @@ export function createPower(service: Service, locateFor: (call: Call) => Promise
     },
 
     async powerOff(options) {
-      const run = await startToSwitch(service.begin('powerOff', options), switchedOff)
+      const call = service.begin('powerOff', options)
+      const seen = lastOn !== null && service.now() - lastOn.atMs <= limits.seenOnMsMax ? lastOn.look : null
+      // A host that went off meanwhile takes no harm, and the look after it tells.
+      const run = seen === null ? await startToSwitch(call, switchedOff) : await start(call, seen, noIntent)
       if (isOff(run.first.power)) return finish(run, { kind: 'done', evidence: 'power-state', after: run.first.power })
       let reason = 'power off was asked for'
       if (run.offered.includes('GracefulShutdown')) {
-        const request = {
-          type: 'GracefulShutdown',
-          reason,
-          goal: switchedOff,
-          lasts: true,
-          timeoutMs: limits.gracefulTimeoutMs,
-          shows: 'soon',
-        } as const
-        const graceful = await step(run, request)
+        const graceful = await switchOff(run, 'GracefulShutdown', reason)
         if (graceful.kind === 'done') return finish(run, graceful)
         reason = graceful.reason
       }
-      return finish(run, await forceOff(run, reason))
+      return finish(run, await switchOff(run, 'ForceOff', reason))
     },
 
     async powerOn(options) {

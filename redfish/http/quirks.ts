@@ -24,6 +24,8 @@ export type Profile = {
   readonly companionSlot: boolean
   /** `Inserted` stays true after an eject, and `ConnectedVia: NotConnected` tells. */
   readonly emptyWhenNotConnected: boolean
+  /** What shows in the slot seconds after it was accepted: the first look comes later. */
+  readonly mediaLag: readonly ('insert' | 'eject')[]
   /** Boot targets that mean the virtual CD, best first. */
   readonly cdTargets: readonly string[]
   /** `uefi`: sent when the property exists. `if-same`: only when it already is UEFI. */
@@ -34,6 +36,8 @@ export type Profile = {
   readonly onceReadsBack: readonly string[]
   /** `LastResetTime` is not kept up to date and proves nothing. */
   readonly lastResetTimeStale: boolean
+  /** `On` is refused for a while after the host went off. */
+  readonly restsAfterOff: boolean
   /** Resets that are listed and do not work. */
   readonly resetsAvoided: readonly ResetType[]
   /** `always`: a PATCH without precondition is refused or silently dropped, so that `*` goes where no tag is given. */
@@ -75,11 +79,13 @@ export const DEFAULT_PROFILE: Profile = {
   slotsIgnored: null,
   companionSlot: true,
   emptyWhenNotConnected: false,
+  mediaLag: [],
   cdTargets: ['Cd', 'UefiUsbCd', 'UsbCd', 'CD/DVD'],
   bootMode: 'uefi',
   bootWay: 'override',
   onceReadsBack: ['Once'],
   lastResetTimeStale: false,
+  restsAfterOff: false,
   resetsAvoided: [],
   ifMatch: 'when-given',
   notices: [],

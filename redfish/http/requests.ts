@@ -24,6 +24,8 @@ export const ROOT_PATH = '/redfish/v1/'
 export type Requests = {
   /** One attempt, with credentials. Rejects with `Fault`. */
   authenticated(call: Call, request: WireRequest, attempt: number): Promise<WireAnswer>
+  /** One attempt at the service root, with credentials: the login has read it where it had to look for its collection. */
+  root(call: Call, attempt: number): Promise<WireAnswer>
   /** One attempt, without credentials. Rejects with `Fault`. */
   anonymous(call: Call, request: WireRequest, attempt: number): Promise<WireAnswer>
   /**
@@ -55,6 +57,8 @@ export function createRequests(
   const lifetime = new AbortController()
   /** Whether the learned collection of sessions turned out not to be there. */
   let sessionsMoved = false
+  /** The service root as the login that is under way has read it. */
+  let rootOfLogin: WireAnswer | null = null
   let closed = false
 
   type Context = {
@@ -101,6 +105,7 @@ export function createRequests(
       if (learned !== undefined) return learned
       const answer = await send({ method: 'GET', path: ROOT_PATH }, { operation: 'logIn', attempt: 1, signal })
       if (answer.body.kind !== 'json' || !isDoc(answer.body.value)) return null
+      rootOfLogin = answer
       const link = linkOf(linksOf(answer.body.value)['Sessions'])
       if (link !== null) memory.learn({ sessions: link })
       return link
@@ -137,28 +142,40 @@ export function createRequests(
     }
   }
 
+  async function authenticated(call: Call, request: WireRequest, attempt: number): Promise<WireAnswer> {
+    const { operation, signal } = call
+    const { mayWrite } = request.method === 'GET' ? {} : options
+    const context = { operation, attempt, signal, mayWrite }
+    let replayed = false
+    for (let resentWith: number | null = null; ; ) {
+      open()
+      const credentials = await authentication.credentials(call.signal)
+      const answer = await send({ ...request, headers: { ...request.headers, ...credentials.headers } }, context)
+      if (answer.status !== 401) {
+        // The root is for everybody (DSP0266 "Authentication"): that it answers says nothing of Basic.
+        if (credentials.insteadOf === null || request.path !== ROOT_PATH) authentication.accepted(credentials)
+        return answer
+      }
+      const resent = resentWith === credentials.generation
+      const verdict = await authentication.refused(credentials, { resent, replayed })
+      if (verdict === 'final') return answer
+      if (verdict === 'resend') resentWith = credentials.generation
+      else replayed = true
+    }
+  }
+
   return {
     authentication,
-    async authenticated(call, request, attempt) {
-      const { operation, signal } = call
-      const { mayWrite } = request.method === 'GET' ? {} : options
-      const context = { operation, attempt, signal, mayWrite }
-      let replayed = false
-      for (let resentWith: number | null = null; ; ) {
-        open()
-        const credentials = await authentication.credentials(call.signal)
-        const answer = await send({ ...request, headers: { ...request.headers, ...credentials.headers } }, context)
-        if (answer.status !== 401) {
-          // The root is for everybody (DSP0266 "Authentication"): that it answers says nothing of Basic.
-          if (credentials.insteadOf === null || request.path !== ROOT_PATH) authentication.accepted(credentials)
-          return answer
-        }
-        const resent = resentWith === credentials.generation
-        const verdict = await authentication.refused(credentials, { resent, replayed })
-        if (verdict === 'final') return answer
-        if (verdict === 'resend') resentWith = credentials.generation
-        else replayed = true
-      }
+    authenticated,
+    async root(call, attempt) {
+      open()
+      rootOfLogin = null
+      await authentication.credentials(call.signal)
+      const read: WireAnswer | null = rootOfLogin
+      rootOfLogin = null
+      // Some show more of it to who is logged in.
+      if (read !== null && namesCollections(read)) return read
+      return authenticated(call, { method: 'GET', path: ROOT_PATH }, attempt)
     },
     async anonymous(call, request, attempt) {
       open()
@@ -206,6 +223,12 @@ export function createRequests(
 function isErrorOnly({ method, body }: WireAnswer): boolean {
   if (method !== 'GET' || body.kind !== 'json' || !isDoc(body.value) || !isDoc(body.value['error'])) return false
   return Object.keys(body.value).length === 1
+}
+
+/** DSP0266 lets everybody read the service root; not every BMC does, or not all of it (quirks.md 11). */
+function namesCollections({ status, body }: WireAnswer): boolean {
+  const doc = status === 200 && body.kind === 'json' && isDoc(body.value) ? body.value : {}
+  return isDoc(doc['Systems']) && isDoc(doc['Managers'])
 }
 
 /** Lets a read pass only with a JSON object in it that makes sense (or as 202 and 204, which may be empty). */

@@ -31,8 +31,8 @@ export type Step =
 type Sent =
   | { readonly kind: 'accepted' }
   | { readonly kind: 'refused'; readonly reason: string }
-  /** A state stands against it, for now or because it is the wanted one. */
-  | { readonly kind: 'in-the-way'; readonly reason: string; readonly patienceMs: number }
+  /** A state stands against it: `passes` by itself, or may be the wanted one. */
+  | { readonly kind: 'in-the-way'; readonly reason: string; readonly patienceMs: number; readonly passes: boolean }
   /** The BMC may have acted on it. */
   | { readonly kind: 'unclear'; readonly error: BmcError }
 
@@ -106,7 +106,8 @@ export function createResetSteps(service: Service, look: (call: Call) => Promise
       }
       const patienceMs = patienceWith(failure.problem)
       const reason = `${type} was refused: ${[failure.status, failure.messageId].filter((part) => part !== undefined).join(' ')}`
-      if (patienceMs !== null) return { kind: 'in-the-way', reason, patienceMs }
+      const passes = failure.problem !== 'already-in-state'
+      if (patienceMs !== null) return { kind: 'in-the-way', reason, patienceMs, passes }
       if (NOTHING_DONE.has(failure.status)) throw error
       return failure.status < 500 ? { kind: 'refused', reason } : { kind: 'unclear', error }
     }
@@ -135,23 +136,30 @@ export function createResetSteps(service: Service, look: (call: Call) => Promise
     async step(run, { type, reason, goal, lasts, timeoutMs: patienceMs, shows }) {
       let waitedMs = 0
       let pauseMs = limits.statePauseMs
+      const giveTime = async () => {
+        await service.pause(run.call, pauseMs)
+        waitedMs += pauseMs
+        pauseMs = Math.min(pauseMs * 2, limits.statePauseMs * PAUSE_GROWTH_MAX)
+      }
+      let last: Look | null = run.sent.length === 0 ? run.first : null
       for (let sends = 1; ; sends++) {
-        const before = run.sent.length === 0 ? run.first : await look(run.call)
+        const before: Look = last ?? (await look(run.call))
+        last = null
         const { power, override } = before
         await run.onIntent({ resetType: type, reason, before: power, overrideBefore: override })
         run.sent.push(type)
         const answer = await send(run.call, before.system, type)
         if (answer.kind === 'refused' || answer.kind === 'in-the-way') {
+          const again = answer.kind === 'in-the-way' && waitedMs + pauseMs <= answer.patienceMs
+          const waits = again && answer.passes
+          if (waits) await giveTime()
           const now = await look(run.call)
           const evidence = goal(now)
           if (evidence !== null) return { kind: 'done', evidence, after: now.power }
           if (answer.kind === 'refused') learnRefused(type)
-          if (answer.kind === 'refused' || waitedMs + pauseMs > answer.patienceMs) {
-            return { kind: 'nothing', reason: answer.reason, refused: true }
-          }
-          await service.pause(run.call, pauseMs)
-          waitedMs += pauseMs
-          pauseMs = Math.min(pauseMs * 2, limits.statePauseMs * PAUSE_GROWTH_MAX)
+          if (!again) return { kind: 'nothing', reason: answer.reason, refused: true }
+          if (waits) last = now
+          else await giveTime()
         } else {
           const looksFull = answer.kind === 'accepted' || shows === 'late' || type.startsWith('Graceful')
           const timeoutMs = looksFull ? patienceMs : Math.min(patienceMs, limits.resetLookMs)

@@ -52,6 +52,8 @@ export type Service = {
   begin(operation: string, options: { readonly signal: AbortSignal; readonly image?: string }): Call
   /** Reads a document. An answer that is no JSON object is `malformed`. */
   read(call: Call, path: string): Promise<Answer>
+  /** The service root; by the login's own look at it, where this makes one. */
+  readRoot(call: Call): Promise<Answer>
   /** Reads a document that may be missing or forbidden: null when the BMC refuses it for good. */
   readOptional(call: Call, path: string): Promise<Answer | null>
   /** The document that an operation shortly before left, at most so long ago; else it is read. For once. */
@@ -125,6 +127,11 @@ export function createService(
     handover,
     now: surroundings.now,
     read,
+    readRoot(call) {
+      const exchange = async (attempt: number) => mustBeDocument(await requests.root(call, attempt))
+      const request: WireRequest = { method: 'GET', path: ROOT_PATH }
+      return requests.run(call, { request, repeat: 'always', patient: true, exchange, take: answerOf })
+    },
     readOnce: async (call, path, ageMsMax) => {
       // Who gave up is told so, also where no request would have.
       const left = call.signal.aborted ? null : handover.take(path, ageMsMax)

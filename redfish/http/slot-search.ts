@@ -30,9 +30,15 @@ export type SlotSearch = { readonly sources: readonly SlotSource[]; readonly bes
 
 /**
  * Reads the places one after the other and stops at the first with two CD slots, the System's before the Managers':
- * iDRAC9 from 6.00 lists the same media under its Manager, where inserting fails (quirks.md 6).
+ * iDRAC9 from 6.00 lists the same media under its Manager, where inserting fails (quirks.md 6). `ownOnly`: the Managers
+ * that do not look after this System are left out.
  */
-export async function searchSlots(service: Service, call: Call, located: Located): Promise<SlotSearch> {
+export async function searchSlots(
+  service: Service,
+  call: Call,
+  located: Located,
+  how: { readonly ownOnly: boolean } = { ownOnly: false },
+): Promise<SlotSearch> {
   const sources: SlotSource[] = []
   const seen = new Set<string>()
   const visit = async (owners: readonly Answer[]): Promise<boolean> => {
@@ -49,7 +55,7 @@ export async function searchSlots(service: Service, call: Call, located: Located
     return sources.some(({ layout }) => layout !== null)
   }
   const managers = await located.managers(call)
-  if (!(await visit([located.system, ...managers]))) {
+  if (!(await visit([located.system, ...managers])) && !how.ownOnly) {
     const known = new Set(managers.map(({ path }) => samePathKey(path)))
     const others = await readAllManagers(service, call, await located.root(call))
     await visit(others.filter(({ path }) => !known.has(samePathKey(path))))

@@ -29,7 +29,8 @@ export async function followTask(service: Service, call: Call, written: Written)
   let seen = false
   let missing = 0
   let waitMs = answer.retryAfterMs
-  const end = await until(service, call, { timeoutMs: taskTimeoutMs, pollMs: taskPollMs }, async () => {
+  const wait = { timeoutMs: taskTimeoutMs, pollMs: taskPollMs, startsWithPause: true }
+  const end = await until(service, call, wait, async () => {
     if (waitMs !== null && waitMs > taskPollMs) await service.pause(call, Math.min(waitMs, taskTimeoutMs) - taskPollMs)
     const monitor = await readMonitor(service, call, path)
     if (monitor === null) {

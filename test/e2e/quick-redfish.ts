@@ -4,10 +4,12 @@ import type { Limits } from '../../redfish/http/options.ts'
 export const quickRedfish: Partial<Limits> = {
   confirmPollMs: 20,
   mediaSettleMs: 20,
+  mediaLagMs: 100,
   powerPollMs: 20,
   taskPollMs: 20,
   ejectSettleMs: 20,
   offPauseMs: 20,
+  offRestMs: 100,
   gracefulTimeoutMs: 5000,
   resetTimeoutMs: 10_000,
   resetLookMs: 2000,

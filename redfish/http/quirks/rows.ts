@@ -9,6 +9,12 @@ const DELL: readonly Quirk[] = [
     evidence: ['quirks.md 8'],
   },
   {
+    when: { vendor: 'dell' },
+    // `Inserted` stays true for some five seconds after an eject (ironic story 2008504).
+    change: { mediaLag: ['eject'] },
+    evidence: ['quirks.md 6'],
+  },
+  {
     when: { vendor: 'dell', controller: /^1[2-6]G/, firmware: { below: '6.00' } },
     // The second insert through the Manager answers VRM0021 (dell-scr#290).
     change: { companionSlot: false },
@@ -32,8 +38,9 @@ const DELL: readonly Quirk[] = [
   },
   {
     when: { vendor: 'dell', controller: /^(1[7-9]|[2-9]\d)G/ },
-    change: { notices: ['boots-from-first-slot-only'] },
-    evidence: ['quirks.md 3', 'idrac10-1.20-17g-bmclib'],
+    // For up to a minute after off, On is a conflict (lp 2162995).
+    change: { restsAfterOff: true, notices: ['boots-from-first-slot-only'] },
+    evidence: ['quirks.md 3', 'quirks.md 9', 'idrac10-1.20-17g-bmclib'],
   },
 ]
 
@@ -49,9 +56,10 @@ const HPE: readonly Quirk[] = [
 const LENOVO: readonly Quirk[] = [
   {
     when: { vendor: 'lenovo' },
-    // RDOC is upload only, Remote is the KVM. A PATCH without or with an old tag is a 412.
-    change: { slotsIgnored: /^(RDOC|Remote)\d+$/i, ifMatch: 'always' },
-    evidence: ['quirks.md 3', 'quirks.md 10', 'xcc2-sr670v2', 'errors/xcc/412-etag-mismatch.json'],
+    // RDOC is upload only, Remote is the KVM. `Inserted` follows the image by seconds. A PATCH without or with an old tag
+    // is a 412.
+    change: { slotsIgnored: /^(RDOC|Remote)\d+$/i, mediaLag: ['insert'], ifMatch: 'always' },
+    evidence: ['quirks.md 3', 'quirks.md 6', 'quirks.md 10', 'xcc2-sr670v2', 'errors/xcc/412-etag-mismatch.json'],
   },
   {
     when: { vendor: 'lenovo', firmware: { below: '2.50' } },
@@ -142,8 +150,9 @@ const OPENBMC: readonly Quirk[] = [
 const FUJITSU: readonly Quirk[] = [
   {
     when: { vendor: 'fujitsu' },
-    change: { ifMatch: 'always', notices: ['images-over-https-only'] },
-    evidence: ['quirks.md 5', 'quirks.md 10'],
+    // Connecting takes seconds, and nothing is listed until then.
+    change: { ifMatch: 'always', mediaLag: ['insert'], notices: ['images-over-https-only'] },
+    evidence: ['quirks.md 5', 'quirks.md 6', 'quirks.md 10'],
   },
 ]
 
