@@ -1,13 +1,15 @@
 /**
  * What a server's BMC is asked: by the probe, by a server's first job and by a later one until the host is reset, while it
  * is observed, by the cleanup, and in an hour in which nothing happens; in whole jobs of a real controller (one process,
- * PostgreSQL of its own) on each of the simulator's profiles, in accelerated time, as the simulator counts them.
+ * PostgreSQL of its own) on each of the simulator's profiles, in accelerated time, as the simulator counts them. Fails where
+ * there are more than redfish/ceilings.ts has.
  *
  *   npm run bench:redfish [-- --json] [--profile generic,xcc] [--speed 10]
  */
 import { readFile } from 'node:fs/promises'
 import { isProfileName, profiles } from '../../redfish/simulator/profiles/catalogue.ts'
 import { withDatabase } from './database.ts'
+import { overCeiling } from './redfish/ceilings.ts'
 import { measureRequests, type ProfileRequests } from './redfish/measure.ts'
 import { numberFlag, print, progress, shown, textFlag } from './report.ts'
 
@@ -31,6 +33,7 @@ for (const { profile, first, later } of measured)
 const columns: readonly (readonly [string, string, (profile: ProfileRequests) => number])[] = [
   ['probe', 'probe', ({ probe }) => probe],
   ['first job', 'first_job_until_reset', ({ first }) => first.untilReset],
+  ['both', 'probe_and_first_job', ({ probe, first }) => probe + first.untilReset],
   ['later job', 'later_job_until_reset', ({ later }) => later.untilReset],
   ['observe', 'observing', ({ later }) => later.observing],
   ['a minute', 'observing_per_minute', ({ later }) => later.observingPerMinute],
@@ -54,4 +57,11 @@ print(
     ['profile', 'layout', ...columns.map(([heading]) => heading)],
     ...measured.map((one) => [one.profile, one.layout, ...columns.map(([, , figure]) => shown(figure(one)))]),
   ],
+  [
+    'probe: when the server is registered, login included. first, later job: until the host is reset; both: with the probe.',
+    'A session is ended after a minute without requests: a job or a cleanup that finds none opens one (1), and it is ended (1).',
+  ],
 )
+const over = measured.flatMap(overCeiling)
+for (const line of over) progress(line)
+if (over.length > 0) process.exitCode = 1

@@ -40,8 +40,8 @@ export function progress(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
-/** Prints a result; `table` has its heading first. */
-export function print(report: Report, table: readonly (readonly string[])[]): void {
+/** Prints a result; `table` has its heading first, `notes` say what people should know of it. */
+export function print(report: Report, table: readonly (readonly string[])[], notes: readonly string[] = []): void {
   const machine = { cpu: cpus()[0]?.model ?? arch(), cores: cpus().length, node: process.version }
   if (asJson) {
     process.stdout.write(`${JSON.stringify({ bench: report.bench, machine, ...rounded(report) })}\n`)
@@ -53,6 +53,7 @@ export function print(report: Report, table: readonly (readonly string[])[]): vo
   process.stdout.write(`${report.bench}: ${machine.cpu}, ${machine.cores} cores, node ${machine.node}\n`)
   for (const row of table) process.stdout.write(`${line(row).join('')}\n`)
   for (const [name, value] of Object.entries(report.ratios)) process.stdout.write(`${name} = ${shown(value)}\n`)
+  for (const note of notes) process.stdout.write(`${note}\n`)
 }
 
 /** Three digits are more than such measurements hold. */

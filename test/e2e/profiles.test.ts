@@ -12,7 +12,7 @@ import type { JobEventData } from '../../machines/job/events.ts'
 import { type ProfileName, profiles } from '../../redfish/simulator/profiles/catalogue.ts'
 import type { SimulatedBmc } from '../../redfish/simulator/server.ts'
 import { baseKinds, makeBase } from '../actors/media/base-iso.ts'
-import { type HttpsFront, startHttpsFront } from './https-front.ts'
+import { type HttpsFront, startHttpsFront } from '../https-front.ts'
 import { completed, expectSoundEnd, type Site, startSite, submit } from './site.ts'
 
 type LayoutKind = JobEventData<'redfish.discover.succeeded'>['layout']['kind']

@@ -17,8 +17,11 @@ import { DEFAULT_LIMITS, type Limits } from '../../../redfish/http/options.ts'
 import type { ProfileName } from '../../../redfish/simulator/profiles/catalogue.ts'
 import { type SimulatedBmc, startSimulator } from '../../../redfish/simulator/server.ts'
 import { baseKinds, makeBase } from '../../actors/media/base-iso.ts'
+import { startHttpsFront } from '../../https-front.ts'
 
 export type JobRequests = {
+  /** All of them in order, one a line, by what they are counted to. */
+  readonly log: readonly string[]
   /** Login included, up to and including the reset that was accepted; 0 where the job did not come so far. */
   readonly untilReset: number
   /** From there to the report. */
@@ -61,8 +64,14 @@ export async function measureRequests(options: MeasureOptions): Promise<readonly
   const folder = await mkdtemp(join(tmpdir(), 'provisioner-requests-'))
   const ends: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })]
   try {
+    // Upstream OpenBMC and iRMC mount images over https only.
+    const front = await startHttpsFront()
+    ends.push(front.stop)
     const simulator = await startSimulator({
       speed,
+      trusted: front.certificate,
+      // No moods of firmware: what is counted is to be the same each time.
+      random: () => 0.999,
       bmcs: profiles.map((profile) => ({ serial: profile, username: 'admin', password: 'bmc-password', profile })),
     })
     ends.push(simulator.close)
@@ -70,6 +79,7 @@ export async function measureRequests(options: MeasureOptions): Promise<readonly
       env: {
         STORAGE_ROOT: folder,
         HTTP_ADDR: '127.0.0.1:0',
+        PUBLIC_URL: front.url,
         DATABASE_URL: databaseUrl,
         NATS_URL: natsUrl,
         REDFISH_MODE: 'http',
@@ -88,6 +98,7 @@ export async function measureRequests(options: MeasureOptions): Promise<readonly
       timing: acceleratedTiming(speed),
     })
     ends.push(controller.stop)
+    front.forwardTo(controller.url)
     // One that boots: task files are merged into no other.
     const base = await makeBase(folder, baseKinds['UEFI from CD and disk, the EFI image in a GPT of its own'])
     await copyFile(base, join(folder, 'images', 'maintenance.iso'))
@@ -155,7 +166,13 @@ function requestsOf(requests: readonly Logged[], events: readonly StoredEvent[],
   const observing = reset < 0 ? 0 : requests.length - cleanup.length - reset - 1
   const resetAt = requests[reset]?.at.getTime() ?? Number.NaN
   const minutes = ((Date.parse(reported ?? '') - resetAt) * speed) / 60_000
+  const partOf = (index: number) =>
+    index <= reset ? 'until reset' : index < requests.length - cleanup.length ? 'observing' : 'cleanup'
   return {
+    log: requests.map(
+      ({ at, method, path, status }, index) =>
+        `${partOf(index)}: ${at.toISOString().slice(14, -1)} ${method} ${path} ${status}`,
+    ),
     untilReset: reset + 1,
     observing,
     observingPerMinute: observing / minutes,
@@ -167,11 +184,13 @@ const waits = [
   'confirmTimeoutMs',
   'confirmPollMs',
   'mediaSettleMs',
+  'mediaLagMs',
   'ejectSettleMs',
   'mediaSwitchSettleMs',
   'statePauseMs',
   'stateConflictMs',
   'offPauseMs',
+  'offRestMs',
   'powerPollMs',
   'taskPollMs',
   'gracefulTimeoutMs',

@@ -4,7 +4,7 @@ import { request } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream/promises'
-import { selfSignedCertificate } from '../../redfish/simulator/certificate.ts'
+import { selfSignedCertificate } from '../redfish/simulator/certificate.ts'
 
 export type HttpsFront = {
   readonly url: string
