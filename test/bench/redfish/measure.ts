@@ -22,7 +22,7 @@ import { startHttpsFront } from '../../https-front.ts'
 export type JobRequests = {
   /** All of them in order, one a line, by what they are counted to. */
   readonly log: readonly string[]
-  /** Login included, up to and including the reset that was accepted; 0 where the job did not come so far. */
+  /** Up to and including the reset that was accepted; 0 where the job did not come so far. */
   readonly untilReset: number
   /** From there to the report. */
   readonly observing: number
@@ -37,7 +37,7 @@ export type JobRequests = {
 export type ProfileRequests = {
   readonly profile: ProfileName
   readonly layout: string
-  /** When the server was registered. */
+  /** When the server was registered, login included: its session serves both jobs. */
   readonly probe: number
   readonly first: JobRequests
   readonly later: JobRequests
