@@ -31,8 +31,8 @@ export function createDiscovery(service: Service, options: DiscoveryOptions): Pi
     const located = await options.locateAnew(call)
     const ownOnly = options.switchOnMedia && (await isMediaSwitchedOff(call, located))
     const slots = await searchSlots(service, call, located, { ownOnly })
-    if ((slots.best?.layout ?? null) !== null || !ownOnly) return { located, slots }
-    await switchOnMedia(service, call, located)
+    if ((slots.best?.layout ?? null) !== null || !options.switchOnMedia) return { located, slots }
+    if (!(await switchOnMedia(service, call, located))) return { located, slots }
     const anew = await readAgain(service, call, located)
     options.found(anew)
     return { located: anew, slots: await searchSlots(service, call, anew) }
