@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type ProfileName, profiles } from '../../redfish/simulator/profiles/catalogue.ts'
 import { baseKinds, makeBase } from '../actors/media/base-iso.ts'
-import { startHttpsFront } from '../https-front.ts'
 import { expectSameRun, type OpenedSite, recordJob, replayFile } from '../e2e/recorded-jobs.ts'
 import { type SiteOptions, startSite } from '../e2e/site.ts'
+import { startHttpsFront } from '../https-front.ts'
 
 const names = Object.keys(profiles) as readonly ProfileName[]
 
