@@ -1,5 +1,6 @@
 /** Controllers in processes of their own, to be killed, paused and stopped; several may share one database. */
 import { type ChildProcess, fork } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { processEnv } from '../process-env.ts'
@@ -18,6 +19,8 @@ export type ControllerProcess = {
 }
 
 const startTimeoutMs = 30_000
+/** Linux gives 32768 to 60999 to outgoing connections (ip_local_port_range). */
+const keptPorts = [10_240, 32_768] as const
 
 /** Starts a controller with these settings and resolves once it is ready. */
 export async function startProcess(env: NodeJS.ProcessEnv): Promise<ControllerProcess> {
@@ -50,14 +53,20 @@ export async function startProcess(env: NodeJS.ProcessEnv): Promise<ControllerPr
   }
 }
 
-/** A port that was free a moment ago, for a controller that has to come back on the same one. */
+/**
+ * A port that was free a moment ago, for a server that has to come back on the same one. It is below those that the kernel
+ * gives to outgoing connections, of which one could else have it while the server is away.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
+  const port = randomInt(...keptPorts)
+  const server = createServer().listen(port, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return freePort()
+    throw error
+  }
   server.close()
   await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
+  return port
 }
