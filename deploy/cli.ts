@@ -1,16 +1,7 @@
 #!/usr/bin/env node
 /** The command line. `serve`, `demo`, `simulate` run things; `audit`, `archive` and `db` open the database; the rest is the API's client. */
 import { Command, CommanderError } from 'commander'
-import { archiveCommands } from './cli/archive.ts'
 import { createClient } from './cli/client.ts'
-import { databaseCommands } from './cli/database.ts'
-import { eventCommands } from './cli/events.ts'
-import { jobCommands } from './cli/job.ts'
-import { recordCommand } from './cli/record.ts'
-import { replayCommand } from './cli/replay.ts'
-import { serverCommands } from './cli/server.ts'
-import { simulateCommand } from './cli/simulate.ts'
-import { whatIfCommand } from './cli/what-if.ts'
 import { settings } from './settings.ts'
 
 const program = new Command('provisioner')
@@ -61,14 +52,29 @@ program
     process.exitCode = await demo({ keep: options.keep ?? false })
   })
 
-simulateCommand(program, isJson)
-recordCommand(serverCommands(program, client, isJson), client, isJson)
-jobCommands(program, client, isJson)
-eventCommands(program, isJson)
-replayCommand(program, client, isJson)
-whatIfCommand(program, client, isJson)
-databaseCommands(program, isJson)
-archiveCommands(program, isJson)
+/** Commands by name, each with what adds it. Only those that the command line names are loaded: `job list` waits for no simulator. */
+const families: Readonly<Record<string, () => Promise<unknown>>> = {
+  serve: async () => {},
+  demo: async () => {},
+  simulate: async () => (await import('./cli/simulate.ts')).simulateCommand(program, isJson),
+  server: async () => {
+    const [{ serverCommands }, { recordCommand }] = await Promise.all([
+      import('./cli/server.ts'),
+      import('./cli/record.ts'),
+    ])
+    recordCommand(serverCommands(program, client, isJson), client, isJson)
+  },
+  job: async () => (await import('./cli/job.ts')).jobCommands(program, client, isJson),
+  events: async () => (await import('./cli/events.ts')).eventCommands(program, isJson),
+  replay: async () => (await import('./cli/replay.ts')).replayCommand(program, client, isJson),
+  'what-if': async () => (await import('./cli/what-if.ts')).whatIfCommand(program, client, isJson),
+  audit: async () => (await import('./cli/database.ts')).auditCommands(program, isJson),
+  db: async () => (await import('./cli/database.ts')).databaseCommands(program, isJson),
+  archive: async () => (await import('./cli/archive.ts')).archiveCommands(program, isJson),
+}
+const named = Object.keys(families).filter((name) => process.argv.includes(name))
+// None: the help of all, or a name that is to be answered with those that there are.
+for (const name of named.length > 0 ? named : Object.keys(families)) await families[name]?.()
 
 /** The environment without the names that are this program's own, which are no settings of a controller. */
 function settingsEnvironment(): NodeJS.ProcessEnv {

@@ -8,7 +8,7 @@ import { openDatabase } from '../database-url.ts'
 import { trustedKeys } from '../tombstone-keys.ts'
 import { bad, good, output } from './output.ts'
 
-export function databaseCommands(program: Command, isJson: () => boolean): void {
+export function auditCommands(program: Command, isJson: () => boolean): void {
   program
     .command('audit')
     .description('prove what the log says')
@@ -37,7 +37,9 @@ export function databaseCommands(program: Command, isJson: () => boolean): void 
       }
       if (result.faults.length > 0) process.exitCode = 1
     })
+}
 
+export function databaseCommands(program: Command, isJson: () => boolean): void {
   const db = program.command('db').description('the database')
   db.command('migrate')
     .description('bring the schema to this version')
