@@ -65,4 +65,26 @@ export const mutations: readonly Mutation[] = [
     ],
     caughtBy: ['test/chaos/chaos.test.ts', 'test/eventstore/tail.test.ts'],
   },
+  {
+    name: 'writes after a standstill: a right to write is taken to last until somebody says otherwise',
+    edits: [
+      {
+        file: 'actors/bmc-writers.ts',
+        find: 'performance.now() < right.heldUntil',
+        replace: 'right.heldUntil > 0',
+      },
+    ],
+    caughtBy: ['test/actors/bmc-writers.test.ts'],
+  },
+  {
+    name: 'old reads: what was read of a BMC counts, whoever was there since',
+    edits: [
+      {
+        file: 'actors/performer.ts',
+        find: 'effect.epoch > 1 || !alone',
+        replace: 'effect.epoch > 1 && !alone',
+      },
+    ],
+    caughtBy: ['test/actors/leases.test.ts'],
+  },
 ]
