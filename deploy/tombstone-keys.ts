@@ -11,7 +11,7 @@ import { deriveKey, findSecretsKey } from './secrets-key.ts'
  * signed with a key of the moment could be checked by nobody.
  * @throws Error with every fault of the settings.
  */
-export async function findTombstoneKey(env: NodeJS.ProcessEnv): Promise<TombstoneKey | undefined> {
+async function findTombstoneKey(env: NodeJS.ProcessEnv): Promise<TombstoneKey | undefined> {
   const reading = readConfig({ env, flags: {}, readFile: (path) => readFileSync(path, 'utf8') })
   if (!reading.ok) throw new Error(`settings:\n  ${reading.faults.join('\n  ')}`)
   const { storageRoot, secretsKey } = reading.config

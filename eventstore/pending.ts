@@ -29,7 +29,7 @@ export function deadlineRow({ stream, at }: AskingEvent, { name, delayMs }: Dead
 export type ReplayedEvent = { readonly event: StoredEvent; readonly evolved: Evolved<SnapshotOf[KindName]> }
 
 /** Folds a stream from its first event, whatever its length, and shows each event with what it made of the actor. */
-export async function* replay(db: Queryable, stream: StreamId): AsyncGenerator<ReplayedEvent, void, undefined> {
+async function* replay(db: Queryable, stream: StreamId): AsyncGenerator<ReplayedEvent, void, undefined> {
   const { evolve } = kinds[parseStream(stream).kind]
   let snapshot: SnapshotOf[KindName] | undefined
   for (let afterVersion = 0; ; ) {

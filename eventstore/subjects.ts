@@ -16,11 +16,6 @@ export function subjectOf({ stream, type }: { readonly stream: StreamId; readonl
   return `${prefix}.${branches[kind]}.${tokenOf(id)}.${type}`
 }
 
-/** A filter for everything of one job or server. */
-export function subjectsOfStream(stream: StreamId): string {
-  return subjectOf({ stream, type: '>' })
-}
-
 /** The way back from `subjectOf`; null for a subject that it does not give. */
 export function parseSubject(subject: string): { readonly stream: StreamId; readonly type: string } | null {
   const match = /^provisioner\.v1\.(jobs|servers)\.([^.]+)\.(.+)$/.exec(subject)

@@ -47,7 +47,7 @@ export function tombstoneKey(seed: Uint8Array): TombstoneKey {
 }
 
 /** A public key's name: the first 16 hex digits of the SHA-256 of its SPKI. */
-export function keyIdOf(publicKey: KeyObject): string {
+function keyIdOf(publicKey: KeyObject): string {
   return createHash('sha256')
     .update(publicKey.export({ type: 'spki', format: 'der' }))
     .digest('hex')
@@ -55,7 +55,7 @@ export function keyIdOf(publicKey: KeyObject): string {
 }
 
 /** The text that is signed: one line of canonical JSON, which says what it is, so that it is taken for nothing else. */
-export function statementOf(removal: RemovalStatement): string {
+function statementOf(removal: RemovalStatement): string {
   return (
     canonicalize({
       statement: 'provisioner-tombstone/1',

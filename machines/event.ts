@@ -29,7 +29,7 @@ export const failureData = z.strictObject({
 })
 export type FailureData = z.infer<typeof failureData>
 
-export const stallReasons = [
+const stallReasons = [
   /** The state waits for an effect or a deadline that is not in the shared lists. */
   'effect.missing',
   'deadline.missing',

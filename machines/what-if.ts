@@ -22,7 +22,7 @@ export type RecordedEvent = {
   readonly causation_id?: string | null
 }
 
-export const divergenceKinds = ['unreadable', 'not accepted', 'other state', 'other effects'] as const
+const divergenceKinds = ['unreadable', 'not accepted', 'other state', 'other effects'] as const
 
 export type Divergence = {
   /** The event's place in its history, from 1. */

@@ -31,9 +31,9 @@ export interface IsoInput {
 /** Each file, and all of them together (spec/media.md, "Deterministic"). */
 export const CONTENT_BYTES_MAX = 10 * 1024 * 1024
 export const FILES_MAX = 256
-export const PADDING_SECTORS_DEFAULT = 150
+const PADDING_SECTORS_DEFAULT = 150
 /** 32 MiB. */
-export const PADDING_SECTORS_MAX = 16_384
+const PADDING_SECTORS_MAX = 16_384
 
 /** What lies where before the directories and files. The system area in front of it stays empty (ECMA-119 6.2.1). */
 const SECTOR = {

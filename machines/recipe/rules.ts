@@ -9,7 +9,7 @@ import { type PartitionSize, parsePartitionSize } from './size.ts'
 import { type Fault, payloadFields } from './types.ts'
 
 /** The whole of `metadata`, as JSON without spaces. It is kept with the job, in the database. */
-export const metadataBytesMax = 64 * 1024
+const metadataBytesMax = 64 * 1024
 
 /** Every fault that the rules find in a value that was read as JSON. */
 export function ruleFaults(value: unknown): Fault[] {

@@ -42,7 +42,7 @@ export type ServerRegistration = z.infer<typeof registration>
 
 const slots = z.strictObject({ maintenance: z.string(), task: z.string() })
 
-export const recordingEnds = ['requested', 'replaced', 'time-over', 'limit-reached'] as const
+const recordingEnds = ['requested', 'replaced', 'time-over', 'limit-reached'] as const
 export type RecordingEnd = (typeof recordingEnds)[number]
 
 export const serverEvents = {

@@ -33,7 +33,7 @@ type Boot = Pick<Bmc, 'bootOverride' | 'setBootOnceFromCd' | 'clearBootOverride'
 export type BootLook = { readonly system: Answer; readonly settings: Answer | null; readonly boot: BootDocuments }
 
 /** Reads the System and, where `@Redfish.Settings` names one, its settings object. */
-export async function lookAtBoot(service: Service, call: Call, systemPath: string): Promise<BootLook> {
+async function lookAtBoot(service: Service, call: Call, systemPath: string): Promise<BootLook> {
   const system = await service.read(call, systemPath)
   return { system, ...(await settingsOf(service, call, system)) }
 }

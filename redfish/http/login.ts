@@ -19,7 +19,7 @@ import type { WireAnswer } from './transport.ts'
 const SESSIONS_UNSUPPORTED: ReadonlySet<number> = new Set([404, 405, 501])
 
 /** Refusals in a row after which the BMC is not asked any more: iDRAC and XCC lock the account (quirks.md 11). */
-export const LOGIN_REFUSALS_MAX = 3
+const LOGIN_REFUSALS_MAX = 3
 
 /** `path` is null where the BMC did not say: such a session can only time out. */
 export type Session = Pick<LoginIntent, 'id' | 'askedAtMs'> & { readonly token: string; readonly path: string | null }

@@ -10,7 +10,7 @@ const headersKept = ['allow', 'etag', 'location', 'retry-after', 'www-authentica
 const secretMembers =
   /password|passphrase|secret|token|community|privatekey|encryptionkey|authenticationkey|credential/i
 
-export const secretPlaceholder = '<secret>'
+const secretPlaceholder = '<secret>'
 
 /** `answer` is null where none came. */
 export function observeExchange(
@@ -39,7 +39,7 @@ export function observeExchange(
 }
 
 /** The headers that are kept, by lower-case name. */
-export function keptHeaders(headers: Readonly<Record<string, string>>, redact: Redact): Record<string, string> {
+function keptHeaders(headers: Readonly<Record<string, string>>, redact: Redact): Record<string, string> {
   return Object.fromEntries(
     headersKept.flatMap((name) => {
       const value = headers[name]

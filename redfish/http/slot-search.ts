@@ -149,7 +149,7 @@ async function slotsOfCollection(
 }
 
 /** How a member is filled: by the standard action, in a vendor's own way that it shows, else by writing it (XCC). */
-export function operationOf(member: Answer, system: Answer): string {
+function operationOf(member: Answer, system: Answer): string {
   if (hasMediaAction(member)) return 'action'
   return wayOf(member, system)?.name ?? 'patch'
 }

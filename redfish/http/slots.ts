@@ -120,7 +120,7 @@ export function mediaAction(doc: Doc, name: 'InsertMedia' | 'EjectMedia'): unkno
   return docAt(docAt(doc, 'Actions'), `#VirtualMedia.${name}`)['target']
 }
 
-export function slotId({ path, doc }: SlotDocument): string {
+function slotId({ path, doc }: SlotDocument): string {
   return textAt(doc, 'Id') ?? path.replace(/\/+$/, '').split('/').at(-1) ?? path
 }
 

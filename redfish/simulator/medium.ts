@@ -16,7 +16,7 @@ const patienceMs = 60_000
 const retryPauseMs = 200
 
 /** A read that failed for good: what the host sees as an I/O error. */
-export class MediumError extends Error {
+class MediumError extends Error {
   override readonly name = 'MediumError'
 }
 

@@ -18,7 +18,7 @@ import {
 } from './task-medium.ts'
 import type { Clock, Timing } from './timing.ts'
 
-export const dispatcherUnit = 'provision-dispatcher.service'
+const dispatcherUnit = 'provision-dispatcher.service'
 
 /** The units of each installed target, in their order (spec/maintenance-os.md, "Units"). */
 const targets: Readonly<Record<string, readonly string[]>> = {

@@ -89,7 +89,7 @@ export function gate<Input, Output>(output: (input: Input, context: ServiceConte
 }
 
 /** Rejects with the signal's reason when it aborts. */
-export function abortOf(signal: AbortSignal): Promise<never> {
+function abortOf(signal: AbortSignal): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>()
   if (signal.aborted) reject(signal.reason)
   signal.addEventListener('abort', () => reject(signal.reason), { once: true })

@@ -19,7 +19,7 @@ export const [maintenanceSlot, taskSlot] = ['CD1', 'CD2'].map(
   (name) => `/redfish/v1/Managers/noop/VirtualMedia/${name}`,
 ) as [string, string]
 
-export function bmcsWith(bmc: Bmc): Bmcs {
+function bmcsWith(bmc: Bmc): Bmcs {
   const access = async () => ({ registration, unseal: async () => credentials, learned: {} })
   const bmcs = createBmcs({ access, open: () => bmc, log: logTo([]), recordLessons: async () => {} })
   onTestFinished(() => bmcs.close())

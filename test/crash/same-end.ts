@@ -11,7 +11,7 @@ import type { JobRun } from './job-run.ts'
 const unsteady = ['media.read.observed', 'progress.reported', 'report.duplicated']
 
 /** What a job did, in order: without unsteady facts, and with the looks after an announced reset taken out. */
-export function stepsOf(history: readonly StoredEvent[]): readonly string[] {
+function stepsOf(history: readonly StoredEvent[]): readonly string[] {
   const types = history.map(({ type }) => type).filter((type) => !unsteady.includes(type))
   return types.filter(
     (type, index) =>

@@ -44,7 +44,7 @@ interface FatTime {
 }
 
 /** @throws RangeError for what is not in the years 1980 to 2107. */
-export function fatTime(at: Date): FatTime {
+function fatTime(at: Date): FatTime {
   const year = at.getUTCFullYear()
   if (!(year >= 1980 && year <= 2107)) throw new RangeError(`a FAT date lies in 1980 to 2107, not in ${year}`)
   const seconds = at.getUTCSeconds()

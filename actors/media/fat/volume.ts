@@ -4,7 +4,7 @@
  */
 
 /** The only sector size that every firmware and driver reads, in bytes. */
-export const SECTOR_BYTES = 512
+const SECTOR_BYTES = 512
 
 /** A directory entry, long or short (FATGEN "FAT Directory Structure"). */
 export const ENTRY_BYTES = 32
@@ -15,7 +15,7 @@ const TABLES = 2
 /** Entries of 16 bits for 8192 clusters. */
 const TABLE_SECTORS = 32
 /** Room for 256 files whose names take five long entries and a short one each, and for the label. */
-export const ROOT_ENTRIES = 2048
+const ROOT_ENTRIES = 2048
 const ROOT_SECTORS = (ROOT_ENTRIES * ENTRY_BYTES) / SECTOR_BYTES
 const ROOT_SECTOR = RESERVED_SECTORS + TABLES * TABLE_SECTORS
 const DATA_SECTOR = ROOT_SECTOR + ROOT_SECTORS

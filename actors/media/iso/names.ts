@@ -4,7 +4,7 @@
  * The longest true name: Joliet's identifiers have 64 characters ("Relaxation of ISO 9660 Restrictions on UCS-2
  * Volumes": 128 bytes), of which `;1` takes two.
  */
-export const NAME_CHARS_MAX = 62
+const NAME_CHARS_MAX = 62
 
 /** Names that mean the same to Linux, Windows, GRUB and the ESXi installer; nothing hidden, nothing that ends in a dot. */
 const legalName = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?$/

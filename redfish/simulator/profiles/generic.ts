@@ -2,7 +2,7 @@
 import { dmtf } from '../messages.ts'
 import type { Profile } from './profile.ts'
 
-export const allInsertParameters: readonly string[] = [
+const allInsertParameters: readonly string[] = [
   'Image',
   'Inserted',
   'WriteProtected',

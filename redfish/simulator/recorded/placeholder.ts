@@ -11,7 +11,7 @@ import { isObject, type Json } from '../reply.ts'
 const placeholderForm =
   /http:\/\/recorded-url-\d+\.invalid\/image(?:\.iso|\.img)?|recorded-user-\d+|(?:recorded-host-\d+|198\.18\.\d{1,3}\.\d{1,3})(?::\d{1,5})?|<secret>/
 
-export function isPlaceholder(text: string): boolean {
+function isPlaceholder(text: string): boolean {
   return placeholderForm.exec(text)?.[0] === text
 }
 
