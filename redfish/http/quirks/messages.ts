@@ -83,6 +83,19 @@ const FINAL: readonly MessageRow[] = [
     evidence: ['quirks.md 6', 'errors/idrac/500-insertmedia-RAC0904-unreachable.json'],
   },
   {
+    keys: ['CouldNotEstablishConnection'],
+    problem: 'image-unreachable',
+    retry: 'never',
+    evidence: ['DSP2065'],
+  },
+  {
+    keys: [],
+    text: /cannot download virtual media|failed fetching image/i,
+    problem: 'image-unreachable',
+    retry: 'never',
+    evidence: ['errors/sushy-tools/500-insert-refused.json', 'errors/sushy-tools/400-insert-bad-url.json'],
+  },
+  {
     keys: ['VRM0009', 'VRM0011', 'OSD32', 'NoVirtualMediaConnectionAvailable'],
     problem: 'slot-empty',
     retry: 'never',
@@ -146,20 +159,6 @@ const PASSING: readonly MessageRow[] = [
     retry: 'later',
     patient: true,
     evidence: ['quirks.md 9'],
-  },
-  // Who serves the image may be a controller that is being restarted, or one of several that another takes over from.
-  {
-    keys: ['CouldNotEstablishConnection'],
-    problem: 'image-unreachable',
-    retry: 'after-a-look',
-    evidence: ['DSP2065'],
-  },
-  {
-    keys: [],
-    text: /cannot download virtual media|failed fetching image/i,
-    problem: 'image-unreachable',
-    retry: 'after-a-look',
-    evidence: ['errors/sushy-tools/500-insert-refused.json', 'errors/sushy-tools/400-insert-bad-url.json'],
   },
   {
     keys: ['TooManyRequests', 'ResourceLocked', 'ResourceInUse'],

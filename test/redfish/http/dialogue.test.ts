@@ -198,6 +198,17 @@ test('an iDRAC that refuses an image and attaches it all the same is watched', a
   })
 })
 
+test('an image that could not be fetched is asked for once: whoever mounts it asks again, in its own time', async () => {
+  const handler = treeHandler(({ path }) =>
+    path === PATHS.insert ? refusedWith(400, 'Base.1.16.CouldNotEstablishConnection') : undefined,
+  )
+  await withServer(handler, async ({ bmc, server, signal }) => {
+    const failure = await failureOf(bmc.insertMedia({ slot: PATHS.slot, image: IMAGE }, { signal }))
+    expect(failure).toMatchObject({ kind: 'refused', problem: 'image-unreachable' })
+    expect(server.requests.filter(({ path }) => path === PATHS.insert)).toHaveLength(1)
+  })
+})
+
 test('a password that Basic gets refused with is sent once', async () => {
   const handler = treeHandler((request) => {
     if (request.method === 'POST' && request.path === PATHS.sessions) return { status: 405, body: {} }
