@@ -4,7 +4,8 @@
  */
 
 import type { JobCommands } from '../actors/jobs.ts'
-import { ActiveJob, UnknownServer } from '../actors/refusals.ts'
+import { ActiveJob } from '../actors/refusals.ts'
+import { registered } from '../actors/registered.ts'
 import type { Database } from '../eventstore/database.ts'
 import { loadActor } from '../eventstore/read.ts'
 import type { DeadlineRequest, DomainEvent, EffectRequest } from '../machines/evolve.ts'
@@ -46,9 +47,7 @@ export type PlannedWait = { readonly for: string; readonly budget_ms: number }
 /** @throws InvalidRecipe, UnknownServer, ActiveJob. */
 export async function dryRun(body: JobBody, ports: DryRunPorts) {
   const { recipe, warnings } = ports.jobs.checkRecipe(body.rawRecipe)
-  const actor = await loadActor(ports.db, 'server', serverStream(body.serverSerial))
-  if (actor === null || actor.snapshot.matches('removed'))
-    throw new UnknownServer(`server ${body.serverSerial} is not registered`)
+  const actor = registered(await loadActor(ports.db, 'server', serverStream(body.serverSerial)), body.serverSerial)
   const { jobId: holder, description } = actor.snapshot.context
   if (holder !== null) throw new ActiveJob(body.serverSerial, holder)
 

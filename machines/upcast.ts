@@ -1,7 +1,8 @@
 /**
  * Old events in today's shape. What was recorded stays as it is, byte for byte and under its hash; who wants to know what
- * it means reads it through here. An event's shape is changed in three places: its version and shape in `events.ts`, and
- * in `upcasts.ts` beside it the way from the version before. Machines, read models and sentences then know the newest version only.
+ * it means reads it through here. An event's shape is changed in two places: its version and shape in `events.ts`, and in
+ * `upcasts.ts` beside it the way from the version before. Machines, read models and sentences then know the newest version
+ * only.
  */
 import { type EventCatalogue, InvalidEventError } from './event.ts'
 import type { DomainEvent } from './evolve.ts'

@@ -1,7 +1,7 @@
 /**
  * The file of a recording: what a BMC says, and what was said to it, without what identifies or opens anything. Reading
- * order of the folder: this file, `placeholders.ts` (what stands for what), `redaction.ts` and `encoded.ts` (how it is found), `file.ts`.
- * `simulator/recorded/` reads such files with a shape of its own.
+ * order of the folder: this file, `placeholders.ts` (what stands for what), `redaction.ts` and `encoded.ts` (how it is
+ * found), `file.ts`. `simulator/recorded/` reads such files with a shape of its own.
  */
 
 export const recordingFormat = 'provisioner-bmc-recording'

@@ -12,7 +12,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { asJson, progress } from './report.ts'
 
-const benches = ['transition', 'iso', 'append', 'publish', 'replay', 'redfish', 'fleet']
+const benches = ['transition', 'iso', 'append', 'publish', 'replay', 'rebuild', 'redfish', 'fleet']
 const installTimeoutMs = 5 * 60_000
 /** The fleet of 3 500 takes longest, and bounds itself. */
 const benchTimeoutMs = 30 * 60_000

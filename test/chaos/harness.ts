@@ -2,7 +2,8 @@
  * The chaos harness: several controllers on one database, many jobs on BMCs that fail now and then, while a seeded
  * schedule kills (-9), pauses (SIGSTOP) and restarts controllers, restarts PostgreSQL, stops NATS and holds up appends. At
  * the end every job must have the outcome that its host's script implies, and every history, chain, reset and delivery must
- * be in order, with no session left open on any BMC. Read it first, then `schedule.ts` (what happens), `troubles.ts` (how), `verify.ts` (what must hold).
+ * be in order, with no session left open on any BMC. Read it first, then `schedule.ts` (what happens), `troubles.ts`
+ * (how), `verify.ts` (what must hold).
  */
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
