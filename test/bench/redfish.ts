@@ -59,7 +59,8 @@ print(
   ],
   [
     'probe: when the server is registered, login included. first, later job: until the host is reset; both: with the probe.',
-    'A session is ended after a minute without requests: a job or a cleanup that finds none opens one (1), and it is ended (1).',
+    'A session is ended after a minute without requests, and what its client remembers is gone: a job or a cleanup that finds',
+    'none, as after every long installation, opens one (1), looks at the host again (1 or 2), and has it ended (1).',
   ],
 )
 const over = measured.flatMap(overCeiling)

@@ -1,6 +1,7 @@
 /**
  * The most that a BMC of each make is asked, in the parts of a job that requests are budgeted for: what is measured, so
  * that one request more is seen. The aim is 20 until the first job resets the host, 12 in a later one and 10 to clean up.
+ * All of it within the session of the probe: hosts report in seconds here, before it is ended for lack of requests.
  */
 import type { ProfileName } from '../../../redfish/simulator/profiles/catalogue.ts'
 import type { ProfileRequests } from './measure.ts'
