@@ -66,7 +66,7 @@ export class NoJobWaiting extends Error {
   override readonly name = 'NoJobWaiting'
 }
 
-/** As many recordings as are allowed are under way. */
+/** As many recordings are kept as are allowed. */
 export class TooManyRecordings extends Error {
   override readonly name = 'TooManyRecordings'
 }

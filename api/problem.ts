@@ -82,7 +82,7 @@ export const problems: {
   NotAccepted: [409, 'not_now', 'Not in this state'],
   NotPinned: [409, 'not_pinned', 'The certificate is not pinned'],
   PowerBusy: [409, 'power_busy', 'Another power action is under way'],
-  TooManyRecordings: [409, 'too_many_recordings', 'As many servers as can be are being recorded'],
+  TooManyRecordings: [409, 'too_many_recordings', 'As many recordings are kept as can be'],
   RemovedJob: [410, 'removed_job', 'The job was archived and removed'],
   BodyTooLarge: [413, 'too_large', 'The body is too large'],
   UnsupportedMediaType: [415, 'unsupported_media_type', 'The body is not JSON'],

@@ -1,4 +1,4 @@
-/** Recordings under way and the exchanges that they have so far. Nothing here is derived from the log. */
+/** Recordings, under way or ended and not fetched yet, and the exchanges that they have. Nothing here is derived from the log. */
 import { and, asc, count, eq, getTableColumns, isNull, lt, sql } from 'drizzle-orm'
 import type { Database } from './database.ts'
 import { bmcExchanges, bmcRecordings } from './schema.ts'

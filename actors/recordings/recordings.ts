@@ -94,7 +94,7 @@ export function createRecordings(options: RecordingsOptions) {
       const others = await forgetOldRecordings(db, keptForMs)
       const before = await findRecording(db, serial)
       if (others >= recordingsMax && before === null)
-        throw new TooManyRecordings(`${others} servers are being recorded; end one of these recordings first`)
+        throw new TooManyRecordings(`recordings of ${others} servers are kept; fetch or end one of them first`)
       if (before !== null) await history.ended(before, 'replaced', requester)
       const id = options.nextId()
       await history.started(serial, id, requester)
