@@ -10,6 +10,8 @@ export type Handover = {
   peek(path: string, ageMsMax: number): Answer | null
   /** The same, for once: what decides on it must not decide on it again. */
   take(path: string, ageMsMax: number): Answer | null
+  /** To be told of a resource that is written without having been read: the write is known to be its own then. */
+  mark(path: string): void
   /** To be told of every write: what was read of its resource does not count any more. */
   wrote(target: string): void
   clear(): void
@@ -18,30 +20,37 @@ export type Handover = {
 /** A System, its settings and two slots; more is never used. */
 const DOCUMENTS_MAX = 8
 
-const used = { answer: null, readAtMs: 0 }
+type Left = { readonly answer: Answer | null; readonly readAtMs: number }
+
+const used: Left = { answer: null, readAtMs: 0 }
 
 export function createHandover(now: () => number): Handover {
   /** A path stays when its document was used: a write to it concerns no other. */
-  const left = new Map<string, { readonly answer: Answer | null; readonly readAtMs: number }>()
+  const left = new Map<string, Left>()
 
   const peek: Handover['peek'] = (path, ageMsMax) => {
     const found = left.get(path)
     return found !== undefined && now() - found.readAtMs <= ageMsMax ? found.answer : null
   }
 
+  const put = (path: string, entry: Left) => {
+    left.delete(path)
+    left.set(path, entry)
+    const [oldest] = left.keys()
+    if (left.size > DOCUMENTS_MAX && oldest !== undefined) left.delete(oldest)
+  }
+
   return {
     peek,
     clear: () => left.clear(),
-    leave(answer) {
-      left.delete(answer.path)
-      left.set(answer.path, { answer, readAtMs: now() })
-      const [oldest] = left.keys()
-      if (left.size > DOCUMENTS_MAX && oldest !== undefined) left.delete(oldest)
-    },
+    leave: (answer) => put(answer.path, { answer, readAtMs: now() }),
     take(path, ageMsMax) {
       const answer = peek(path, ageMsMax)
       if (left.has(path)) left.set(path, used)
       return answer
+    },
+    mark(path) {
+      if (!left.has(path)) put(path, used)
     },
     wrote(target) {
       // The innermost one: slots are below the System on some BMCs, and a write to a slot is none to the System.

@@ -95,6 +95,7 @@ export function createMedia(service: Service, locateFor: (call: Call) => Promise
       return !mediaState(last.doc, profile).inserted
     }
     try {
+      service.handover.mark(path)
       const write = { body: {}, repeat: 'after-look', look: isEmpty, patient: false } as const
       await followTask(service, call, await service.post(call, service.follow(call, learned, path), write))
       const emptied = await untilShown(service, call, 'eject', profile, async () => ((await isEmpty()) ? true : null))

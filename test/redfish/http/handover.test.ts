@@ -56,6 +56,17 @@ test('a write to a slot whose name begins like another’s is none to that one',
   expect(handover.peek(slots[0], 0)).not.toBeNull()
 })
 
+test('a write to a slot that nobody has read is none to the System, once it is said whose it is', () => {
+  const { handover } = rig()
+  const eject = '/redfish/v1/Managers/1/VirtualMedia/CD1/Actions/VirtualMedia.EjectMedia'
+  const slot = '/redfish/v1/Managers/1/VirtualMedia/CD1'
+  handover.leave(answer(system))
+  handover.mark(slot)
+  expect(handover.peek(slot, 0)).toBeNull()
+  handover.wrote(eject)
+  expect(handover.peek(system, 0)).not.toBeNull()
+})
+
 test.each([
   ['of a vendor', '/redfish/v1/Managers/1/Actions/Oem/Vendor.DoAnything'],
   ['on a slot that nobody left, whose name goes on from another’s', `${slots[0]}0/Actions/VirtualMedia.EjectMedia`],
