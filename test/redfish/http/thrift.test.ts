@@ -254,3 +254,35 @@ test('a slot with actions of its own is read once before it is filled, and not b
     expect(shown()).toEqual(['GET', 'POST', 'GET', 'POST', 'GET'])
   })
 })
+
+test('a client that ejects as another one learned does not read the System again for the override', async () => {
+  let inserted = true
+  const handler = treeHandler(({ path, method }) => {
+    if (path === PATHS.eject && method === 'POST') {
+      inserted = false
+      return { status: 204 }
+    }
+    return path === PATHS.slot ? { body: { ...DOCUMENTS[PATHS.slot], Inserted: inserted } } : undefined
+  })
+  let learned: Learned = {}
+  await withServer(handler, async ({ bmc, signal }) => {
+    await bmc.power({ signal })
+    learned = (await bmc.ejectMedia({ slot: PATHS.slot }, { signal })).learned
+  })
+  expect(learned.ejects).toBeDefined()
+  inserted = true
+  await withServer(
+    handler,
+    async ({ bmc, server, signal }) => {
+      await bmc.ejectMedia({ slot: PATHS.slot }, { signal })
+      await bmc.clearBootOverride({ signal })
+      expect(server.requests.map(named)).toEqual([
+        `POST ${PATHS.sessions}`,
+        `GET ${PATHS.system}`,
+        `POST ${PATHS.eject}`,
+        `GET ${PATHS.slot}`,
+      ])
+    },
+    { learned },
+  )
+})
