@@ -49,11 +49,12 @@ const lookEveryMs = 200
 /** Of rights that are taken, or given back, in one statement; and of such statements at once. */
 const rightsMax = 200
 const underWayMax = 2
+const turnsMax = 10_000
 
 export function createBmcWriters({ db, owner, ttlMs, log, timing = realTiming }: BmcWritersOptions): BmcWriters {
   const mutex = createKeyedMutex()
   const rights = new Map<string, Right>()
-  /** A number for each server that this process has worked on. */
+  /** Of the servers that this process worked on last; one that was forgotten is as good as somebody else's. */
   const lastTurns = new Map<string, number>()
   const acquire = createBatch<string, number | null>({
     itemsMax: rightsMax,
@@ -83,7 +84,10 @@ export function createBmcWriters({ db, owner, ttlMs, log, timing = realTiming }:
     }
     // In the first turn of all nobody was there before.
     const alone = turn === (lastTurns.get(serial) ?? 1)
+    lastTurns.delete(serial)
     lastTurns.set(serial, turn)
+    const [oldest] = lastTurns.keys()
+    if (lastTurns.size > turnsMax && oldest !== undefined) lastTurns.delete(oldest)
     const lost = new AbortController()
     const lose = () => lost.abort(new WriterLost(`another controller may be writing to the BMC of ${serial}`))
     const right: Right = { heldUntil, lose }

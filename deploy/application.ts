@@ -63,6 +63,7 @@ const mediaPatienceMs = 5000
 export async function createApplication(options: ApplicationOptions) {
   const { config, log, db, raw, broadcast, mediaWatch, iso } = options
   const open = openTask(options)
+  const patience = { patienceMs: mediaPatienceMs, signal: options.drain }
   const secrets = [config.webhookSecret, config.webhookSecretPrevious].flatMap((secret) => secret?.reveal() ?? [])
   const { app } = await createApp({
     db,
@@ -73,9 +74,9 @@ export async function createApplication(options: ApplicationOptions) {
     media: {
       auth: config.mediaAuth,
       signing: options.signing,
-      tasks: { open: (jobId, form) => throughOutage(mediaPatienceMs, () => open(jobId, form)) },
+      tasks: { open: (jobId, form) => throughOutage(patience, () => open(jobId, form)) },
       images: options.images,
-      mediaLive: (jobId) => throughOutage(mediaPatienceMs, () => mediaWatch.mediaLive(jobId)),
+      mediaLive: (jobId) => throughOutage(patience, () => mediaWatch.mediaLive(jobId)),
       onRead: mediaWatch.onRead,
       onRefused: ({ medium, reason }) => log.warn({ medium, reason }, 'a request for a medium was refused'),
       now: () => new Date(),

@@ -4,15 +4,21 @@ import { isOutage } from './sql-error.ts'
 
 const askEveryMs = 250
 
-/** Asks until the database answers, for at most so long; then, or when anything else is wrong, throws what was said last. */
-export async function throughOutage<Answer>(patienceMs: number, ask: () => Promise<Answer>): Promise<Answer> {
+/**
+ * Asks until the database answers, for at most so long and not after the signal; then, or when anything else is wrong, throws
+ * what was said last.
+ */
+export async function throughOutage<Answer>(
+  { patienceMs, signal }: { readonly patienceMs: number; readonly signal: AbortSignal },
+  ask: () => Promise<Answer>,
+): Promise<Answer> {
   const giveUpAt = performance.now() + patienceMs
   for (;;) {
     try {
       return await ask()
     } catch (error) {
-      if (!isOutage(error) || performance.now() + askEveryMs > giveUpAt) throw error
-      await delay(askEveryMs)
+      if (!isOutage(error) || signal.aborted || performance.now() + askEveryMs > giveUpAt) throw error
+      await delay(askEveryMs, undefined, { signal })
     }
   }
 }
