@@ -1,4 +1,21 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/** Longest first, so that no worker is left with a long one at the end; on a first run nothing but the folders tells which. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    return sorted.toSorted((one, other) => rank(one) - rank(other))
+  }
+}
+
+/** Tests with programs of their own that are killed and started again, then other whole jobs, then everything else. */
+const longFolders = [/\/test\/(?:chaos|crash|e2e)\//, /\/test\/(?:deploy|redfish\/(?:http|simulator))\//]
+
+function rank({ moduleId }: TestSpecification): number {
+  const found = longFolders.findIndex((folder) => folder.test(moduleId))
+  return found < 0 ? longFolders.length : found
+}
 
 export default defineConfig({
   test: {
@@ -12,6 +29,7 @@ export default defineConfig({
     // Files that run in the same worker share what they import: loading it anew for each was a sixth of all CPU time. No test
     // replaces a module or leaves something behind in one.
     isolate: false,
+    sequence: { sequencer: LongestFirst },
     // Of the tests of one file that may run at a time.
     maxConcurrency: 24,
     testTimeout: 30_000,

@@ -1,5 +1,5 @@
 /**
- * Sessions on BMCs, counted on the BMCs: at most one per controller while controllers run a hundred jobs, some cancelled, and
+ * Sessions on BMCs, counted on the BMCs: at most one per controller while controllers run many jobs, some cancelled, and
  * are killed; none when the last one has stopped.
  */
 import { rm } from 'node:fs/promises'
@@ -101,11 +101,13 @@ const cancelledAfter = [
   'redfish.reset.succeeded',
   'redfish.poll.succeeded',
 ] as const
+/** A hundred in `npm run test:sessions`. */
+const jobsPerServer = Number(process.env['SESSION_TEST_JOBS_PER_SERVER'] ?? 2)
+const jobsInAll = jobsPerServer * serials.length
 /** After so many jobs a controller is killed, with others under way. */
-const killsAfter: readonly number[] = [20, 45, 70]
-const jobsPerServer = 5
+const killsAfter: readonly number[] = [0.2, 0.45, 0.7].map((share) => Math.round(share * jobsInAll))
 
-test('a hundred jobs, a third of them cancelled, and three kills leave at most one session per controller', async () => {
+test('many jobs, a third of them cancelled, and three kills leave at most one session per controller', async () => {
   let most = 0
   let started = 0
   const ended = { succeeded: 0, cancelled: 0, failed: 0 }
@@ -141,8 +143,8 @@ test('a hundred jobs, a third of them cancelled, and three kills leave at most o
   } finally {
     clearInterval(look)
   }
-  expect(ended.succeeded + ended.cancelled).toBeGreaterThanOrEqual(95)
-  expect(ended.cancelled).toBeGreaterThanOrEqual(25)
+  expect(ended.failed).toBeLessThanOrEqual(jobsInAll * 0.05)
+  expect(ended.cancelled).toBeGreaterThanOrEqual(jobsInAll * 0.25)
   expect(most).toBeLessThanOrEqual(3)
   await endOfOrphans()
   expect(tooManySessions(simulator, { max: 2 })).toEqual([])
