@@ -49,7 +49,7 @@ const exchange = (path: string, over: Partial<ExchangeObservation> = {}): Exchan
   ...over,
 })
 
-test('exchanges are kept from the look on that finds a recording, by every controller, in their order', async () => {
+test('exchanges are kept from the look on that finds a recording, by every controller, each in its order', async () => {
   const [one, two] = [recorder('one'), recorder('two')]
   await one.prepare(serial)
   one.observe(serial, exchange('/before'))
@@ -57,6 +57,7 @@ test('exchanges are kept from the look on that finds a recording, by every contr
   one.refresh(serial)
   for (const controller of [one, two]) await controller.prepare(serial)
   one.observe(serial, exchange('/1'))
+  one.observe(serial, exchange('/1/again'))
   await one.flush()
   two.observe(serial, exchange('/2'))
   await two.flush()
@@ -64,9 +65,17 @@ test('exchanges are kept from the look on that finds a recording, by every contr
   one.observe(serial, exchange('/tree', { operation: 'readTree' }))
   await one.flush()
   const kept = await readExchanges(db, id)
-  expect(kept.map(({ controller, number, exchange: text }) => [controller, number, JSON.parse(text).path])).toEqual([
-    ['one', 1, '/1'],
-    ['two', 1, '/2'],
+  const of = (wanted: string) =>
+    kept
+      .filter(({ controller }) => controller === wanted)
+      .map(({ number, exchange: text }) => [number, JSON.parse(text).path])
+  // What controllers know of the database's clock differs by milliseconds, and so may the order between them.
+  expect([of('one'), of('two')]).toEqual([
+    [
+      [1, '/1'],
+      [2, '/1/again'],
+    ],
+    [[1, '/2']],
   ])
 })
 
