@@ -1,8 +1,10 @@
 /** The listening socket. It is opened first, so that the port is known, and answers 503 until the controller is up. */
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Config } from './config.ts'
 
@@ -20,7 +22,13 @@ export type HttpListener = {
 const headersTimeoutMs = 30_000
 const keepAliveTimeoutMs = 75_000
 
-/** @throws when the address is taken or may not be bound. */
+/**
+ * A controller that was killed can hold its port for a moment after its end: the kernel closes what its I/O still used later.
+ */
+const takenForMs = 2000
+const bindEveryMs = 100
+
+/** @throws when the address is taken, and is still after two seconds, or may not be bound. */
 export async function listen({ httpAddr, tls }: Pick<Config, 'httpAddr' | 'tls'>): Promise<HttpListener> {
   let application: Fetch = () =>
     Response.json(
@@ -48,13 +56,7 @@ export async function listen({ httpAddr, tls }: Pick<Config, 'httpAddr' | 'tls'>
             minVersion: 'TLSv1.2',
           },
         })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(httpAddr.port, httpAddr.host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
+  await bind(server, httpAddr)
   const { port } = server.address() as AddressInfo
   const host = httpAddr.host.includes(':') ? `[${httpAddr.host}]` : httpAddr.host
   return {
@@ -72,5 +74,20 @@ export async function listen({ httpAddr, tls }: Pick<Config, 'httpAddr' | 'tls'>
         })
         if ('closeIdleConnections' in server) server.closeIdleConnections()
       }),
+  }
+}
+
+async function bind(server: ReturnType<typeof createAdaptorServer>, { host, port }: Config['httpAddr']): Promise<void> {
+  const giveUpAt = performance.now() + takenForMs
+  for (;;) {
+    server.listen(port, host)
+    try {
+      await once(server, 'listening')
+      return
+    } catch (error) {
+      const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+      if (!taken || performance.now() > giveUpAt) throw error
+      await delay(bindEveryMs)
+    }
   }
 }
