@@ -10,9 +10,10 @@ export const QUICK_LIMITS: Partial<Limits> = {
   mediaSettleMs: 0,
   mediaLagMs: 0,
   ejectSettleMs: 5,
-  gracefulTimeoutMs: 300,
+  // Longer than a busy machine may stop this process for: a host that was reset in time must be seen in time.
+  gracefulTimeoutMs: 700,
   resetTimeoutMs: 1_000,
-  resetLookMs: 300,
+  resetLookMs: 700,
   stateConflictMs: 100,
   statePauseMs: 5,
   offPauseMs: 5,
