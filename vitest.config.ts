@@ -10,7 +10,7 @@ class LongestFirst extends BaseSequencer {
 }
 
 /** Tests with programs of their own that are killed and started again, then other whole jobs, then everything else. */
-const longFolders = [/\/test\/(?:chaos|crash|e2e)\//, /\/test\/(?:deploy|redfish\/(?:http|simulator))\//]
+const longFolders = [/\/test\/(?:chaos|crash|e2e)\//, /\/test\/(?:deploy|redfish\/(?:client|simulator))\//]
 
 function rank({ moduleId }: TestSpecification): number {
   const found = longFolders.findIndex((folder) => folder.test(moduleId))
@@ -21,7 +21,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // One Postgres and one NATS server for the whole run; see the file.
-    globalSetup: ['test/global-setup.ts'],
+    globalSetup: ['test/rig/global-setup.ts'],
     // .ci/run counts from the report.
     reporters: ['default', ['json', { outputFile: '.cache/test-report.json' }]],
     // Tests wait for processes and sockets more than they compute, so two cores carry more workers than two.

@@ -1,8 +1,8 @@
 /** Fires deadlines: each once, late rather than lost, by the database's clock. Any controller may be the one. */
-import { ConditionGone } from '../eventstore/append.ts'
-import type { Database } from '../eventstore/database.ts'
-import { type DueDeadline, dueDeadlines, nextDeadlineInMs } from '../eventstore/deadlines.ts'
-import type { Notifications } from '../eventstore/notifications.ts'
+import { ConditionGone } from '../eventstore/log/append.ts'
+import { type DueDeadline, dueDeadlines, nextDeadlineInMs } from '../eventstore/pending/deadlines.ts'
+import type { Database } from '../eventstore/postgres/database.ts'
+import type { Notifications } from '../eventstore/postgres/notifications.ts'
 import { parseStream } from '../machines/kinds.ts'
 import type { Log } from './log.ts'
 import { NotAccepted, type Runtime } from './runtime.ts'

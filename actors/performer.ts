@@ -3,14 +3,20 @@
  * performer takes over when the lease runs out, which is why every service says what makes it safe to repeat. The
  * outcome is appended under the condition that the lease still holds.
  */
-import { ConditionGone } from '../eventstore/append.ts'
-import type { Database } from '../eventstore/database.ts'
-import { type LeasedEffect, leaseEffects, lostEffects, renewLeases, returnEffect } from '../eventstore/effects.ts'
-import type { Notifications } from '../eventstore/notifications.ts'
-import { readCausedBy } from '../eventstore/read.ts'
-import type { OnSeam } from '../eventstore/seams.ts'
+import { ConditionGone } from '../eventstore/log/append.ts'
+import { readCausedBy } from '../eventstore/log/read.ts'
+import type { OnSeam } from '../eventstore/log/seams.ts'
+import {
+  type LeasedEffect,
+  leaseEffects,
+  lostEffects,
+  renewLeases,
+  returnEffect,
+} from '../eventstore/pending/effects.ts'
+import type { Database } from '../eventstore/postgres/database.ts'
+import type { Notifications } from '../eventstore/postgres/notifications.ts'
 import { parseStream } from '../machines/kinds.ts'
-import { type BmcWriters, WriterLost } from './bmc-writers.ts'
+import { type BmcWriters, WriterLost } from './bmcs/writers.ts'
 import { failureData } from './failure.ts'
 import type { Log } from './log.ts'
 import { type Cause, NotAccepted, type Runtime } from './runtime.ts'

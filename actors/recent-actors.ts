@@ -3,7 +3,7 @@
  * another controller may have appended since. See runtime.ts for what keeps that from mattering. With 64
  * actors it is worth 2 to 2.7 times as many transitions a second, and two thirds of the CPU time of each.
  */
-import type { Actor } from '../eventstore/load-actors.ts'
+import type { Actor } from '../eventstore/log/actors.ts'
 import type { KindName, StreamId } from '../machines/kinds.ts'
 
 export type RecentActors = {

@@ -1,24 +1,25 @@
 /**
  * The runtime: load, decide, append. It runs machines through their pure transition and keeps what they ask for; it
- * performs nothing. Reading order of the folder: this file, `performer.ts` (effects), `deadlines.ts`, `jobs.ts` and
- * `servers.ts` (commands), `services/` (one file per kind of side effect).
+ * performs nothing. Reading order of the folder: this file, `performer.ts` (effects), `deadlines.ts`,
+ * `commands/`, `services/` (one file per kind of side effect).
  */
+
+import { type Actor, loadActors } from '../eventstore/log/actors.ts'
 import {
   type Condition,
   type Consequences,
   type NewEvent,
   type StreamAppend,
   VersionConflict,
-} from '../eventstore/append.ts'
-import { createBatch } from '../eventstore/batch.ts'
-import { createDatabaseClock } from '../eventstore/clock.ts'
-import type { Database } from '../eventstore/database.ts'
-import { hashEvent, plainJson } from '../eventstore/event.ts'
-import { createGroupCommit } from '../eventstore/group-commit.ts'
-import { type Actor, loadActors } from '../eventstore/load-actors.ts'
-import { type ProjectedRow, project } from '../eventstore/projections/project.ts'
-import type { OnSeam } from '../eventstore/seams.ts'
-import { snapshotDue } from '../eventstore/snapshots.ts'
+} from '../eventstore/log/append.ts'
+import { createBatch } from '../eventstore/log/batch.ts'
+import { hashEvent, plainJson } from '../eventstore/log/event.ts'
+import { createGroupCommit } from '../eventstore/log/group-commit.ts'
+import type { OnSeam } from '../eventstore/log/seams.ts'
+import { snapshotDue } from '../eventstore/log/snapshots.ts'
+import { createDatabaseClock } from '../eventstore/postgres/clock.ts'
+import type { Database } from '../eventstore/postgres/database.ts'
+import { type ProjectedRow, project } from '../eventstore/read-models/project.ts'
 import {
   checkEvent,
   jobStream,

@@ -1,5 +1,5 @@
 /** What a side effect is given and may do. `services/` holds one per name in the machines. */
-import type { StoredEvent } from '../eventstore/event.ts'
+import type { StoredEvent } from '../eventstore/log/event.ts'
 import type { JobServices } from '../machines/job/context.ts'
 import type { ServerServices } from '../machines/server/machine.ts'
 

@@ -4,13 +4,13 @@
  *
  * Every controller sweeps by itself: two that find the same thing race for the same version, and one of them records it.
  */
-import { ConditionGone } from '../eventstore/append.ts'
-import { databaseNow } from '../eventstore/clock.ts'
-import type { Database } from '../eventstore/database.ts'
-import { type Inspection, inspect } from '../eventstore/inspect.ts'
-import type { Lateness } from '../eventstore/lateness.ts'
-import { loadActor } from '../eventstore/read.ts'
-import { findSuspects, type KnownStates, type SweepCursor, sweepStart } from '../eventstore/sweep.ts'
+import { ConditionGone } from '../eventstore/log/append.ts'
+import { loadActor } from '../eventstore/log/read.ts'
+import { databaseNow } from '../eventstore/postgres/clock.ts'
+import type { Database } from '../eventstore/postgres/database.ts'
+import { type Inspection, inspect } from '../eventstore/upkeep/inspect.ts'
+import type { Lateness } from '../eventstore/upkeep/lateness.ts'
+import { findSuspects, type KnownStates, type SweepCursor, sweepStart } from '../eventstore/upkeep/suspects.ts'
 import type { StallData } from '../machines/event.ts'
 import { releaseOf } from '../machines/job/inputs.ts'
 import { jobStream, parseStream, type StreamId } from '../machines/kinds.ts'

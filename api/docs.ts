@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { Hono } from 'hono'
 import { html, raw } from 'hono/html'
-import type { ApiEnv } from './env.ts'
+import type { ApiEnv } from './access/request.ts'
 import type { OpenApiDocument } from './openapi.ts'
 import { internalError, methodNotAllowed, notFound, problems } from './problem.ts'
 

@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 document: gathered from the routes, and what no route says by itself. */
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { recipeSchema } from '../machines/recipe/schema.ts'
-import type { ApiEnv } from './env.ts'
+import type { ApiEnv } from './access/request.ts'
 
 export type OpenApiDocument = ReturnType<OpenAPIHono['getOpenAPI31Document']>
 
@@ -84,7 +84,7 @@ function taskPaths({ name, operationId, what }: { name: string; operationId: str
   }
 }
 
-/** What media.ts serves; BMCs are its readers, and no client is generated for them. */
+/** What media/handlers.ts serves; BMCs are its readers, and no client is generated for them. */
 const mediaPaths = {
   ...taskPaths({ name: 'task.iso', operationId: 'taskIso', what: "A job's task ISO" }),
   ...taskPaths({ name: 'task.img', operationId: 'taskImg', what: "A job's task files in a FAT image" }),

@@ -4,6 +4,7 @@
  * nothing of it in the answer.
  */
 import { HTTPException } from 'hono/http-exception'
+import { PowerBusy, StillUnderWay } from '../actors/commands/servers.ts'
 import {
   ActiveJob,
   IdempotencyKeyReused,
@@ -18,11 +19,10 @@ import {
   UnknownServer,
 } from '../actors/refusals.ts'
 import { NotAccepted } from '../actors/runtime.ts'
-import { PowerBusy, StillUnderWay } from '../actors/servers.ts'
-import { VersionConflict } from '../eventstore/append.ts'
-import { InvalidCursor } from '../eventstore/queries/cursor.ts'
-import { isOutage } from '../eventstore/sql-error.ts'
-import { UnsealError } from '../eventstore/vault.ts'
+import { UnsealError } from '../eventstore/ledgers/vault.ts'
+import { VersionConflict } from '../eventstore/log/append.ts'
+import { isOutage } from '../eventstore/postgres/sql-error.ts'
+import { InvalidCursor } from '../eventstore/read-models/cursor.ts'
 import * as own from './errors.ts'
 
 export type Problem = {

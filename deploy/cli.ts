@@ -2,7 +2,7 @@
 /** The command line. `serve`, `demo`, `simulate` run things; `audit`, `archive` and `db` open the database; the rest is the API's client. */
 import { Command, CommanderError } from 'commander'
 import { createClient } from './cli/client.ts'
-import { settings } from './settings.ts'
+import { settings } from './settings/table.ts'
 
 const program = new Command('provisioner')
   .description('installs operating systems on bare servers through nothing but their BMC')
@@ -39,7 +39,7 @@ for (const setting of settings) {
   if (setting.secret) serveCommand.option(`--${setting.flag}-file <path>`, `file with ${setting.name}`)
 }
 serveCommand.action(async (_options: unknown, command: Command) => {
-  const { serve } = await import('./serve.ts')
+  const { serve } = await import('./controller/serve.ts')
   process.exitCode = await serve({ env: settingsEnvironment(), flags: flagsOf(command) })
 })
 
@@ -48,7 +48,7 @@ program
   .description('everything once: a controller, a simulated server, one job from request to report')
   .option('--keep', 'leave it running until interrupted')
   .action(async (options: { keep?: boolean }) => {
-    const { demo } = await import('./demo.ts')
+    const { demo } = await import('./demo/demo.ts')
     process.exitCode = await demo({ keep: options.keep ?? false })
   })
 

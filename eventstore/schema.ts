@@ -35,7 +35,7 @@ export const events = pgTable(
   'events',
   {
     position: bigint({ mode: 'bigint' }).generatedAlwaysAsIdentity().primaryKey(),
-    /** The transaction that inserted the row: readers of the whole log go by visibility, not by position (tail.ts). */
+    /** The transaction that inserted the row: readers of the whole log go by visibility, not by position (log/tail.ts). */
     xid: xid8().notNull().default(sql`pg_current_xact_id()`),
     id: uuid().notNull().unique(),
     stream: text().$type<StreamId>().notNull(),
@@ -61,7 +61,7 @@ export const events = pgTable(
   ],
 )
 
-/** What stands for a history that was archived and removed, signed (tombstones.ts). Rows are only ever inserted. */
+/** What stands for a history that was archived and removed, signed (upkeep/tombstones.ts). Rows are only ever inserted. */
 export const tombstones = pgTable('tombstones', {
   /** In the order of commits: removals go one at a time. */
   position: bigint({ mode: 'bigint' }).generatedAlwaysAsIdentity().primaryKey(),

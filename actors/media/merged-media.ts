@@ -7,12 +7,13 @@
  * own SHA-256, and holds every byte that differs from it: so it stands for the whole, and a rebuild gives it again
  * exactly when it gives the same ISO again. The base's digest is computed once per process and version of the file.
  */
+
+import { bytesOf, encodeOverlay, mergedFile, readOverlayHead } from './files/overlay-file.ts'
+import { remembered, sha256Of } from './files/remembered.ts'
+import type { ImageStore, TaskMedium, TaskStore } from './files/store.ts'
+import { FileChanged } from './files/stored-file.ts'
 import { BaseIsoError } from './merge/base-error.ts'
 import { type MergeInput, mergeIso } from './merged-iso.ts'
-import { bytesOf, encodeOverlay, mergedFile, readOverlayHead } from './overlay-file.ts'
-import { remembered, sha256Of } from './remembered.ts'
-import type { ImageStore, TaskMedium, TaskStore } from './store.ts'
-import { FileChanged } from './stored-file.ts'
 
 export interface MergedMedia {
   /**

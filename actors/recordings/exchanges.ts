@@ -2,12 +2,12 @@
  * Keeps the exchanges with BMCs whose servers are being recorded, by whichever controller they are made: one row each,
  * written as soon as the exchange is over, so that a controller that is killed loses the last one at most.
  */
-import { countLost, findRecording, keepExchange, type RecordingRow } from '../../eventstore/bmc-recordings.ts'
-import type { Database } from '../../eventstore/database.ts'
+import { countLost, findRecording, keepExchange, type RecordingRow } from '../../eventstore/ledgers/bmc-recordings.ts'
+import type { Database } from '../../eventstore/postgres/database.ts'
 import type { RecordingEnd } from '../../machines/server/events.ts'
-import type { ExchangeObservation } from '../../redfish/http/options.ts'
+import type { ExchangeObservation } from '../../redfish/client/options.ts'
 import type { Log } from '../log.ts'
-import { digestMediaTokens } from '../media/redaction.ts'
+import { digestMediaTokens } from '../media/access/redaction.ts'
 import type { RecordingHistory } from './history.ts'
 
 /** How old the knowledge may be whether a server is being recorded. Who starts a recording waits as long. */

@@ -5,12 +5,12 @@
  * What ends is recorded first and then marked, so that a crash in between has it recorded twice, with the same
  * `recording_id`, and never not at all.
  */
-import { countExchanges, markEnded, type RecordingRow } from '../../eventstore/bmc-recordings.ts'
-import type { Database } from '../../eventstore/database.ts'
+import { countExchanges, markEnded, type RecordingRow } from '../../eventstore/ledgers/bmc-recordings.ts'
+import type { Database } from '../../eventstore/postgres/database.ts'
 import { serverStream } from '../../machines/kinds.ts'
 import type { RecordingEnd } from '../../machines/server/events.ts'
-import { registered } from '../registered.ts'
-import { causeOf, type Requester } from '../requester.ts'
+import { registered } from '../commands/registered.ts'
+import { causeOf, type Requester } from '../commands/requester.ts'
 import type { Cause, Runtime } from '../runtime.ts'
 
 export type RecordingHistory = {

@@ -11,17 +11,17 @@ import {
   forgetRecording,
   type RecordingRow,
   readExchanges,
-} from '../../eventstore/bmc-recordings.ts'
-import type { Database } from '../../eventstore/database.ts'
-import { getJob, type JobRow, listJobs } from '../../eventstore/queries/jobs.ts'
-import { getServer } from '../../eventstore/queries/servers.ts'
+} from '../../eventstore/ledgers/bmc-recordings.ts'
+import type { Database } from '../../eventstore/postgres/database.ts'
+import { getJob, type JobRow, listJobs } from '../../eventstore/read-models/jobs.ts'
+import { getServer } from '../../eventstore/read-models/servers.ts'
 import { makeRecording } from '../../redfish/recording/file.ts'
 import type { RecordedExchange, RecordedJob, Recording } from '../../redfish/recording/format.ts'
-import { createBmcWriters } from '../bmc-writers.ts'
-import type { BmcAccess, Bmcs } from '../bmcs.ts'
+import type { BmcAccess, Bmcs } from '../bmcs/clients.ts'
+import { createBmcWriters } from '../bmcs/writers.ts'
+import type { Requester } from '../commands/requester.ts'
 import type { Log } from '../log.ts'
 import { TooManyRecordings, UnknownJob } from '../refusals.ts'
-import type { Requester } from '../requester.ts'
 import type { Timing } from '../timing.ts'
 import { type ExchangeRecorder, type KeptExchange, preparedForMs, recordedForMs } from './exchanges.ts'
 import type { RecordingHistory } from './history.ts'
@@ -46,7 +46,7 @@ export type Recordings = ReturnType<typeof createRecordings>
 const recordingsMax = 20
 /** How long a recording that nobody fetched is kept. */
 const keptForMs = 7 * 24 * 3_600_000
-/** The log's clock and that of the exchanges differ by the way of an answer of the database (eventstore/clock.ts). */
+/** The log's clock and that of the exchanges differ by the way of an answer of the database (eventstore/postgres/clock.ts). */
 const clocksDifferByMs = 1_000
 /** More than a day's recording has of one server. */
 const jobsMax = 100

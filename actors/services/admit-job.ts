@@ -1,8 +1,8 @@
 /** Before anything is done to a BMC: is there a way to it? Safe to repeat: it only reads. */
-import { UnsealError } from '../../eventstore/vault.ts'
+import { UnsealError } from '../../eventstore/ledgers/vault.ts'
+import type { ServerCommands } from '../commands/servers.ts'
 import { StepFailure } from '../failure.ts'
 import { UnknownServer } from '../refusals.ts'
-import type { ServerCommands } from '../servers.ts'
 import type { Service } from '../service.ts'
 
 export function admitJob({

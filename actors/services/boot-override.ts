@@ -1,5 +1,5 @@
 /** Boot once from CD, and the end of that. Safe to repeat: read, write if different, read back. */
-import type { Bmcs } from '../bmcs.ts'
+import type { Bmcs } from '../bmcs/clients.ts'
 import type { Service } from '../service.ts'
 import { overrideData } from './facts.ts'
 

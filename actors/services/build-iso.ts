@@ -2,16 +2,16 @@
  * Builds and stores a job's task ISO. Safe to repeat: the same inputs give the same bytes. A rebuild with another digest
  * than the job's history has fails loudly (spec/media.md "Deterministic").
  */
-import type { Vault } from '../../eventstore/vault.ts'
+import type { Vault } from '../../eventstore/ledgers/vault.ts'
 import { parseRecipe } from '../../machines/recipe/parse.ts'
 import { recipeSchemaId, recipeSchemaText } from '../../machines/recipe/schema.ts'
 import { StepFailure } from '../failure.ts'
+import { reportToken } from '../media/access/report-token.ts'
 import { taskFiles } from '../media/task-files.ts'
 import { buildIso as buildImage, type TaskFile, taskVolumeId } from '../media/task-iso.ts'
-import { reportToken } from '../report-token.ts'
+import type { TaskMedia } from '../media/task-media.ts'
 import type { Service } from '../service.ts'
 import { type Timing, timed } from '../timing.ts'
-import type { TaskMedia } from './task-media.ts'
 
 export type TaskOptions = {
   readonly vault: Vault

@@ -2,9 +2,10 @@
  * Builds a job's task medium in the form that the slots of its BMC take, when that is not the ISO which was built before
  * anything was known of them. Safe to repeat, as `TaskMedia` is.
  */
+
+import type { TaskMedia } from '../media/task-media.ts'
 import type { Service } from '../service.ts'
 import { type Timing, timed } from '../timing.ts'
-import type { TaskMedia } from './task-media.ts'
 
 export function buildMedium({
   media,

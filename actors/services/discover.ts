@@ -5,7 +5,7 @@
  */
 import type { DescriptionData } from '../../machines/server/description.ts'
 import type { Bmc, BmcDescription } from '../../redfish/bmc.ts'
-import type { Bmcs } from '../bmcs.ts'
+import type { Bmcs } from '../bmcs/clients.ts'
 import { StepFailure } from '../failure.ts'
 import type { Service } from '../service.ts'
 import { type Timing, timed } from '../timing.ts'

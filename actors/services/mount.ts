@@ -3,14 +3,14 @@
  * attempt, and reads back until the slot shows it. BMCs have been seen to report an old image as inserted.
  */
 import { BmcError, problemOf } from '../../redfish/failure.ts'
-import type { Bmcs } from '../bmcs.ts'
+import type { Bmcs } from '../bmcs/clients.ts'
 import { StepFailure } from '../failure.ts'
-import { redactMediaTokens } from '../media/redaction.ts'
-import { type MediaSigning, mediaUrl } from '../media/signing.ts'
-import type { ImageStore } from '../media/store.ts'
+import { redactMediaTokens } from '../media/access/redaction.ts'
+import { type MediaSigning, mediaUrl } from '../media/access/signing.ts'
+import type { ImageStore } from '../media/files/store.ts'
+import { maintenanceIsoName, type TaskMedia } from '../media/task-media.ts'
 import type { Service, ServiceContext } from '../service.ts'
 import type { Timing } from '../timing.ts'
-import { maintenanceIsoName, type TaskMedia } from './task-media.ts'
 
 export type MountOptions = {
   readonly bmcs: Bmcs

@@ -1,6 +1,6 @@
 /** Waits until the BMC answers again and the host is on; the job's deadline ends it. Safe to repeat: it only reads. */
 import { BmcError } from '../../redfish/failure.ts'
-import type { Bmcs } from '../bmcs.ts'
+import type { Bmcs } from '../bmcs/clients.ts'
 import type { Service } from '../service.ts'
 import type { Timing } from '../timing.ts'
 import { powerData } from './facts.ts'

@@ -1,5 +1,5 @@
 /** Host off and on. Safe to repeat: a host that is off stays off, one that is on stays on. */
-import type { Bmcs } from '../bmcs.ts'
+import type { Bmcs } from '../bmcs/clients.ts'
 import type { Service } from '../service.ts'
 import { resetData } from './facts.ts'
 

@@ -1,7 +1,7 @@
 /** Reads what a BMC has, for operators and for the server's history. Safe to repeat: it only reads. */
-import type { StoredEvent } from '../../eventstore/event.ts'
+import type { StoredEvent } from '../../eventstore/log/event.ts'
 import type { ServerEventData } from '../../machines/server/events.ts'
-import type { Bmcs } from '../bmcs.ts'
+import type { Bmcs } from '../bmcs/clients.ts'
 import type { Service } from '../service.ts'
 import { type Timing, timed } from '../timing.ts'
 import { descriptionData } from './facts.ts'

@@ -3,12 +3,12 @@
  * it is sent, and when an earlier performer left one without an outcome, or its answer was lost, this one looks first (spec/job.md "What makes a
  * step safe to repeat"). Only a host that is seen not to have restarted is reset again.
  */
-import type { StoredEvent } from '../../eventstore/event.ts'
+import type { StoredEvent } from '../../eventstore/log/event.ts'
 import type { JobContext } from '../../machines/job/context.ts'
 import type { JobEventData } from '../../machines/job/events.ts'
 import type { Bmc, ResetIntent } from '../../redfish/bmc.ts'
 import { BmcError } from '../../redfish/failure.ts'
-import type { Bmcs } from '../bmcs.ts'
+import type { Bmcs } from '../bmcs/clients.ts'
 import { StepFailure } from '../failure.ts'
 import type { Service, ServiceContext } from '../service.ts'
 import type { Timing } from '../timing.ts'

@@ -1,9 +1,10 @@
 /** Every service under the name by which machines ask for it. */
-import type { Bmcs } from '../bmcs.ts'
-import type { MediaSigning } from '../media/signing.ts'
-import type { ImageStore } from '../media/store.ts'
+import type { Bmcs } from '../bmcs/clients.ts'
+import type { ServerCommands } from '../commands/servers.ts'
+import type { MediaSigning } from '../media/access/signing.ts'
+import type { ImageStore } from '../media/files/store.ts'
+import type { TaskMedia } from '../media/task-media.ts'
 import type { Runtime } from '../runtime.ts'
-import type { ServerCommands } from '../servers.ts'
 import type { ServiceTable } from '../service.ts'
 import type { Timing } from '../timing.ts'
 import { admitJob } from './admit-job.ts'
@@ -19,7 +20,6 @@ import { probeAgain } from './probe-again.ts'
 import { probeServer } from './probe-server.ts'
 import { releaseServer } from './release-server.ts'
 import { resetHost } from './reset-host.ts'
-import type { TaskMedia } from './task-media.ts'
 import { cleanUpServer, unmountMedia } from './unmount-media.ts'
 
 export type ServiceTableOptions = {

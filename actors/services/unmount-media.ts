@@ -1,6 +1,6 @@
 /** Takes both media out. Safe to repeat: ejecting an empty slot succeeds. */
 import type { Bmc } from '../../redfish/bmc.ts'
-import type { Bmcs } from '../bmcs.ts'
+import type { Bmcs } from '../bmcs/clients.ts'
 import type { Service } from '../service.ts'
 
 /** Ejects every slot, also after one has failed; then throws the first error. */

@@ -9,14 +9,14 @@ import {
   type Selection,
   verifyArchive,
   writeArchive,
-} from '../../eventstore/archive.ts'
-import { readLines } from '../../eventstore/archive-file.ts'
-import { type ArchivedStream, readArchive } from '../../eventstore/archive-format.ts'
-import type { Database } from '../../eventstore/database.ts'
-import type { StoredEvent } from '../../eventstore/event.ts'
+} from '../../eventstore/archive/archive.ts'
+import { readLines } from '../../eventstore/archive/file.ts'
+import { type ArchivedStream, readArchive } from '../../eventstore/archive/format.ts'
+import type { StoredEvent } from '../../eventstore/log/event.ts'
+import type { Database } from '../../eventstore/postgres/database.ts'
 import { jobStream, parseStream } from '../../machines/kinds.ts'
-import { exists } from '../files.ts'
-import { requireTombstoneKey } from '../tombstone-keys.ts'
+import { exists } from '../local/files.ts'
+import { requireTombstoneKey } from '../settings/tombstone-keys.ts'
 import { withDatabase } from './database.ts'
 import { bad, good, output, warn } from './output.ts'
 import { foldJob, showSteps } from './replay.ts'

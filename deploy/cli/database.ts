@@ -1,11 +1,11 @@
 /** `provisioner audit ...` and `provisioner db ...`: the commands that work on the database itself. */
 import type { Command } from 'commander'
-import { connect, type Database } from '../../eventstore/database.ts'
-import { migrate } from '../../eventstore/migrate.ts'
-import { rebuild } from '../../eventstore/rebuild.ts'
-import { verifyLog } from '../../eventstore/verify.ts'
-import { openDatabase } from '../database-url.ts'
-import { trustedKeys } from '../tombstone-keys.ts'
+import { connect, type Database } from '../../eventstore/postgres/database.ts'
+import { migrate } from '../../eventstore/postgres/migrate.ts'
+import { rebuild } from '../../eventstore/upkeep/rebuild.ts'
+import { verifyLog } from '../../eventstore/upkeep/verify.ts'
+import { openDatabase } from '../settings/database-url.ts'
+import { trustedKeys } from '../settings/tombstone-keys.ts'
 import { bad, good, output } from './output.ts'
 
 export function auditCommands(program: Command, isJson: () => boolean): void {

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { connect, consumerOpts } from 'nats'
-import { readIfPresent } from '../files.ts'
+import { readIfPresent } from '../local/files.ts'
 import { dim, output } from './output.ts'
 
 type CloudEvent = {

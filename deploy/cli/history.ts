@@ -1,5 +1,5 @@
 /** Whole histories, fetched from a controller page by page. */
-import type { StoredEvent } from '../../eventstore/event.ts'
+import type { StoredEvent } from '../../eventstore/log/event.ts'
 import type { KindName } from '../../machines/kinds.ts'
 import type { Client } from './client.ts'
 

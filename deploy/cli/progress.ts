@@ -1,6 +1,6 @@
 /** A job's steps, live: a line for each that ended, a spinner with the time for the one under way. */
 import yoctoSpinner from 'yocto-spinner'
-import type { StoredEvent } from '../../eventstore/event.ts'
+import type { StoredEvent } from '../../eventstore/log/event.ts'
 import { bad, dim, good, output, warn } from './output.ts'
 
 export type Progress = {

@@ -1,5 +1,5 @@
 /** Following a job to its end. */
-import type { StoredEvent } from '../../eventstore/event.ts'
+import type { StoredEvent } from '../../eventstore/log/event.ts'
 import type { Client } from './client.ts'
 import { createProgress } from './progress.ts'
 

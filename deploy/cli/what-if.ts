@@ -1,7 +1,7 @@
 /** `provisioner what-if`: recorded histories, put to this version's machines: would they go another way today? */
 import { type Command, InvalidArgumentError } from 'commander'
+import { type Divergence, firstDivergence } from '../../machines/history/what-if.ts'
 import { type KindName, kinds } from '../../machines/kinds.ts'
-import { type Divergence, firstDivergence } from '../../machines/what-if.ts'
 import type { Client } from './client.ts'
 import { fetchHistory } from './history.ts'
 import { bad, bold, dim, good, output, warn } from './output.ts'

@@ -1,9 +1,9 @@
 /** A System's power as one document tells it. */
 import type { PowerObservation } from '../bmc.ts'
-import type { Call } from './call.ts'
-import type { Profile } from './quirks.ts'
-import { powerObservation } from './reset-evidence.ts'
-import type { Answer, Service } from './service.ts'
+import type { Call } from '../client/call.ts'
+import { powerObservation } from '../client/power/reset-evidence.ts'
+import type { Profile } from '../client/quirks/match.ts'
+import type { Answer, Service } from '../client/service/service.ts'
 
 /** @throws BmcError `malformed` when the document does not tell the power state: nothing can be decided on it then. */
 export function requirePower(service: Service, call: Call, system: Answer, profile: Profile): PowerObservation {

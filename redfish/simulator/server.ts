@@ -1,22 +1,22 @@
 /**
  * Simulated BMCs that speak Redfish over HTTP or HTTPS, each with a simulated host behind it: an independent
- * implementation that shares nothing with the client. Reading order: this file, `listener.ts` (the socket), `bmc.ts`
- * (state and tree), `resources/` (the documents and actions), `power.ts`, `host.ts`, `workflow.ts` (what boots).
+ * implementation that shares nothing with the client. Reading order: this file, `socket/`, `bmc/` (state and
+ * tree), `resources/` (the documents and actions), `host/` (what boots).
  */
 import { randomUUID } from 'node:crypto'
 import { isIPv6 } from 'node:net'
-import { Background } from './background.ts'
-import { Bmc, type World } from './bmc.ts'
-import { type Certificate, selfSignedCertificate } from './certificate.ts'
-import { type Fault, Faults } from './faults.ts'
-import type { HostBoot, HostOptions, SimulatedHost } from './host.ts'
-import { Listener, type LoggedRequest, type RequestUnderWay } from './listener.ts'
-import { Outbound } from './outbound.ts'
+import { Bmc, type World } from './bmc/bmc.ts'
+import { type BmcState, stateOf } from './bmc/view.ts'
+import type { HostBoot, HostOptions, SimulatedHost } from './host/host.ts'
+import { Outbound } from './host/outbound.ts'
 import { type ProfileName, profiles } from './profiles/catalogue.ts'
 import type { ResetType, SlotProfile } from './profiles/profile.ts'
 import { withSlots } from './profiles/slot-layouts.ts'
-import { type Clock, defaultTiming, realClock, type Timing } from './timing.ts'
-import { type BmcState, stateOf } from './view.ts'
+import { type Certificate, selfSignedCertificate } from './socket/certificate.ts'
+import { type Fault, Faults } from './socket/faults.ts'
+import { Listener, type LoggedRequest, type RequestUnderWay } from './socket/listener.ts'
+import { Background } from './world/background.ts'
+import { type Clock, defaultTiming, realClock, type Timing } from './world/timing.ts'
 
 const bmcsMax = 1_000
 

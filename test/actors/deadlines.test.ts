@@ -1,12 +1,12 @@
 /** Deadlines fire once, late rather than lost, and a restart does not give anybody more time. */
 import { eq, sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
-import { deadlinesOf } from '../../eventstore/deadlines.ts'
+import { deadlinesOf } from '../../eventstore/pending/deadlines.ts'
 import { deadlines } from '../../eventstore/schema.ts'
 import { jobStream } from '../../machines/kinds.ts'
 import { happened } from '../machines/job/samples.ts'
-import { controllerParts, databaseOfTest, fireDeadlines, type Parts, requester } from './controller.ts'
-import { appendAtOnce } from './held-appends.ts'
+import { controllerParts, databaseOfTest, fireDeadlines, type Parts, requester } from './rig/controller.ts'
+import { appendAtOnce } from './rig/held-appends.ts'
 
 const cause = { actor: 'controller:one', causationId: null, correlationId: null, trace: null }
 

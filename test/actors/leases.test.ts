@@ -1,18 +1,18 @@
 /** Who may perform an effect, and what becomes of it when its performer is cancelled, stopped, paused or gone. */
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { createBmcWriters } from '../../actors/bmc-writers.ts'
+import { createBmcWriters } from '../../actors/bmcs/writers.ts'
 import type { Appended, Runtime } from '../../actors/runtime.ts'
-import type { Condition } from '../../eventstore/append.ts'
-import { leaseEffects } from '../../eventstore/effects.ts'
+import type { Condition } from '../../eventstore/log/append.ts'
+import { leaseEffects } from '../../eventstore/pending/effects.ts'
 import { effects } from '../../eventstore/schema.ts'
 import type { DomainEvent } from '../../machines/evolve.ts'
 import type { JobEventData } from '../../machines/job/events.ts'
 import { jobStream, serverStream } from '../../machines/kinds.ts'
 import { happened, jobId, wayTo } from '../machines/job/samples.ts'
 import * as ofServer from '../machines/server/samples.ts'
-import { controllerParts, databaseOfTest, perform, requester } from './controller.ts'
-import { gate, scriptedServices } from './scripted-services.ts'
+import { controllerParts, databaseOfTest, perform, requester } from './rig/controller.ts'
+import { gate, scriptedServices } from './rig/scripted-services.ts'
 
 /** So long that no heartbeat and no expiry plays a part. */
 const leaseTtlMs = 600_000

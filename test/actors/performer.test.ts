@@ -7,8 +7,8 @@ import { jobStream, serverStream } from '../../machines/kinds.ts'
 import { BmcError } from '../../redfish/failure.ts'
 import { happened, successfulWay } from '../machines/job/samples.ts'
 import * as ofServer from '../machines/server/samples.ts'
-import { controllerParts, databaseOfTest, type Parts, perform } from './controller.ts'
-import { gate, scriptedServices } from './scripted-services.ts'
+import { controllerParts, databaseOfTest, type Parts, perform } from './rig/controller.ts'
+import { gate, scriptedServices } from './rig/scripted-services.ts'
 
 const cause = { actor: 'principal:alice', causationId: null, correlationId: null, trace: null }
 

@@ -1,12 +1,12 @@
 /** What a controller remembers of actors, and that it never matters when another one knows better. */
 import { describe, expect, test } from 'vitest'
 import { createRecentActors } from '../../actors/recent-actors.ts'
-import { connect } from '../../eventstore/database.ts'
-import { verifyLog } from '../../eventstore/verify.ts'
+import { connect } from '../../eventstore/postgres/database.ts'
+import { verifyLog } from '../../eventstore/upkeep/verify.ts'
 import { jobStream, kinds, type StreamId, serverStream } from '../../machines/kinds.ts'
 import { happened, jobId } from '../machines/job/samples.ts'
 import * as ofServer from '../machines/server/samples.ts'
-import { controllerParts, databaseOfTest, type Parts } from './controller.ts'
+import { controllerParts, databaseOfTest, type Parts } from './rig/controller.ts'
 
 const cause = { actor: 'principal:alice', causationId: null, correlationId: null, trace: null }
 const job = jobStream(jobId)

@@ -3,16 +3,16 @@
 import { v7 as uuidv7 } from 'uuid'
 import { expect, test } from 'vitest'
 import { type Commit, createRuntime, NotAccepted } from '../../actors/runtime.ts'
-import { ConditionGone } from '../../eventstore/append.ts'
-import { leaseEffects } from '../../eventstore/effects.ts'
+import { ConditionGone } from '../../eventstore/log/append.ts'
+import { leaseEffects } from '../../eventstore/pending/effects.ts'
 import { snapshots } from '../../eventstore/schema.ts'
-import { verifyLog } from '../../eventstore/verify.ts'
+import { verifyLog } from '../../eventstore/upkeep/verify.ts'
 import { InvalidEventError } from '../../machines/event.ts'
 import { jobStream, serverStream } from '../../machines/kinds.ts'
 import { happened, jobId } from '../machines/job/samples.ts'
 import * as ofServer from '../machines/server/samples.ts'
-import { controllerParts, databaseOfTest, type Parts } from './controller.ts'
-import { appendAtOnce } from './held-appends.ts'
+import { controllerParts, databaseOfTest, type Parts } from './rig/controller.ts'
+import { appendAtOnce } from './rig/held-appends.ts'
 
 const cause = { actor: 'principal:alice', causationId: 'request-1', correlationId: null, trace: null }
 const job = jobStream(jobId)

@@ -3,10 +3,10 @@ import { expect, onTestFinished, test } from 'vitest'
 import { createSweep } from '../../actors/sweep.ts'
 import type { JobEventData } from '../../machines/job/events.ts'
 import { jobStream } from '../../machines/kinds.ts'
-import { openLine } from '../line.ts'
 import { happened } from '../machines/job/samples.ts'
-import { controllerParts, databaseOfTest, fireDeadlines, perform } from './controller.ts'
-import { gate, scriptedServices } from './scripted-services.ts'
+import { openLine } from '../rig/line.ts'
+import { controllerParts, databaseOfTest, fireDeadlines, perform } from './rig/controller.ts'
+import { gate, scriptedServices } from './rig/scripted-services.ts'
 
 const silenceTimeoutMs = 1500
 

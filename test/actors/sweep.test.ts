@@ -3,11 +3,11 @@ import { describe, expect, test } from 'vitest'
 import type { Commit, Runtime } from '../../actors/runtime.ts'
 import { releaseServer } from '../../actors/services/release-server.ts'
 import { createSweep, startSweep } from '../../actors/sweep.ts'
-import { connect } from '../../eventstore/database.ts'
+import { connect } from '../../eventstore/postgres/database.ts'
 import { jobStream, type StreamId, serverStream } from '../../machines/kinds.ts'
 import { happened } from '../machines/job/samples.ts'
-import { controllerParts, databaseOfTest, fireDeadlines, type Parts, perform, requester } from './controller.ts'
-import { gate, scriptedServices } from './scripted-services.ts'
+import { controllerParts, databaseOfTest, fireDeadlines, type Parts, perform, requester } from './rig/controller.ts'
+import { gate, scriptedServices } from './rig/scripted-services.ts'
 
 const never = new AbortController().signal
 const cause = { actor: 'controller:one', causationId: null, correlationId: null, trace: null }

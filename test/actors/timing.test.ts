@@ -1,7 +1,7 @@
 /** The clock of services as it is outside of tests. */
 import { expect, test } from 'vitest'
 import { realTiming, timed } from '../../actors/timing.ts'
-import { manualTiming } from './service-context.ts'
+import { manualTiming } from './rig/service-context.ts'
 
 test('a delay takes its time', async () => {
   const startedAt = realTiming.now()

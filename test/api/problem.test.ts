@@ -1,13 +1,13 @@
 // The table of problems: every error of the commands has an answer, and what has none says nothing of itself.
 import { expect, test } from 'vitest'
+import * as serverErrors from '../../actors/commands/servers.ts'
 import * as jobErrors from '../../actors/refusals.ts'
 import * as runtimeErrors from '../../actors/runtime.ts'
-import * as serverErrors from '../../actors/servers.ts'
 import * as own from '../../api/errors.ts'
 import { internalError, type MappedName, problemOf, problemResponse, problems } from '../../api/problem.ts'
-import * as appendErrors from '../../eventstore/append.ts'
-import { InvalidCursor } from '../../eventstore/queries/cursor.ts'
-import { UnsealError } from '../../eventstore/vault.ts'
+import { UnsealError } from '../../eventstore/ledgers/vault.ts'
+import * as appendErrors from '../../eventstore/log/append.ts'
+import { InvalidCursor } from '../../eventstore/read-models/cursor.ts'
 
 const failure = { kind: 'refused', message: 'no' }
 

@@ -1,6 +1,6 @@
 // Marked secrets go in wherever one can go in, and come out nowhere.
 import { expect, test } from 'vitest'
-import { reportToken } from '../../actors/report-token.ts'
+import { reportToken } from '../../actors/media/access/report-token.ts'
 import { bmcPassword, linuxRecipe, openSite, reportTokenKey, siteOn, untilWaiting, webhookSecret } from './site.ts'
 
 const open = await openSite()

@@ -2,8 +2,8 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startPostgres } from '../../deploy/postgres.ts'
-import { migrate } from '../../eventstore/migrate.ts'
+import { startPostgres } from '../../deploy/local/postgres.ts'
+import { migrate } from '../../eventstore/postgres/migrate.ts'
 
 const startTimeoutMs = 60_000
 

@@ -9,7 +9,7 @@
 import { mkdtemp } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import postgres from 'postgres'
-import { startNatsServer } from '../../deploy/nats-server.ts'
+import { startNatsServer } from '../../deploy/local/nats-server.ts'
 import { withDatabase } from './database.ts'
 import { startController } from './fleet/controller.ts'
 import { allComplete, type Course, courseOf, registerAll, submitAll } from './fleet/jobs.ts'
@@ -40,7 +40,7 @@ async function run(jobs: number): Promise<Round> {
     try {
       const nats = await startNatsServer({
         storeDir: await mkdtemp(join(folder, 'nats-')),
-        packagesDir: resolve(import.meta.dirname, '..', '..', '.cache', 'debian'),
+        packagesDir: resolve(import.meta.dirname, '../../.cache/debian'),
         signal: AbortSignal.timeout(startTimeoutMs),
       })
       if (!nats.running) throw new Error(nats.reason)

@@ -1,8 +1,8 @@
 /** The controllers of a chaos run: each in a process and a storage folder of its own, killed and paused at will. */
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type ControllerProcess, freePort, startProcess } from '../e2e/processes.ts'
-import { writeMaintenanceIso } from '../e2e/storage.ts'
+import { type ControllerProcess, freePort, startProcess } from '../e2e/rig/processes.ts'
+import { writeMaintenanceIso } from '../e2e/rig/storage.ts'
 
 export type Fleet = {
   readonly portsUp: () => readonly number[]

@@ -1,9 +1,9 @@
 /** PostgreSQL and NATS of a chaos run, on ports of their own, so that whoever was cut off finds them again. */
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { startNatsServer } from '../../deploy/nats-server.ts'
-import { startPostgres } from '../../deploy/postgres.ts'
-import { freePort } from '../e2e/processes.ts'
+import { startNatsServer } from '../../deploy/local/nats-server.ts'
+import { startPostgres } from '../../deploy/local/postgres.ts'
+import { freePort } from '../e2e/rig/processes.ts'
 
 export type Servers = {
   readonly postgresUrl: string

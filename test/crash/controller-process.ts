@@ -4,10 +4,10 @@
  */
 import { setTimeout as timer } from 'node:timers/promises'
 import type { Timing } from '../../actors/timing.ts'
-import { readConfig } from '../../deploy/config.ts'
-import { startController } from '../../deploy/controller.ts'
-import { createLog } from '../../deploy/log.ts'
-import { quickRedfish } from '../e2e/quick-redfish.ts'
+import { startController } from '../../deploy/controller/controller.ts'
+import { createLog } from '../../deploy/controller/log.ts'
+import { readConfig } from '../../deploy/settings/config.ts'
+import { quickRedfish } from '../e2e/rig/quick-redfish.ts'
 import type { Orders } from './controller.ts'
 
 const { controllerId, killAt, stopAt } = JSON.parse(process.argv[2] ?? '{}') as Orders

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { ClientError } from '../../deploy/cli/client.ts'
-import type { Seam } from '../../eventstore/seams.ts'
+import type { Seam } from '../../eventstore/log/seams.ts'
 
 /** What a controller process is told besides its settings. */
 export type Orders = {

@@ -4,11 +4,11 @@
  * it sends nothing more to the BMC, and it goes on with other work.
  */
 import { type ExpectStatic, type TestContext, test } from 'vitest'
-import type { Seam } from '../../eventstore/seams.ts'
+import type { Seam } from '../../eventstore/log/seams.ts'
 import { type SimulatedBmc, startSimulator } from '../../redfish/simulator/server.ts'
-import { bmcConfigs, completed, expectSoundEnd, follow, register, submit } from '../e2e/site.ts'
-import { freshNats } from '../nats.ts'
-import { freshDatabase } from '../postgres.ts'
+import { bmcConfigs, completed, expectSoundEnd, follow, register, submit } from '../e2e/rig/site.ts'
+import { freshNats } from '../rig/nats.ts'
+import { freshDatabase } from '../rig/postgres.ts'
 import { type StoppingController, startStopping } from './stopping-controller.ts'
 
 const [overtaken, successor] = ['overtaken', 'successor'] as const

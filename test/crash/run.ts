@@ -10,7 +10,7 @@ const vitest = await startVitest('test', [], {
   config: false,
   watch: false,
   include: ['test/crash/every-seam.ts'],
-  globalSetup: ['test/global-setup.ts'],
+  globalSetup: ['test/rig/global-setup.ts'],
   reporters: ['verbose'],
   // Jobs that run side by side; each spends half of its time waiting.
   maxConcurrency: 4,

@@ -1,6 +1,6 @@
 /** Whether a run in which the controller was killed came to the same end as the run in which it was not. */
 import { expect } from 'vitest'
-import type { StoredEvent } from '../../eventstore/event.ts'
+import type { StoredEvent } from '../../eventstore/log/event.ts'
 import { firstControllerId } from './controller.ts'
 import type { JobRun } from './job-run.ts'
 

@@ -3,7 +3,7 @@
  * few seams that differ in what is at stake; `npm run test:crash` kills at every one (`every-seam.ts`).
  */
 import { expect, test } from 'vitest'
-import type { Seam } from '../../eventstore/seams.ts'
+import type { Seam } from '../../eventstore/log/seams.ts'
 import { runJob } from './job-run.ts'
 import { expectSameEnd } from './same-end.ts'
 

@@ -2,9 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { settingsMarkdown } from '../../deploy/settings.ts'
+import { settingsMarkdown } from '../../deploy/settings/table.ts'
 
-const root = resolve(import.meta.dirname, '..', '..')
+const root = resolve(import.meta.dirname, '../..')
 const path = join(root, 'README.md')
 const readme = readFileSync(path, 'utf8')
 const block = /(<!-- settings:[^\n]*-->\n)([\s\S]*?)(<!-- \/settings -->)/

@@ -1,6 +1,6 @@
 /** Jobs that run out of time, and BMCs that are gone. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { completed, expectSoundEnd, type Site, startSite, submit } from './site.ts'
+import { completed, expectSoundEnd, type Site, startSite, submit } from './rig/site.ts'
 
 let site: Site
 beforeAll(async () => {

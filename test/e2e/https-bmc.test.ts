@@ -1,7 +1,7 @@
 /** BMCs over HTTPS, as they are in the field: with certificates of their own. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ServerEventData } from '../../machines/server/events.ts'
-import { completed, expectSoundEnd, register, type Site, startSite, submit } from './site.ts'
+import { completed, expectSoundEnd, register, type Site, startSite, submit } from './rig/site.ts'
 
 type ServerAnswer = { readonly tls: { readonly mode: string; readonly fingerprint?: string | null } }
 

@@ -8,11 +8,11 @@ import { connect, consumerOpts } from 'nats'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Client, createClient } from '../../deploy/cli/client.ts'
 import { type Simulator, startSimulator } from '../../redfish/simulator/server.ts'
-import { freshNats } from '../nats.ts'
-import { freshDatabase } from '../postgres.ts'
-import { type ControllerProcess, freePort, startProcess } from './processes.ts'
-import { bmcConfigs, completed, expectSoundEnd, follow, register, submit } from './site.ts'
-import { storageFolder } from './storage.ts'
+import { freshNats } from '../rig/nats.ts'
+import { freshDatabase } from '../rig/postgres.ts'
+import { type ControllerProcess, freePort, startProcess } from './rig/processes.ts'
+import { bmcConfigs, completed, expectSoundEnd, follow, register, submit } from './rig/site.ts'
+import { storageFolder } from './rig/storage.ts'
 
 /** Where the controller is killed: right after this event is in the log, while what it asks for is being done. */
 const kills = [

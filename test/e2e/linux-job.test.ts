@@ -1,10 +1,10 @@
 /** The main job, whole: from `POST /api/v1/jobs` to `complete`, and every way in which it does not get there. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ClientError } from '../../deploy/cli/client.ts'
-import type { StoredEvent } from '../../eventstore/event.ts'
+import type { StoredEvent } from '../../eventstore/log/event.ts'
 import type { JobEventData } from '../../machines/job/events.ts'
 import type { SimulatedBmc } from '../../redfish/simulator/server.ts'
-import { completed, expectSoundEnd, follow, isComplete, linuxRecipe, type Site, startSite, submit } from './site.ts'
+import { completed, expectSoundEnd, follow, isComplete, linuxRecipe, type Site, startSite, submit } from './rig/site.ts'
 
 const failures = [
   ['partition.service', 'workflow.partition'],

@@ -6,11 +6,11 @@ import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Client, createClient } from '../../deploy/cli/client.ts'
 import { type Simulator, startSimulator } from '../../redfish/simulator/server.ts'
-import { freshNats } from '../nats.ts'
-import { freshDatabase } from '../postgres.ts'
-import { type ControllerProcess, freePort, startProcess } from './processes.ts'
-import { bmcConfigs, completed, expectSoundEnd, follow, register, submit } from './site.ts'
-import { storageFolder } from './storage.ts'
+import { freshNats } from '../rig/nats.ts'
+import { freshDatabase } from '../rig/postgres.ts'
+import { type ControllerProcess, freePort, startProcess } from './rig/processes.ts'
+import { bmcConfigs, completed, expectSoundEnd, follow, register, submit } from './rig/site.ts'
+import { storageFolder } from './rig/storage.ts'
 
 const jobsAtOnce = 6
 

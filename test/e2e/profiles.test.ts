@@ -7,13 +7,13 @@ import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { StoredEvent } from '../../eventstore/event.ts'
+import type { StoredEvent } from '../../eventstore/log/event.ts'
 import type { JobEventData } from '../../machines/job/events.ts'
 import { type ProfileName, profiles } from '../../redfish/simulator/profiles/catalogue.ts'
 import type { SimulatedBmc } from '../../redfish/simulator/server.ts'
-import { baseKinds, makeBase } from '../actors/media/base-iso.ts'
-import { type HttpsFront, startHttpsFront } from '../https-front.ts'
-import { completed, expectSoundEnd, type Site, startSite, submit } from './site.ts'
+import { baseKinds, makeBase } from '../actors/media/rig/base-iso.ts'
+import { type HttpsFront, startHttpsFront } from '../rig/https-front.ts'
+import { completed, expectSoundEnd, type Site, startSite, submit } from './rig/site.ts'
 
 type LayoutKind = JobEventData<'redfish.discover.succeeded'>['layout']['kind']
 

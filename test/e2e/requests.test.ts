@@ -5,9 +5,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Ceiling, ceilings, overCeiling } from '../bench/redfish/ceilings.ts'
 import { measureRequests, type ProfileRequests } from '../bench/redfish/measure.ts'
-import { freshNats } from '../nats.ts'
-import { freshDatabase } from '../postgres.ts'
-import { linuxRecipe } from './site.ts'
+import { freshNats } from '../rig/nats.ts'
+import { freshDatabase } from '../rig/postgres.ts'
+import { linuxRecipe } from './rig/site.ts'
 
 const profiles = ['generic', 'idrac9', 'ilo4', 'xcc'] as const
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { connect as connectNats, consumerOpts } from 'nats'
 import postgres from 'postgres'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { completed, expectSoundEnd, linuxRecipe, type Site, startSite, submit } from './site.ts'
+import { completed, expectSoundEnd, linuxRecipe, type Site, startSite, submit } from './rig/site.ts'
 
 const secrets = {
   bmcPassword: 'marked-bmc-password-5b1c',

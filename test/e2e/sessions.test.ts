@@ -6,12 +6,12 @@ import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Client, createClient } from '../../deploy/cli/client.ts'
 import { type Simulator, startSimulator } from '../../redfish/simulator/server.ts'
-import { freshNats } from '../nats.ts'
-import { freshDatabase } from '../postgres.ts'
-import { orphansEnded, tooManySessions } from './open-sessions.ts'
-import { type ControllerProcess, freePort, startProcess } from './processes.ts'
-import { bmcConfigs, completed, follow, isComplete, register, submit } from './site.ts'
-import { storageFolder } from './storage.ts'
+import { freshNats } from '../rig/nats.ts'
+import { freshDatabase } from '../rig/postgres.ts'
+import { orphansEnded, tooManySessions } from './rig/open-sessions.ts'
+import { type ControllerProcess, freePort, startProcess } from './rig/processes.ts'
+import { bmcConfigs, completed, follow, isComplete, register, submit } from './rig/site.ts'
+import { storageFolder } from './rig/storage.ts'
 
 const leaseTtlMs = 1500
 const serials = Array.from({ length: 20 }, (_, index) => `S${index + 1}`)

@@ -2,9 +2,9 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { is } from 'drizzle-orm'
 import { getTableConfig, PgTable } from 'drizzle-orm/pg-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { applicationRole } from '../../eventstore/database.ts'
+import { applicationRole } from '../../eventstore/postgres/database.ts'
 import * as schema from '../../eventstore/schema.ts'
-import { openWorld, type World } from './world.ts'
+import { openWorld, type World } from './rig/world.ts'
 
 const golden = new URL('../golden/schema.sql', import.meta.url)
 const tables = Object.values(schema).filter((table) => is(table, PgTable))

@@ -9,7 +9,7 @@ import { stepKeys } from '../../machines/job/steps.ts'
 import { checkEvent, kinds, parseStream } from '../../machines/kinds.ts'
 import { serverMachine } from '../../machines/server/machine.ts'
 import { pathOf } from '../../machines/state-path.ts'
-import { nodesOf } from './nodes.ts'
+import { nodesOf } from './picture/nodes.ts'
 
 const smallSetup = setup({
   types: {} as { context: { answer: unknown }; events: { type: string } },

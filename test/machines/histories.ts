@@ -1,6 +1,6 @@
 /** The recorded histories of jobs, test/golden/histories. */
 import { readdirSync, readFileSync } from 'node:fs'
-import type { RecordedEvent } from '../../machines/what-if.ts'
+import type { RecordedEvent } from '../../machines/history/what-if.ts'
 import { goldenFolder } from './golden.ts'
 
 const folder = new URL('histories/', goldenFolder)

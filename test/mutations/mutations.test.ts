@@ -20,6 +20,6 @@ describe.each(mutations)('$name', ({ edits, caughtBy }) => {
 })
 
 test('a text that is gone is no mutation that was survived', async () => {
-  const edit = { file: 'eventstore/tail.ts', find: 'not in there', replace: '' }
+  const edit = { file: 'eventstore/log/tail.ts', find: 'not in there', replace: '' }
   await expect(edited(edit, read)).rejects.toThrow(/no longer contains/)
 })

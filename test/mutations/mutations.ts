@@ -25,12 +25,12 @@ export const mutations: readonly Mutation[] = [
     name: 'fencing off: whoever leased an effect, ever, may report its outcome',
     edits: [
       {
-        file: 'eventstore/append-statement.ts',
+        file: 'eventstore/log/statement.ts',
         find: 'and (id, owner, epoch) in (select * from jsonb_to_recordset($3::text::jsonb) as lease (id text, owner text, epoch int))',
         replace: '',
       },
     ],
-    caughtBy: ['test/crash/fencing.test.ts', 'test/actors/leases.test.ts', 'test/eventstore/append.test.ts'],
+    caughtBy: ['test/crash/fencing.test.ts', 'test/actors/leases.test.ts', 'test/eventstore/log/append.test.ts'],
   },
   {
     name: 'observe-before-redo off: a reset that may have happened is done again unseen',
@@ -48,33 +48,33 @@ export const mutations: readonly Mutation[] = [
     name: 'tail by last position: whatever has a later position than what was read last comes next',
     edits: [
       {
-        file: 'eventstore/tail.ts',
+        file: 'eventstore/log/tail.ts',
         find: `(${hole('events.xid')}, ${hole('events.position')}) > (${hole('after.xid')}::xid8, ${hole('after.position')}::bigint)`,
         replace: `${hole('events.position')} > ${hole('after.position')}::bigint`,
       },
       {
-        file: 'eventstore/tail.ts',
+        file: 'eventstore/log/tail.ts',
         find: '< pg_snapshot_xmin(pg_current_snapshot())',
         replace: 'is not null',
       },
       {
-        file: 'eventstore/tail.ts',
+        file: 'eventstore/log/tail.ts',
         find: 'orderBy(asc(events.xid), asc(events.position))',
         replace: 'orderBy(asc(events.position))',
       },
     ],
-    caughtBy: ['test/chaos/chaos.test.ts', 'test/eventstore/tail.test.ts'],
+    caughtBy: ['test/chaos/chaos.test.ts', 'test/eventstore/log/tail.test.ts'],
   },
   {
     name: 'writes after a standstill: a right to write is taken to last until somebody says otherwise',
     edits: [
       {
-        file: 'actors/bmc-writers.ts',
+        file: 'actors/bmcs/writers.ts',
         find: 'performance.now() < right.heldUntil',
         replace: 'right.heldUntil > 0',
       },
     ],
-    caughtBy: ['test/actors/bmc-writers.test.ts'],
+    caughtBy: ['test/actors/bmcs/writers.test.ts'],
   },
   {
     name: 'old reads: what was read of a BMC counts, whoever was there since',

@@ -1,5 +1,5 @@
 /** What BMCs say about how they were asked: a parameter too few or too many, a value, a precondition (quirks.md 15). */
-import type { MessageRow } from './messages.ts'
+import type { MessageRow } from '../../client/quirks/messages.ts'
 
 export const REQUEST_MESSAGES: readonly MessageRow[] = [
   {

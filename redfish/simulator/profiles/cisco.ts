@@ -1,6 +1,6 @@
 /** Cisco CIMC (quirks.md 2-5, 8, 9): a CD and a disk, prose for allowable values, adapters among the Managers. */
-import type { MessageStyle } from '../messages.ts'
-import { type JsonObject, noContent } from '../reply.ts'
+import type { MessageStyle } from '../bmc/messages.ts'
+import { type JsonObject, noContent } from '../bmc/reply.ts'
 import { generic } from './generic.ts'
 import type { Profile } from './profile.ts'
 import { part, withContext, without } from './shape.ts'

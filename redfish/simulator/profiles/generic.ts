@@ -1,5 +1,5 @@
 /** A BMC without quirks: what DSP0266 and the schemas of DSP8010 describe, with two virtual CDs. */
-import { dmtf } from '../messages.ts'
+import { dmtf } from '../bmc/messages.ts'
 import type { Profile } from './profile.ts'
 
 const allInsertParameters: readonly string[] = [

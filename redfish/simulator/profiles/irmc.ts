@@ -1,7 +1,7 @@
 /** Fujitsu iRMC S5 (quirks.md 3, 5, 10, 12): a document to write and an action to connect, all of it ts_fujitsu. */
-import type { Bmc } from '../bmc.ts'
-import { refuse } from '../messages.ts'
-import { type BmcRequest, isObject, type Json, type JsonObject, noContent, type Reply } from '../reply.ts'
+import type { Bmc } from '../bmc/bmc.ts'
+import { refuse } from '../bmc/messages.ts'
+import { type BmcRequest, isObject, type Json, type JsonObject, noContent, type Reply } from '../bmc/reply.ts'
 import { checkIfMatch, etagOf, tagged } from '../resources/etag.ts'
 import { ejectImage, insertImage } from '../resources/insertion.ts'
 import { type Branch, branch, checkKnown, link, objectBody, quote } from '../resources/resource.ts'

@@ -1,6 +1,6 @@
 /** OpenBMC as upstream builds it and as NVIDIA ships it (quirks.md 2, 3, 5, 8, 9): transitional power, two of all. */
-import { type MessageStyle, refuse, type VendorMessage } from '../messages.ts'
-import { noContent } from '../reply.ts'
+import { type MessageStyle, refuse, type VendorMessage } from '../bmc/messages.ts'
+import { noContent } from '../bmc/reply.ts'
 import { generic } from './generic.ts'
 import type { Profile } from './profile.ts'
 import { without } from './shape.ts'

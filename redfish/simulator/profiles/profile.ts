@@ -3,14 +3,14 @@
  * does not reach, a `Behaviour` per BMC with the few moments at which firmware has a will of its own. A new vendor is a
  * new file beside `generic.ts` and a row in `catalogue.ts`; generations of one vendor share a file.
  */
-import type { Bmc } from '../bmc.ts'
-import type { Slot } from '../media.ts'
-import type { MessageStyle } from '../messages.ts'
-import type { PowerState } from '../power.ts'
-import type { JsonObject, Reply } from '../reply.ts'
+import type { Bmc } from '../bmc/bmc.ts'
+import type { Slot } from '../bmc/media.ts'
+import type { MessageStyle } from '../bmc/messages.ts'
+import type { PowerState } from '../bmc/power.ts'
+import type { JsonObject, Reply } from '../bmc/reply.ts'
+import type { WireRequest } from '../bmc/wire.ts'
 import type { Branch } from '../resources/resource.ts'
-import type { Timing } from '../timing.ts'
-import type { WireRequest } from '../wire.ts'
+import type { Timing } from '../world/timing.ts'
 
 /** ResetType values of ComputerSystem.Reset that the simulator knows how to carry out. */
 export type ResetType =

@@ -1,6 +1,6 @@
 /** Small changes that most vendors make to the generic documents. */
-import type { Json, JsonObject } from '../reply.ts'
-import { isObject } from '../reply.ts'
+import type { Json, JsonObject } from '../bmc/reply.ts'
+import { isObject } from '../bmc/reply.ts'
 
 /** The document without these properties. */
 export function without(document: JsonObject, ...names: readonly string[]): JsonObject {

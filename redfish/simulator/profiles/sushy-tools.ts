@@ -1,6 +1,6 @@
 /** sushy-tools' emulator (quirks.md 2, 5, 6, 8, 11; fixtures/errors/sushy-tools): no sessions, forgiving, permanent. */
-import { type MessageStyle, refuse } from '../messages.ts'
-import { type JsonObject, noContent, type Reply } from '../reply.ts'
+import { type MessageStyle, refuse } from '../bmc/messages.ts'
+import { type JsonObject, noContent, type Reply } from '../bmc/reply.ts'
 import { generic } from './generic.ts'
 import type { Profile } from './profile.ts'
 import { without } from './shape.ts'

@@ -1,6 +1,6 @@
 /** Lenovo XCC2 (quirks.md 3, 5, 6, 8-11): slots that are written, and only with the right If-Match. */
-import { refuse } from '../messages.ts'
-import { noContent } from '../reply.ts'
+import { refuse } from '../bmc/messages.ts'
+import { noContent } from '../bmc/reply.ts'
 import { generic } from './generic.ts'
 import type { Profile, SlotProfile } from './profile.ts'
 import { part, withContext, without } from './shape.ts'

@@ -1,7 +1,7 @@
 /** A BMC out of a recording: what it answers to one request. Reading order: `file.ts`, `script.ts`, this file. */
-import { isObject, type Json, type JsonObject, type Reply } from '../reply.ts'
-import type { Clock } from '../timing.ts'
-import { parseBody, type WireRequest } from '../wire.ts'
+import { isObject, type Json, type JsonObject, type Reply } from '../bmc/reply.ts'
+import { parseBody, type WireRequest } from '../bmc/wire.ts'
+import type { Clock } from '../world/timing.ts'
 import type { RecordedFile } from './file.ts'
 import { createRecordedHost, type RecordedHost, type RecordedWorld } from './host.ts'
 import { imageOf } from './image.ts'

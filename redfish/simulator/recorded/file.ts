@@ -5,7 +5,7 @@
 import { createReadStream } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { z } from 'zod'
-import type { Json } from '../reply.ts'
+import type { Json } from '../bmc/reply.ts'
 import { measureJson } from './json-size.ts'
 
 const bytesMax = 64 * 1024 * 1024

@@ -2,15 +2,16 @@
  * The host behind a recorded BMC. What the BMC said of it is in the recording; that it boots, reads its media and reports
  * is done anew, because a job waits for that. Media and power follow the writes that the BMC accepted.
  */
-import type { Background } from '../background.ts'
-import { SimulatedHost } from '../host.ts'
-import { Slot } from '../media.ts'
-import type { Outbound } from '../outbound.ts'
-import { Power } from '../power.ts'
+
+import { Slot } from '../bmc/media.ts'
+import { Power } from '../bmc/power.ts'
+import { isObject, type Json } from '../bmc/reply.ts'
+import { SimulatedHost } from '../host/host.ts'
+import type { Outbound } from '../host/outbound.ts'
+import { units } from '../host/workflow.ts'
 import type { ResetType } from '../profiles/profile.ts'
-import { isObject, type Json } from '../reply.ts'
-import type { Clock, Timing } from '../timing.ts'
-import { units } from '../workflow.ts'
+import type { Background } from '../world/background.ts'
+import type { Clock, Timing } from '../world/timing.ts'
 import type { RecordedFile } from './file.ts'
 import type { Sent } from './script.ts'
 

@@ -2,7 +2,7 @@
  * Values that were replaced by placeholders when they were recorded. A request that is sent now has its own value in
  * their place; what is answered afterwards has it, too, so that a slot shows the very image that it was given.
  */
-import { isObject, type Json } from '../reply.ts'
+import { isObject, type Json } from '../bmc/reply.ts'
 
 /**
  * The forms that a recording uses for media URLs, accounts and addresses (with a port, where a BMC takes an image in parts);

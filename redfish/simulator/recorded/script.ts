@@ -4,7 +4,7 @@
  * order, the last answer again and again; a document that was not read then, with what it said last before, else with the
  * tree. So a slot shows its image after the insert, however often somebody looks.
  */
-import type { Json } from '../reply.ts'
+import type { Json } from '../bmc/reply.ts'
 import type { Exchange, RecordedFile } from './file.ts'
 import { imageInParts, shownAfter } from './image.ts'
 import { type Bindings, matchBody } from './placeholder.ts'

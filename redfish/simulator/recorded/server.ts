@@ -1,12 +1,12 @@
 /** Serves a recording as a BMC, over HTTP, until it is closed. */
 import { randomUUID } from 'node:crypto'
 import { isIPv6 } from 'node:net'
-import { Background } from '../background.ts'
-import { Faults } from '../faults.ts'
-import type { SimulatedHost } from '../host.ts'
-import { Listener, type LoggedRequest } from '../listener.ts'
-import { Outbound } from '../outbound.ts'
-import { defaultTiming, realClock } from '../timing.ts'
+import type { SimulatedHost } from '../host/host.ts'
+import { Outbound } from '../host/outbound.ts'
+import { Faults } from '../socket/faults.ts'
+import { Listener, type LoggedRequest } from '../socket/listener.ts'
+import { Background } from '../world/background.ts'
+import { defaultTiming, realClock } from '../world/timing.ts'
 import { createRecordedBmc } from './bmc.ts'
 import type { RecordedFile } from './file.ts'
 

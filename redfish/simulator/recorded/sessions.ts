@@ -2,7 +2,7 @@
  * Logins and logouts of a recorded BMC. How it answered a login is in the recording; tokens are not, so new ones are
  * made. Sessions do not move the script on: how often a client logs in depends on its pauses.
  */
-import { isObject, type Json, type Reply } from '../reply.ts'
+import { isObject, type Json, type Reply } from '../bmc/reply.ts'
 import type { Exchange, RecordedFile } from './file.ts'
 import { keyOf } from './script.ts'
 

@@ -1,8 +1,8 @@
 /** ComputerSystem.Boot: what the System and its settings object show of the override, and how it is written. */
-import type { Bmc } from '../bmc.ts'
-import { type OverrideEnabled, overrideEnabledValues } from '../boot.ts'
-import { refuse } from '../messages.ts'
-import { isObject, type Json, type JsonObject, type Reply } from '../reply.ts'
+import type { Bmc } from '../bmc/bmc.ts'
+import { type OverrideEnabled, overrideEnabledValues } from '../bmc/boot.ts'
+import { refuse } from '../bmc/messages.ts'
+import { isObject, type Json, type JsonObject, type Reply } from '../bmc/reply.ts'
 import { checkKnown, quote } from './resource.ts'
 
 /** The Boot object of the System. */

@@ -1,8 +1,8 @@
 /** ETags of resources that can be changed. */
 import { createHash } from 'node:crypto'
-import type { Bmc } from '../bmc.ts'
-import { refuse } from '../messages.ts'
-import { type BmcRequest, isObject, type Json, type JsonObject, type Reply } from '../reply.ts'
+import type { Bmc } from '../bmc/bmc.ts'
+import { refuse } from '../bmc/messages.ts'
+import { type BmcRequest, isObject, type Json, type JsonObject, type Reply } from '../bmc/reply.ts'
 import { ok } from './resource.ts'
 
 /**

@@ -1,8 +1,8 @@
 /** What a BMC does before it accepts an image: it asks the web server with a HEAD request (quirks.md 7). */
-import type { Bmc } from '../bmc.ts'
-import { refuse } from '../messages.ts'
-import { OutboundError } from '../outbound.ts'
-import type { Reply } from '../reply.ts'
+import type { Bmc } from '../bmc/bmc.ts'
+import { refuse } from '../bmc/messages.ts'
+import type { Reply } from '../bmc/reply.ts'
+import { OutboundError } from '../host/outbound.ts'
 
 const deadlineMs = 10_000
 

@@ -1,8 +1,8 @@
 /** What happens to an image on its way into a slot and out of it, whatever the request looked like that asked for it. */
-import type { Bmc } from '../bmc.ts'
-import type { Slot } from '../media.ts'
-import { refuse } from '../messages.ts'
-import type { Json, JsonObject, Reply } from '../reply.ts'
+import type { Bmc } from '../bmc/bmc.ts'
+import type { Slot } from '../bmc/media.ts'
+import { refuse } from '../bmc/messages.ts'
+import type { Json, JsonObject, Reply } from '../bmc/reply.ts'
 import { checkImage } from './image-check.ts'
 import { quote } from './resource.ts'
 

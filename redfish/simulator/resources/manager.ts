@@ -1,7 +1,7 @@
 /** The Manager, which is the BMC itself, the Chassis that it belongs to, and other Managers beside it. */
-import type { Bmc } from '../bmc.ts'
-import { refuse } from '../messages.ts'
-import type { BmcRequest, JsonObject, Reply } from '../reply.ts'
+import type { Bmc } from '../bmc/bmc.ts'
+import { refuse } from '../bmc/messages.ts'
+import type { BmcRequest, JsonObject, Reply } from '../bmc/reply.ts'
 import { mediaLinkOf } from './media-links.ts'
 import {
   type Branch,

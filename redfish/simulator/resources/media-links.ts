@@ -1,6 +1,6 @@
 /** How the System and the Manager lead to the VirtualMedia collections. */
-import type { Bmc } from '../bmc.ts'
-import type { JsonObject } from '../reply.ts'
+import type { Bmc } from '../bmc/bmc.ts'
+import type { JsonObject } from '../bmc/reply.ts'
 import { link } from './resource.ts'
 
 /** The `VirtualMedia` property of the System or the Manager, or nothing where it has none. */

@@ -1,7 +1,7 @@
 /** What can be addressed by a path, and what it has in common. */
-import { refuse } from '../messages.ts'
+import { refuse } from '../bmc/messages.ts'
+import { type BmcRequest, isObject, type Json, type JsonObject, type Reply } from '../bmc/reply.ts'
 import type { ResetTypesIn } from '../profiles/profile.ts'
-import { type BmcRequest, isObject, type Json, type JsonObject, type Reply } from '../reply.ts'
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 export type Handler = (request: BmcRequest) => Reply | Promise<Reply>

@@ -1,6 +1,6 @@
 /** `/redfish` and the service root: the only documents that are there for everybody. */
-import type { Bmc } from '../bmc.ts'
-import type { JsonObject } from '../reply.ts'
+import type { Bmc } from '../bmc/bmc.ts'
+import type { JsonObject } from '../bmc/reply.ts'
 import { type Branch, branch, link, ok } from './resource.ts'
 
 export const rootPath = '/redfish/v1'

@@ -1,8 +1,8 @@
 /** The session service and its collection (DSP0266, "Redfish session login authentication"). */
-import type { Bmc } from '../bmc.ts'
-import { refuse } from '../messages.ts'
-import type { BmcRequest, JsonObject, Reply } from '../reply.ts'
-import type { Session } from '../sessions.ts'
+import type { Bmc } from '../bmc/bmc.ts'
+import { refuse } from '../bmc/messages.ts'
+import type { BmcRequest, JsonObject, Reply } from '../bmc/reply.ts'
+import type { Session } from '../bmc/sessions.ts'
 import { type Branch, branch, checkKnown, collection, link, objectBody, ok } from './resource.ts'
 import { rootPath } from './service-root.ts'
 

@@ -1,7 +1,7 @@
 /** The host as a ComputerSystem: its document, its settings object, the reset action; and other members beside it. */
-import type { Bmc } from '../bmc.ts'
-import { refuse } from '../messages.ts'
-import type { BmcRequest, JsonObject, Reply } from '../reply.ts'
+import type { Bmc } from '../bmc/bmc.ts'
+import { refuse } from '../bmc/messages.ts'
+import type { BmcRequest, JsonObject, Reply } from '../bmc/reply.ts'
 import { bootDocument, bootProperties, changeBoot, settingsBootDocument } from './boot.ts'
 import { checkIfMatch, etagOf, tagged } from './etag.ts'
 import { mediaLinkOf } from './media-links.ts'

@@ -1,9 +1,9 @@
 /** The virtual media collections with their slots, and the standard ways to insert and eject. */
-import type { Bmc } from '../bmc.ts'
-import type { Slot } from '../media.ts'
-import { refuse } from '../messages.ts'
+import type { Bmc } from '../bmc/bmc.ts'
+import type { Slot } from '../bmc/media.ts'
+import { refuse } from '../bmc/messages.ts'
+import type { BmcRequest, JsonObject, Reply } from '../bmc/reply.ts'
 import type { MediaCollection } from '../profiles/profile.ts'
-import type { BmcRequest, JsonObject, Reply } from '../reply.ts'
 import { checkIfMatch, etagOf, tagged } from './etag.ts'
 import { checkInsert, ejectImage, insertImage } from './insertion.ts'
 import { type Branch, checkKnown, collection, objectBody, ok, type Resource } from './resource.ts'

@@ -8,12 +8,12 @@ import type { BaseImage } from '../../../actors/media/merge/base.ts'
 import { BASE_BYTES_MAX } from '../../../actors/media/merge/base.ts'
 import { BaseIsoError } from '../../../actors/media/merge/base-error.ts'
 import { mergeIso, type Overlay } from '../../../actors/media/merged-iso.ts'
-import { openIso } from '../../../redfish/simulator/iso9660.ts'
-import { type BaseKind, baseKinds, makeBase } from './base-iso.ts'
-import { legalFiles } from './legal-files.ts'
-import { directoriesOf } from './path-tables.ts'
-import { contentsOf, runTool } from './run-tool.ts'
-import { sampleFiles } from './sample-task.ts'
+import { openIso } from '../../../redfish/simulator/host/iso9660.ts'
+import { type BaseKind, baseKinds, makeBase } from './rig/base-iso.ts'
+import { legalFiles } from './rig/legal-files.ts'
+import { directoriesOf } from './rig/path-tables.ts'
+import { contentsOf, runTool } from './rig/run-tool.ts'
+import { sampleFiles } from './rig/sample-task.ts'
 
 const timeoutMs = 300_000
 const timestamp = new Date('2026-03-29T01:30:15.678Z')

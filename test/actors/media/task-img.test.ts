@@ -8,10 +8,10 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildImg, taskVolumeSerial } from '../../../actors/media/task-img.ts'
 import { CONTENT_BYTES_MAX, FILES_MAX } from '../../../actors/media/task-iso.ts'
-import { openFat } from '../../../redfish/simulator/fat.ts'
-import { legalFiles } from './legal-files.ts'
-import { contentsOf, filesBelow, runTool } from './run-tool.ts'
-import { sampleFiles, sampleImg, sampleJobId } from './sample-task.ts'
+import { openFat } from '../../../redfish/simulator/host/fat.ts'
+import { legalFiles } from './rig/legal-files.ts'
+import { contentsOf, filesBelow, runTool } from './rig/run-tool.ts'
+import { sampleFiles, sampleImg, sampleJobId } from './rig/sample-task.ts'
 
 const run = promisify(execFile)
 const timeoutMs = 300_000
@@ -43,7 +43,7 @@ async function sevenZipExtract(image: string): Promise<Map<string, string>> {
 
 describe('the digest', () => {
   async function digestInProcess(place: { readonly TZ: string; readonly umask: string }): Promise<string> {
-    const script = join(import.meta.dirname, 'print-sample-digest.ts')
+    const script = join(import.meta.dirname, 'rig/print-sample-digest.ts')
     const command = 'umask "$1"; exec "$2" "$3" img'
     const env = { ...process.env, TZ: place.TZ }
     const { stdout } = await run('sh', ['-c', command, 'sh', place.umask, process.execPath, script], { env })

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildIso } from '../../../actors/media/task-iso.ts'
-import { legalFiles } from './legal-files.ts'
-import { contentsOf, filesBelow, runTool } from './run-tool.ts'
-import { sampleFiles, sampleIso } from './sample-task.ts'
+import { legalFiles } from './rig/legal-files.ts'
+import { contentsOf, filesBelow, runTool } from './rig/run-tool.ts'
+import { sampleFiles, sampleIso } from './rig/sample-task.ts'
 
 const timeoutMs = 300_000
 

@@ -7,9 +7,9 @@ import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { buildIso, CONTENT_BYTES_MAX, FILES_MAX, taskVolumeId } from '../../../actors/media/task-iso.ts'
-import { legalFiles } from './legal-files.ts'
-import { readJoliet, readPlain } from './read-iso.ts'
-import { sampleFiles, sampleIso, sampleJobId } from './sample-task.ts'
+import { legalFiles } from './rig/legal-files.ts'
+import { readJoliet, readPlain } from './rig/read-iso.ts'
+import { sampleFiles, sampleIso, sampleJobId } from './rig/sample-task.ts'
 
 const run = promisify(execFile)
 const timestamp = new Date('2026-01-02T03:04:05Z')
@@ -25,7 +25,7 @@ function iso(paths: readonly string[]): Uint8Array {
 async function digestInProcess(place: { readonly TZ: string; readonly umask: string }): Promise<string> {
   const cwd = await mkdtemp(join(tmpdir(), 'task-iso-'))
   onTestFinished(() => rm(cwd, { recursive: true }))
-  const script = join(import.meta.dirname, 'print-sample-digest.ts')
+  const script = join(import.meta.dirname, 'rig/print-sample-digest.ts')
   const command = 'umask "$1"; exec "$2" "$3"'
   const { stdout } = await run('sh', ['-c', command, 'sh', place.umask, process.execPath, script], {
     cwd,

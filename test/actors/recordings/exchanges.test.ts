@@ -2,18 +2,23 @@
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeEach, expect, test } from 'vitest'
+import { createServerCommands } from '../../../actors/commands/servers.ts'
 import { createExchangeRecorder } from '../../../actors/recordings/exchanges.ts'
 import { createRecordingHistory } from '../../../actors/recordings/history.ts'
 import { createRecordings } from '../../../actors/recordings/recordings.ts'
-import { createServerCommands } from '../../../actors/servers.ts'
 import { realTiming } from '../../../actors/timing.ts'
-import { beginRecording, findRecording, forgetRecording, readExchanges } from '../../../eventstore/bmc-recordings.ts'
-import { readStream } from '../../../eventstore/read.ts'
-import { createVault } from '../../../eventstore/vault.ts'
+import {
+  beginRecording,
+  findRecording,
+  forgetRecording,
+  readExchanges,
+} from '../../../eventstore/ledgers/bmc-recordings.ts'
+import { createVault } from '../../../eventstore/ledgers/vault.ts'
+import { readStream } from '../../../eventstore/log/read.ts'
 import { serverStream } from '../../../machines/kinds.ts'
-import type { ExchangeObservation } from '../../../redfish/http/options.ts'
+import type { ExchangeObservation } from '../../../redfish/client/options.ts'
 import { createNoopBmc } from '../../../redfish/noop.ts'
-import { openWorld } from '../../eventstore/world.ts'
+import { openWorld } from '../../eventstore/rig/world.ts'
 
 const world = await openWorld()
 afterAll(world.close)

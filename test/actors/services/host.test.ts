@@ -1,7 +1,7 @@
 /** Reading and switching the host: what each service answers, and that a second time changes nothing. */
 
 import { describe, expect, test } from 'vitest'
-import type { Bmcs } from '../../../actors/bmcs.ts'
+import type { Bmcs } from '../../../actors/bmcs/clients.ts'
 import { UnknownServer } from '../../../actors/refusals.ts'
 import { admitJob } from '../../../actors/services/admit-job.ts'
 import { clearBootOverride, setBootOverride } from '../../../actors/services/boot-override.ts'
@@ -10,13 +10,13 @@ import { descriptionData } from '../../../actors/services/facts.ts'
 import { pollHost } from '../../../actors/services/poll-host.ts'
 import { powerOffHost, powerOnHost, switchPower } from '../../../actors/services/power.ts'
 import { probeServer } from '../../../actors/services/probe-server.ts'
-import { UnsealError } from '../../../eventstore/vault.ts'
+import { UnsealError } from '../../../eventstore/ledgers/vault.ts'
 import { checkEvent, type KindName } from '../../../machines/kinds.ts'
 import type { Bmc, PowerObservation } from '../../../redfish/bmc.ts'
 import { BmcError, type BmcFailure } from '../../../redfish/failure.ts'
 import { registration } from '../../machines/server/samples.ts'
-import { credentials } from '../controller.ts'
-import { bySerial, contextOf, manualTiming, scriptedBmc, serial } from '../service-context.ts'
+import { credentials } from '../rig/controller.ts'
+import { bySerial, contextOf, manualTiming, scriptedBmc, serial } from '../rig/service-context.ts'
 
 const isOutcome = (kind: KindName, type: string, data: unknown) =>
   expect(() => checkEvent(kind, { type, data: JSON.parse(JSON.stringify(data)) })).not.toThrow()

@@ -2,19 +2,19 @@
 import { mkdtemp, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, inject, test } from 'vitest'
-import { mediaSigning } from '../../../actors/media/signing.ts'
-import { imageStore, taskStore } from '../../../actors/media/store.ts'
+import { mediaSigning } from '../../../actors/media/access/signing.ts'
+import { imageStore, taskStore } from '../../../actors/media/files/store.ts'
+import { createTaskMedia } from '../../../actors/media/task-media.ts'
 import { buildIso } from '../../../actors/services/build-iso.ts'
 import { buildMedium } from '../../../actors/services/build-medium.ts'
 import { mountMaintenance, mountTask } from '../../../actors/services/mount.ts'
-import { createTaskMedia } from '../../../actors/services/task-media.ts'
 import { cleanUpServer, unmountMedia } from '../../../actors/services/unmount-media.ts'
-import type { Vault } from '../../../eventstore/vault.ts'
+import type { Vault } from '../../../eventstore/ledgers/vault.ts'
 import { checkEvent } from '../../../machines/kinds.ts'
 import { BmcError } from '../../../redfish/failure.ts'
 import type { Problem } from '../../../redfish/problem.ts'
 import { jobId } from '../../machines/job/samples.ts'
-import { rawRecipe } from '../controller.ts'
+import { rawRecipe } from '../rig/controller.ts'
 import {
   bySerial,
   contextOf,
@@ -23,7 +23,7 @@ import {
   scriptedBmc,
   serial,
   taskSlot,
-} from '../service-context.ts'
+} from '../rig/service-context.ts'
 
 const publicUrl = 'http://192.0.2.1:8080'
 const signing = mediaSigning({ current: 'a secret of the tests, of more than 32 characters' })

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { probeAgain } from '../../../actors/services/probe-again.ts'
 import { serverStream } from '../../../machines/kinds.ts'
 import * as ofServer from '../../machines/server/samples.ts'
-import { controllerParts, databaseOfTest, requester } from '../controller.ts'
+import { controllerParts, databaseOfTest, requester } from '../rig/controller.ts'
 
 const serial = 'SN-0001'
 const stream = serverStream(serial)

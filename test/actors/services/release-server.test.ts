@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import { releaseServer } from '../../../actors/services/release-server.ts'
 import { serverStream } from '../../../machines/kinds.ts'
 import { slots } from '../../machines/job/samples.ts'
-import { controllerParts, databaseOfTest } from '../controller.ts'
-import { contextOf } from '../service-context.ts'
+import { controllerParts, databaseOfTest } from '../rig/controller.ts'
+import { contextOf } from '../rig/service-context.ts'
 
 const server = serverStream('SN-0001')
 

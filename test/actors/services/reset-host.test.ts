@@ -6,7 +6,7 @@ import { checkEvent } from '../../../machines/kinds.ts'
 import type { Bmc, ResetVerdict } from '../../../redfish/bmc.ts'
 import { BmcError } from '../../../redfish/failure.ts'
 import { happened } from '../../machines/job/samples.ts'
-import { bySerial, contextOf, manualTiming, recordedEvent, scriptedBmc } from '../service-context.ts'
+import { bySerial, contextOf, manualTiming, recordedEvent, scriptedBmc } from '../rig/service-context.ts'
 
 const nothingRead = async () => ({})
 const intent = recordedEvent(happened('redfish.reset.requested'))

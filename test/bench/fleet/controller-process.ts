@@ -1,5 +1,5 @@
 /** `provisioner serve`, which also ends with its parent. Settings come from the environment. */
-import { serve } from '../../../deploy/serve.ts'
+import { serve } from '../../../deploy/controller/serve.ts'
 
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
 process.exitCode = await serve({ env: process.env, flags: {} })

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { freePort } from '../../e2e/processes.ts'
-import { writeMaintenanceIso } from '../../e2e/storage.ts'
+import { freePort } from '../../e2e/rig/processes.ts'
+import { writeMaintenanceIso } from '../../e2e/rig/storage.ts'
 
 export type Usage = {
   /** User and system time since the process began. */

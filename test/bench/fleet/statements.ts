@@ -1,6 +1,6 @@
 /** How many statements the controller sends: pg_stat_statements, told apart by the role that the controller works as. */
 import type postgres from 'postgres'
-import { applicationRole } from '../../../eventstore/database.ts'
+import { applicationRole } from '../../../eventstore/postgres/database.ts'
 
 /** What PostgreSQL must be started with. */
 export const statementSettings = { shared_preload_libraries: 'pg_stat_statements' }

@@ -7,7 +7,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { serverStream } from '../../../machines/kinds.ts'
-import { storageFolder } from '../../e2e/storage.ts'
+import { storageFolder } from '../../e2e/rig/storage.ts'
 import {
   commit,
   jobAfter,
@@ -17,8 +17,8 @@ import {
   saveAllPublished,
   successfulRun,
   type World,
-} from '../../eventstore/world.ts'
-import { processEnv } from '../../process-env.ts'
+} from '../../eventstore/rig/world.ts'
+import { processEnv } from '../../rig/process-env.ts'
 
 let world: World
 let folder: string

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { createClient } from '../../../deploy/cli/client.ts'
 import { type DescriptionData, describedToday } from '../../../machines/server/description.ts'
 import { description } from '../../api/site.ts'
-import { type Site, startSite } from '../../e2e/site.ts'
+import { type Site, startSite } from '../../e2e/rig/site.ts'
 import { expectGolden, goldenFolder, recording } from '../../machines/golden.ts'
-import { type RawAnswer, startRawServer } from '../../redfish/http/raw-server.ts'
+import { type RawAnswer, startRawServer } from '../../redfish/rig/raw-server.ts'
 import { runHere } from './terminal.ts'
 
 describe('the report of a simulated BMC', () => {

@@ -2,7 +2,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { expect, test, vi } from 'vitest'
 import { createProgress } from '../../../deploy/cli/progress.ts'
-import type { StoredEvent } from '../../../eventstore/event.ts'
+import type { StoredEvent } from '../../../eventstore/log/event.ts'
 import { happened, type JobEventType } from '../../machines/job/samples.ts'
 
 function shown(type: JobEventType, about: object): string {

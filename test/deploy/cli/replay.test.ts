@@ -1,10 +1,10 @@
 // `provisioner replay`.
 import { describe, expect, test } from 'vitest'
 import { replayJob } from '../../../deploy/cli/replay.ts'
-import { readStream } from '../../../eventstore/read.ts'
+import { readStream } from '../../../eventstore/log/read.ts'
 import { jobStream } from '../../../machines/kinds.ts'
 import { openSite, untilComplete } from '../../api/site.ts'
-import { commit, progress } from '../../eventstore/world.ts'
+import { commit, progress } from '../../eventstore/rig/world.ts'
 import { openTerminal } from './terminal.ts'
 
 const site = await openSite()

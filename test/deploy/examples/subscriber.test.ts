@@ -10,9 +10,9 @@ import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import type { State } from '../../../deploy/examples/subscriber/state.ts'
 import type { StreamId } from '../../../machines/kinds.ts'
 import { siteOn } from '../../api/site.ts'
-import { caughtUp, idsInLog, openSite, type Site, streamName, withNats } from '../../eventstore/publishing.ts'
-import { commit, jobAfter, successfulRun } from '../../eventstore/world.ts'
-import { processEnv } from '../../process-env.ts'
+import { caughtUp, idsInLog, openSite, type Site, streamName, withNats } from '../../eventstore/publish/rig.ts'
+import { commit, jobAfter, successfulRun } from '../../eventstore/rig/world.ts'
+import { processEnv } from '../../rig/process-env.ts'
 
 const program = resolve(import.meta.dirname, '../../../deploy/examples/subscriber.ts')
 const eventsOfJob = successfulRun.length + 3

@@ -1,7 +1,7 @@
 /** What real BMCs say, redacted: every link that led somewhere still does, versions stay, and serial numbers do not. */
 import { describe, expect, test } from 'vitest'
 import { makeRecording } from '../../../redfish/recording/file.ts'
-import { fixturesMissing, recordedTree, recordedTrees } from '../fixtures.ts'
+import { fixturesMissing, recordedTree, recordedTrees } from '../rig/fixtures.ts'
 
 if (fixturesMissing !== null) {
   test(`not run: ${fixturesMissing}`, () => {

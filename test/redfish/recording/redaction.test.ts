@@ -1,8 +1,8 @@
 /** What identifies is nowhere in a recording, and what does not identify is as it was. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { withoutSecrets } from '../../../redfish/http/observe-exchange.ts'
-import { redactSecrets } from '../../../redfish/http/redaction.ts'
+import { withoutSecrets } from '../../../redfish/client/wire/observe-exchange.ts'
+import { redactSecrets } from '../../../redfish/client/wire/redaction.ts'
 import { makeRecording, type RecordingParts } from '../../../redfish/recording/file.ts'
 import type { RecordedExchange } from '../../../redfish/recording/format.ts'
 import { createRedaction } from '../../../redfish/recording/redaction.ts'

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type SimulatedBmc, type Simulator, startSimulator } from '../../../redfish/simulator/server.ts'
-import { call, managerPath, mediaPath, post, refusal, resetPath, sessionsPath, systemPath } from './caller.ts'
-import { ManualClock } from './manual-clock.ts'
+import { call, managerPath, mediaPath, post, refusal, resetPath, sessionsPath, systemPath } from './rig/caller.ts'
+import { ManualClock } from './rig/manual-clock.ts'
 
 const login = { UserName: 'admin', Password: 'password-7f3a' }
 let simulator: Simulator

@@ -7,9 +7,9 @@ import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { isProfileName, type ProfileName } from '../../../redfish/simulator/profiles/catalogue.ts'
 import { type SimulatedBmc, startSimulator } from '../../../redfish/simulator/server.ts'
-import { tool } from '../../debian-tools.ts'
-import { call, post } from './caller.ts'
-import { type Site, startSite } from './site.ts'
+import { tool } from '../../rig/debian-tools.ts'
+import { call, post } from './rig/caller.ts'
+import { type Site, startSite } from './rig/site.ts'
 
 const run = promisify(execFile)
 const script = resolve(import.meta.dirname, 'sushy-client.py')

@@ -2,9 +2,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { ProfileName } from '../../../../redfish/simulator/profiles/catalogue.ts'
 import { type SimulatedBmc, type Simulator, startSimulator } from '../../../../redfish/simulator/server.ts'
-import { call, post } from '../caller.ts'
-import { maintenanceIso } from '../rig.ts'
-import { type Site, startSite } from '../site.ts'
+import { call, post } from '../rig/caller.ts'
+import { maintenanceIso } from '../rig/rig.ts'
+import { type Site, startSite } from '../rig/site.ts'
 
 let site: Site
 let simulator: Simulator

@@ -1,7 +1,7 @@
 // What holds for every profile, whatever its vendor.
 import { afterEach, describe, expect, test } from 'vitest'
 import { isProfileName, profiles } from '../../../../redfish/simulator/profiles/catalogue.ts'
-import { membersOf, type ProfileRig, startProfile } from './profile-rig.ts'
+import { membersOf, type ProfileRig, startProfile } from '../rig/profile-rig.ts'
 
 let rig: ProfileRig | null = null
 afterEach(async () => {

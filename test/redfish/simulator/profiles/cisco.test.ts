@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { at, image, membersOf, type ProfileRig, says, startProfile } from './profile-rig.ts'
+import { at, image, membersOf, type ProfileRig, says, startProfile } from '../rig/profile-rig.ts'
 
 let rig: ProfileRig
 beforeEach(async () => {

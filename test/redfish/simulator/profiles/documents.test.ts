@@ -4,10 +4,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { type ProfileName, profiles } from '../../../../redfish/simulator/profiles/catalogue.ts'
-import { fixturesMissing, recordedTree } from '../../fixtures.ts'
-import type { Document } from '../caller.ts'
-import { captured, differences } from './captures.ts'
-import { membersOf, type ProfileRig, startProfile } from './profile-rig.ts'
+import { fixturesMissing, recordedTree } from '../../rig/fixtures.ts'
+import type { Document } from '../rig/caller.ts'
+import { captured, differences } from '../rig/captures.ts'
+import { membersOf, type ProfileRig, startProfile } from '../rig/profile-rig.ts'
 
 if (fixturesMissing !== null) process.stderr.write(`profiles/documents.test.ts is skipped: ${fixturesMissing}\n`)
 

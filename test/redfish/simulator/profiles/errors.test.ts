@@ -1,9 +1,9 @@
 // The errors of the profiles beside errors of real BMCs: the same status, the same message, the same shape of body.
 import { afterEach, expect, test } from 'vitest'
 import type { ProfileName } from '../../../../redfish/simulator/profiles/catalogue.ts'
-import { fixturesMissing, recordedErrors } from '../../fixtures.ts'
-import { type Answer, call } from '../caller.ts'
-import { image, otherImage, type ProfileRig, says, startProfile } from './profile-rig.ts'
+import { fixturesMissing, recordedErrors } from '../../rig/fixtures.ts'
+import { type Answer, call } from '../rig/caller.ts'
+import { image, otherImage, type ProfileRig, says, startProfile } from '../rig/profile-rig.ts'
 
 if (fixturesMissing !== null) process.stderr.write(`profiles/errors.test.ts is skipped: ${fixturesMissing}\n`)
 

@@ -1,5 +1,14 @@
 import { afterEach, expect, test } from 'vitest'
-import { at, image, membersOf, otherImage, type ProfileRig, says, startProfile, stickImage } from './profile-rig.ts'
+import {
+  at,
+  image,
+  membersOf,
+  otherImage,
+  type ProfileRig,
+  says,
+  startProfile,
+  stickImage,
+} from '../rig/profile-rig.ts'
 
 let rig: ProfileRig
 afterEach(async () => {

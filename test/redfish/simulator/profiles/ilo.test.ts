@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { call } from '../caller.ts'
-import { at, image, membersOf, otherImage, type ProfileRig, says, startProfile } from './profile-rig.ts'
+import { call } from '../rig/caller.ts'
+import { at, image, membersOf, otherImage, type ProfileRig, says, startProfile } from '../rig/profile-rig.ts'
 
 let rig: ProfileRig
 afterEach(async () => {

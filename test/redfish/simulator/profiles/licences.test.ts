@@ -1,7 +1,7 @@
 // What a missing licence looks like (quirks.md 12).
 import { afterEach, expect, test } from 'vitest'
-import { call } from '../caller.ts'
-import { at, image, type ProfileRig, says, startProfile } from './profile-rig.ts'
+import { call } from '../rig/caller.ts'
+import { at, image, type ProfileRig, says, startProfile } from '../rig/profile-rig.ts'
 
 let rig: ProfileRig
 afterEach(async () => {

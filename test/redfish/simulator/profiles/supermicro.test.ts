@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
-import { basic, call } from '../caller.ts'
-import { at, image, membersOf, otherImage, type ProfileRig, says, startProfile } from './profile-rig.ts'
+import { basic, call } from '../rig/caller.ts'
+import { at, image, membersOf, otherImage, type ProfileRig, says, startProfile } from '../rig/profile-rig.ts'
 
 let rig: ProfileRig
 afterEach(async () => {

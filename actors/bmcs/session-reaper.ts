@@ -1,0 +1,119 @@
+/**
+ * Says that this controller lives, as long as it has sessions on BMCs, and ends what dead controllers left there. Every
+ * login does the same on its own BMC; this is for those that nobody talks to. A BMC on which nothing was left gets no
+ * request.
+ */
+import {
+  claimOrphans,
+  findOrphaned,
+  forgetOrphansOf,
+  forgetTimedOut,
+  renewSessions,
+  sessionTokenRef,
+} from '../../eventstore/ledgers/bmc-sessions.ts'
+import type { Vault } from '../../eventstore/ledgers/vault.ts'
+import type { Database } from '../../eventstore/postgres/database.ts'
+import type { Log } from '../log.ts'
+import { UnknownServer } from '../refusals.ts'
+import type { BmcAccess, Bmcs } from './clients.ts'
+import { createBmcWriters } from './writers.ts'
+
+export type SessionReaperOptions = {
+  readonly db: Database
+  readonly vault: Vault
+  readonly bmcs: Bmcs
+  readonly access: (serial: string) => Promise<BmcAccess>
+  readonly owner: string
+  readonly ttlMs: number
+  readonly log: Log
+}
+
+const bmcsAtOnce = 16
+/** For one BMC, waiting for its writer included. */
+const bmcTimeoutMs = 60_000
+/** The longest time-out that a session service may have (`SessionService.SessionTimeout`, at most 86 400 s). */
+const timedOutAfterMs = 86_400_000
+
+/** Starts the heartbeat and looks for orphans with it, three times per lease. */
+export function startSessionReaper(options: SessionReaperOptions): { readonly stop: () => Promise<void> } {
+  const { db, vault, bmcs, access, owner, ttlMs, log } = options
+  // Another owner than that of the effects: a right is the owner's own again when asked for twice.
+  const writers = createBmcWriters({ db, owner: `${owner}/sessions`, ttlMs, log })
+  const stopping = new AbortController()
+  let reaping: Promise<void> | null = null
+  let beating: Promise<void> | null = null
+
+  const forgetTokens = async (ids: readonly string[]) => {
+    for (const id of ids) await vault.remove(sessionTokenRef(id))
+  }
+
+  /** Whether the server is still at the address where the session was opened: tokens go nowhere else. */
+  const isAt = async (serial: string, address: string): Promise<boolean> => {
+    try {
+      return (await access(serial)).registration.bmc_address === address
+    } catch (error) {
+      if (error instanceof UnknownServer) return false
+      throw error
+    }
+  }
+
+  const reapAt = async ({ serial, address }: { serial: string; address: string }): Promise<void> => {
+    try {
+      if (!(await isAt(serial, address))) {
+        await forgetTokens(await forgetOrphansOf(db, { serial, address }))
+        log.warn(
+          { server_serial: serial },
+          'a session is left on a BMC that is not registered any more; it will time out',
+        )
+        return
+      }
+      const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(bmcTimeoutMs)])
+      await writers.run(serial, signal, (working) =>
+        bmcs.use(serial, (bmc) => bmc.endLostSessions({ signal: working })),
+      )
+    } catch (error) {
+      if (stopping.signal.aborted) return
+      log.warn({ err: error, server_serial: serial }, 'sessions that were left on a BMC could not be ended yet')
+      // Whatever was in the way: not again at once.
+      await claimOrphans(db, { address, ttlMs, limit: bmcsAtOnce })
+    }
+  }
+
+  const reap = async (): Promise<void> => {
+    try {
+      await forgetTokens(await forgetTimedOut(db, { afterMs: timedOutAfterMs }))
+      await Promise.all((await findOrphaned(db, { limit: bmcsAtOnce })).map(reapAt))
+    } catch (error) {
+      log.warn({ err: error }, 'sessions of dead controllers could not be looked for, looking again')
+    }
+  }
+
+  const beat = async (): Promise<void> => {
+    try {
+      await renewSessions(db, { owner, ttlMs })
+    } catch (error) {
+      log.warn({ err: error }, 'sessions on BMCs could not be held; others may end them')
+    }
+  }
+
+  const tick = () => {
+    beating ??= beat().finally(() => {
+      beating = null
+      // After it: after a long standstill the own sessions would look like a dead controller's.
+      if (stopping.signal.aborted) return
+      reaping ??= reap().finally(() => {
+        reaping = null
+      })
+    })
+  }
+  tick()
+  const timer = setInterval(tick, ttlMs / 3)
+  return {
+    stop: async () => {
+      clearInterval(timer)
+      stopping.abort(new Error('the controller is stopping'))
+      await beating
+      await reaping
+    },
+  }
+}

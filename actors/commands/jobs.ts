@@ -1,0 +1,197 @@
+/**
+ * Commands of jobs. Each decides on the current state, records, and stops; what follows is performed by whoever leases
+ * the effects. A refusal is an error in domain words; `api/` knows which HTTP status that is.
+ */
+import { createHash } from 'node:crypto'
+import { eq } from 'drizzle-orm'
+import type { Vault } from '../../eventstore/ledgers/vault.ts'
+import { ValueTaken } from '../../eventstore/log/append.ts'
+import type { Database } from '../../eventstore/postgres/database.ts'
+import { jobs } from '../../eventstore/schema.ts'
+import type { Budgets, JobEventData } from '../../machines/job/events.ts'
+import { reportsOutcome } from '../../machines/job/steps.ts'
+import { jobStream, serverStream } from '../../machines/kinds.ts'
+import { summarizeRecipe } from '../../machines/recipe/digest.ts'
+import { parseRecipe } from '../../machines/recipe/parse.ts'
+import type { Warning } from '../../machines/recipe/types.ts'
+import {
+  ActiveJob,
+  IdempotencyKeyReused,
+  InvalidRecipe,
+  JobEnded,
+  JobNotEnded,
+  UnknownJob,
+  UnknownServer,
+} from '../refusals.ts'
+import type { Runtime } from '../runtime.ts'
+import { registered } from './registered.ts'
+import { createReportCommands } from './reports.ts'
+import { causeOf, type Requester } from './requester.ts'
+
+export type JobRequest = {
+  readonly serverSerial: string
+  /** As sent, byte for byte. */
+  readonly rawRecipe: Uint8Array
+  readonly maintenanceIsoUrl: string | null
+  readonly idempotencyKey: string | null
+  readonly retryOf?: string
+}
+
+export type RequestedJob = {
+  readonly jobId: string
+  readonly serverSerial: string
+  readonly createdAt: string
+  readonly warnings: readonly Warning[]
+  /** False when an earlier request with the same idempotency key had created it. */
+  readonly created: boolean
+}
+
+export type JobCommandsOptions = {
+  readonly db: Database
+  readonly runtime: Runtime
+  readonly vault: Vault
+  readonly nextId: () => string
+  /** The budgets of a job with this task target. */
+  readonly budgetsFor: (taskTarget: string) => Budgets
+}
+
+export type JobCommands = ReturnType<typeof createJobCommands>
+
+export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: JobCommandsOptions) {
+  /** @throws InvalidRecipe with every fault. */
+  const checkRecipe = (raw: Uint8Array) => {
+    const parsed = parseRecipe(raw)
+    if (!parsed.ok) throw new InvalidRecipe(parsed.faults)
+    if (!reportsOutcome(parsed.recipe.task_target)) {
+      const message =
+        'this version installs by report only; ESXi, whose end has to be observed, is not among its targets'
+      throw new InvalidRecipe([{ path: '/task_target', code: 'enum', message }])
+    }
+    return parsed
+  }
+
+  const findByKey = async (keySha256: string, requestSha256: string): Promise<RequestedJob | null> => {
+    const [row] = await db.select().from(jobs).where(eq(jobs.idempotency_key_sha256, keySha256))
+    if (row === undefined) return null
+    if (row.request_sha256 !== requestSha256) {
+      throw new IdempotencyKeyReused('this Idempotency-Key was used with another body; use a new key for a new request')
+    }
+    const warnings = (row.request?.warnings ?? []) as readonly Warning[]
+    return { jobId: row.id, serverSerial: row.server_serial, createdAt: row.created_at, warnings, created: false }
+  }
+
+  /**
+   * Creates a job and reserves its server, in one transaction: whoever appends first has the server.
+   * @throws InvalidRecipe, UnknownServer, ActiveJob, IdempotencyKeyReused.
+   */
+  const request = async (asked: JobRequest, requester: Requester): Promise<RequestedJob> => {
+    const { recipe, warnings } = checkRecipe(asked.rawRecipe)
+    const idempotency =
+      asked.idempotencyKey === null
+        ? null
+        : { key_sha256: sha256(`${requester.actor}\n${asked.idempotencyKey}`), request_sha256: digestOfRequest(asked) }
+    const known = idempotency && (await findByKey(idempotency.key_sha256, idempotency.request_sha256))
+    if (known) return known
+
+    const jobId = nextId()
+    const recipeRef = `recipe/${jobId}`
+    await vault.put(recipeRef, asked.rawRecipe)
+    try {
+      let createdAt = ''
+      await runtime.commit({
+        reads: [jobStream(jobId), serverStream(asked.serverSerial)],
+        cause: causeOf(requester, jobId),
+        decide: ({ server, now }) => {
+          const actor = registered(server(asked.serverSerial), asked.serverSerial)
+          const holder = actor.snapshot.context.jobId
+          if (holder !== null) throw new ActiveJob(asked.serverSerial, holder)
+          createdAt = now
+          const requested: JobEventData<'job.requested'> = {
+            job_id: jobId,
+            server_serial: asked.serverSerial,
+            recipe_ref: recipeRef,
+            recipe: summarizeRecipe(recipe, asked.rawRecipe),
+            warnings: [...warnings],
+            maintenance_iso_url: asked.maintenanceIsoUrl,
+            budgets: budgetsFor(recipe.task_target),
+            created_at: now,
+            idempotency,
+            retry_of: asked.retryOf ?? null,
+          }
+          return [
+            { stream: jobStream(jobId), events: [{ type: 'job.requested', data: requested }] },
+            {
+              stream: serverStream(asked.serverSerial),
+              events: [{ type: 'server.reserved', data: { job_id: jobId } }],
+            },
+          ]
+        },
+      })
+      return { jobId, serverSerial: asked.serverSerial, createdAt, warnings, created: true }
+    } catch (error) {
+      // Only these say that nothing was appended. After a lost connection the job may be there and need its recipe.
+      const refused = error instanceof UnknownServer || error instanceof ActiveJob || error instanceof ValueTaken
+      if (!refused) throw error
+      await vault.remove(recipeRef)
+      // The same request may have come twice at once: then the other one holds the server, or has taken the key.
+      const winner = idempotency && (await findByKey(idempotency.key_sha256, idempotency.request_sha256))
+      if (winner) return winner
+      throw error
+    }
+  }
+
+  return {
+    ...createReportCommands({ runtime }),
+    checkRecipe,
+    request,
+
+    /** Runs a job's recipe again as a new job. @throws UnknownJob, JobNotEnded and what `request` does. */
+    retry: async (jobId: string, requester: Requester): Promise<RequestedJob> => {
+      const actor = await runtime.read('job', jobId)
+      if (actor === null) throw new UnknownJob(`there is no job ${jobId}`)
+      if (!actor.snapshot.matches('complete')) throw new JobNotEnded(`job ${jobId} has not ended; cancel it or wait`)
+      const { serverSerial, recipeRef, maintenanceIsoUrl } = actor.snapshot.context
+      const rawRecipe = await vault.get(recipeRef)
+      return request({ serverSerial, rawRecipe, maintenanceIsoUrl, idempotencyKey: null, retryOf: jobId }, requester)
+    },
+
+    /** Asks for the end of a job before its outcome. @throws UnknownJob, JobEnded. */
+    cancel: async (jobId: string, reason: string | null, requester: Requester): Promise<void> => {
+      const stream = jobStream(jobId)
+      await runtime.commit({
+        reads: [stream],
+        cause: causeOf(requester, jobId),
+        decide: ({ job }) => {
+          const actor = job(jobId)
+          if (actor === null) throw new UnknownJob(`there is no job ${jobId}`)
+          const { outcome } = actor.snapshot.context
+          if (outcome !== null)
+            throw new JobEnded(`job ${jobId} has already ${outcome === 'cancelled' ? 'been cancelled' : outcome}`)
+          return [{ stream, events: [{ type: 'cancel.requested', data: { reason } }] }]
+        },
+      })
+    },
+
+    /** Records what our media server saw being read. */
+    recordMediaRead: async (jobId: string, read: JobEventData<'media.read.observed'>): Promise<void> => {
+      const stream = jobStream(jobId)
+      await runtime.commit({
+        reads: [stream],
+        cause: { actor: 'system:media', causationId: null, correlationId: jobId, trace: null },
+        decide: ({ job }) =>
+          job(jobId) === null ? [] : [{ stream, events: [{ type: 'media.read.observed', data: read }] }],
+      })
+    },
+  }
+}
+
+function digestOfRequest({ serverSerial, rawRecipe, maintenanceIsoUrl }: JobRequest): string {
+  return createHash('sha256')
+    .update(JSON.stringify([serverSerial, maintenanceIsoUrl]))
+    .update(rawRecipe)
+    .digest('hex')
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

@@ -1,0 +1,111 @@
+/** Reports of the maintenance OS: which job they are about, and what they change. */
+import type { JobEventData } from '../../machines/job/events.ts'
+import { awaitsReport } from '../../machines/job/view.ts'
+import { jobStream } from '../../machines/kinds.ts'
+import { NoJobWaiting } from '../refusals.ts'
+import type { Runtime } from '../runtime.ts'
+import { causeOf, type Requester } from './requester.ts'
+
+export type Report = Omit<JobEventData<'report.received'>, 'authenticated_by'> & { readonly job_id: string | null }
+export type Progress = JobEventData<'progress.reported'>
+
+/** How a report proved where it comes from: the job's own token names its job. */
+export type ReportAuthentication =
+  | { readonly by: 'job-token'; readonly jobId: string }
+  | { readonly by: 'shared-secret' }
+
+export type ReportCommands = ReturnType<typeof createReportCommands>
+
+export function createReportCommands({ runtime }: { readonly runtime: Runtime }) {
+  return {
+    /**
+     * Takes a report of the maintenance OS. Resolves when it is durable: `duplicate` when it changed nothing.
+     * @throws NoJobWaiting when it names another job than the server's active one, or that one does not wait.
+     */
+    receiveReport: async (
+      serial: string,
+      report: Report,
+      by: ReportAuthentication,
+      requester: Requester,
+    ): Promise<'accepted' | 'duplicate'> => {
+      const jobId = await jobOfReport(serial, report, by)
+      const stream = jobStream(jobId)
+      const { job_id: _named, ...data } = report
+      let result: 'accepted' | 'duplicate' = 'accepted'
+      await runtime.commit({
+        reads: [stream],
+        cause: causeOf({ ...requester, actor: `maintenance-os:${serial}` }, jobId),
+        decide: ({ job }) => {
+          const actor = job(jobId)
+          if (actor === null) throw new NoJobWaiting(`server ${serial} has no job waiting for a report`)
+          const { outcome, deliveryIds } = actor.snapshot.context
+          const again = data.delivery_id !== null && deliveryIds.includes(data.delivery_id)
+          result = again || outcome !== null ? 'duplicate' : 'accepted'
+          if (result === 'accepted' && !awaitsReport(actor.snapshot)) {
+            throw new NoJobWaiting(`job ${jobId} of server ${serial} is not waiting for a report yet`)
+          }
+          const type = result === 'accepted' ? 'report.received' : 'report.duplicated'
+          return [{ stream, events: [{ type, data: { ...data, authenticated_by: by.by } }] }]
+        },
+      })
+      return result
+    },
+
+    /** Records progress of the maintenance OS; it never changes an outcome. @throws NoJobWaiting. */
+    reportProgress: async (
+      serial: string,
+      named: string | null,
+      progress: Progress,
+      by: ReportAuthentication,
+      requester: Requester,
+    ): Promise<void> => {
+      const jobId = await jobOfReport(serial, { job_id: named, delivery_id: null }, by)
+      const stream = jobStream(jobId)
+      await runtime.commit({
+        reads: [stream],
+        cause: causeOf({ ...requester, actor: `maintenance-os:${serial}` }, jobId),
+        decide: ({ job }) => {
+          const actor = job(jobId)
+          if (actor === null || !awaitsReport(actor.snapshot))
+            throw new NoJobWaiting(`server ${serial} has no job waiting for a report`)
+          return [{ stream, events: [{ type: 'progress.reported', data: progress }] }]
+        },
+      })
+    },
+  }
+
+  /**
+   * Which job a report is about. The active one, unless the report proves to be a late one of a job that has ended: a
+   * late report of job A must never finish job B.
+   */
+  async function jobOfReport(
+    serial: string,
+    report: Pick<Report, 'job_id' | 'delivery_id'>,
+    by: ReportAuthentication,
+  ): Promise<string> {
+    const nobody = () => new NoJobWaiting(`server ${serial} has no job waiting for a report`)
+    const server = await runtime.read('server', serial)
+    if (server === null) throw nobody()
+    const { jobId: active, lastJobId } = server.snapshot.context
+    const named = by.by === 'job-token' ? by.jobId : report.job_id
+    if (by.by === 'job-token' && report.job_id !== null && report.job_id !== by.jobId) throw nobody()
+    if (named === null) {
+      // Asked first: the delivery that the last job took, sent again, must not be taken for the active one's.
+      if (lastJobId !== null && (await tookDelivery(lastJobId, report.delivery_id))) return lastJobId
+      if (active !== null) return active
+      throw nobody()
+    }
+    if (named === active) return named
+    // An ended job's report that comes again is a duplicate as long as nobody else has the server, or it is known.
+    const ended = await runtime.read('job', named)
+    if (ended === null || ended.snapshot.context.serverSerial !== serial) throw nobody()
+    if (active === null || (await tookDelivery(named, report.delivery_id))) return named
+    throw new NoJobWaiting(`job ${named} is not the active job of server ${serial}`)
+  }
+
+  async function tookDelivery(jobId: string, deliveryId: string | null): Promise<boolean> {
+    if (deliveryId === null) return false
+    const actor = await runtime.read('job', jobId)
+    return actor?.snapshot.context.deliveryIds.includes(deliveryId) ?? false
+  }
+}

@@ -1,0 +1,68 @@
+/** Reads of media become events of their job: first reads at once, then at most one fact per slot and interval. */
+
+import { mediaAreLive } from '../../../machines/job/view.ts'
+import type { JobCommands } from '../../commands/jobs.ts'
+import type { Log } from '../../log.ts'
+import type { Runtime } from '../../runtime.ts'
+import { type MediaRead, type MediaReadFact, readEvidence } from './evidence.ts'
+
+export type MediaWatch = {
+  readonly onRead: (read: MediaRead) => void
+  /** Whether a job still needs its media, so that their URLs are good. */
+  readonly mediaLive: (jobId: string) => Promise<boolean>
+  readonly stop: () => Promise<void>
+}
+
+export type MediaWatchOptions = {
+  readonly jobs: JobCommands
+  readonly runtime: Runtime
+  readonly log: Log
+  readonly flushEveryMs: number
+}
+
+/** Two slots of each job that can be under way at once. */
+const slotsMax = 20_000
+
+export function watchMedia({ jobs, runtime, log, flushEveryMs }: MediaWatchOptions): MediaWatch {
+  const recording = new Set<Promise<void>>()
+
+  const emit = (fact: MediaReadFact) => {
+    const recorded = jobs
+      .recordMediaRead(fact.jobId, {
+        medium: fact.medium,
+        attempt: fact.attempt,
+        first_read_at: fact.firstReadAt,
+        last_read_at: fact.lastReadAt,
+        highest_offset: fact.highestOffset,
+        bytes: fact.bytes,
+        requests: fact.requests,
+      })
+      .catch((error: unknown) => log.warn({ err: error, job_id: fact.jobId }, 'a read of media could not be recorded'))
+      .finally(() => recording.delete(recorded))
+    recording.add(recorded)
+  }
+  const evidence = readEvidence({ intervalMs: flushEveryMs, slotsMax, emit })
+  const timer = setInterval(() => evidence.flush(), flushEveryMs)
+
+  // The last reads belong before the end of the job in its history.
+  runtime.onAppended((appended) => {
+    for (const { event } of appended) {
+      if (event.correlation_id === null || event.state_from === event.state_to) continue
+      if (event.state_to === 'complete') evidence.forget(event.correlation_id)
+      else if (event.state_to.startsWith('cleaningUp')) evidence.flush(event.correlation_id)
+    }
+  })
+
+  return {
+    onRead: evidence.record,
+    mediaLive: async (jobId) => {
+      const actor = await runtime.read('job', jobId)
+      return actor !== null && mediaAreLive(actor.snapshot)
+    },
+    stop: async () => {
+      clearInterval(timer)
+      evidence.flush()
+      await Promise.all(recording)
+    },
+  }
+}

@@ -1,0 +1,69 @@
+/** Task ISOs of jobs that ended long ago are removed (spec/media.md "Retention"); an active job's never. */
+import { and, eq, inArray, sql } from 'drizzle-orm'
+import type { Database } from '../../eventstore/postgres/database.ts'
+import { jobs, tombstones } from '../../eventstore/schema.ts'
+import { jobStream, parseStream } from '../../machines/kinds.ts'
+import type { Log } from '../log.ts'
+import type { TaskStore } from './files/store.ts'
+
+const sweepEveryMs = 3_600_000
+const batchMax = 500
+
+export type RetentionOptions = {
+  readonly db: Database
+  readonly store: TaskStore
+  readonly days: number
+  readonly log: Log
+}
+
+/** Removes the stored ISOs of jobs that have been complete for `days`, and of jobs that were removed. Answers how many. */
+export async function removeExpired({ db, store, days }: Omit<RetentionOptions, 'log'>): Promise<number> {
+  const stored = await store.list()
+  let removed = 0
+  for (let from = 0; from < stored.length; from += batchMax) {
+    const batch = stored.slice(from, from + batchMax)
+    const expired = await db
+      .select({ id: jobs.id })
+      .from(jobs)
+      .where(
+        and(
+          inArray(jobs.id, batch),
+          eq(jobs.status, 'complete'),
+          sql`${jobs.updated_at} < clock_timestamp() - make_interval(days => ${days})`,
+        ),
+      )
+    const archived = await db
+      .select({ stream: tombstones.stream })
+      .from(tombstones)
+      .where(inArray(tombstones.stream, batch.map(jobStream)))
+    const ids = [...expired.map(({ id }) => id), ...archived.map(({ stream }) => parseStream(stream).id)]
+    for (const id of ids) await store.remove(id)
+    removed += ids.length
+  }
+  return removed
+}
+
+/** Sweeps now and every hour. */
+export function startRetention(options: RetentionOptions): { readonly stop: () => Promise<void> } {
+  const { log, days } = options
+  let sweeping: Promise<void> = Promise.resolve()
+  const sweep = async () => {
+    try {
+      const removed = await removeExpired(options)
+      if (removed > 0) log.info({ removed, days }, 'task ISOs of ended jobs were removed')
+    } catch (error) {
+      log.warn({ err: error }, 'task ISOs could not be swept, trying again in an hour')
+    }
+  }
+  const start = () => {
+    sweeping = sweep()
+  }
+  start()
+  const timer = setInterval(start, sweepEveryMs)
+  return {
+    stop: async () => {
+      clearInterval(timer)
+      await sweeping
+    },
+  }
+}

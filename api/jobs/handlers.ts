@@ -1,0 +1,152 @@
+/** `/api/v1/jobs` (spec/api.md "Jobs"). A route parses, makes one call, and replies. */
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { JobCommands, RequestedJob } from '../../actors/commands/jobs.ts'
+import { RemovedJob, UnknownJob } from '../../actors/refusals.ts'
+import { readStream } from '../../eventstore/log/read.ts'
+import { deadlinesOf } from '../../eventstore/pending/deadlines.ts'
+import type { Database } from '../../eventstore/postgres/database.ts'
+import { countAttempts, getJob, type JobRow, listJobs } from '../../eventstore/read-models/jobs.ts'
+import { findTombstone } from '../../eventstore/upkeep/tombstones.ts'
+import type { JobSnapshot } from '../../machines/job/machine.ts'
+import { narrate, narrateWaits } from '../../machines/job/narrate.ts'
+import { viewJob } from '../../machines/job/view.ts'
+import { jobStream, kinds } from '../../machines/kinds.ts'
+import { jobBodyBytesMax, limitBody } from '../access/limits.ts'
+import { type ApiEnv, requesterOf } from '../access/request.ts'
+import { Draining, InvalidRequest, UnsupportedMediaType } from '../errors.ts'
+import type { History } from '../histories/history.ts'
+import { refuseInvalid } from '../validation.ts'
+import { jobItemOf, jobStateOf } from './answers.ts'
+import { parseJobBody } from './body.ts'
+import { type DryRunPorts, dryRun } from './dry-run.ts'
+import * as routes from './routes.ts'
+
+export type JobPorts = DryRunPorts & {
+  readonly db: Database
+  readonly jobs: JobCommands
+  readonly drain: AbortSignal
+}
+
+/** Narrated events in one answer: the latest. All are in `GET .../events`. */
+const narratedMax = 1000
+
+export function jobRoutes(ports: JobPorts, history: History) {
+  const { db, jobs } = ports
+
+  const requireJob = async (jobId: string): Promise<JobRow> => {
+    const row = await getJob(db, jobId)
+    if (row === null) throw await orRemoved(new UnknownJob(`there is no job ${jobId}`), jobId)
+    return row
+  }
+  /** Why a job is not there: there was none, or it was archived and removed. Other errors stay what they are. */
+  const orRemoved = async (error: unknown, jobId: string): Promise<unknown> => {
+    const tombstone = error instanceof UnknownJob ? await findTombstone(db, jobId) : null
+    return tombstone === null ? error : new RemovedJob(jobId, tombstone)
+  }
+  const refuseWhileDraining = () => {
+    if (ports.drain.aborted) throw new Draining('the controller is stopping and takes no new jobs; try again')
+  }
+
+  const app = new OpenAPIHono<ApiEnv>({ defaultHook: refuseInvalid })
+  app.use('/api/v1/jobs', limitBody(jobBodyBytesMax))
+  return app
+    .openapi(routes.create, async (context) => {
+      refuseWhileDraining()
+      requireJson(context)
+      const body = parseJobBody(new Uint8Array(await context.req.arrayBuffer()), jobs.checkRecipe)
+      if (context.req.valid('query').dry_run === 'true') return context.json(await dryRun(body, ports), 200)
+      const idempotencyKey = idempotencyKeyOf(context)
+      const job = await jobs.request({ ...body, idempotencyKey }, requesterOf(context))
+      if (!job.created) return context.json(existing(await requireJob(job.jobId), job), 200)
+      context.header('location', `/api/v1/jobs/${job.jobId}`)
+      return context.json(created(job), 202)
+    })
+    .openapi(routes.list, async (context) => {
+      const { limit, cursor = null, ...filter } = context.req.valid('query')
+      const { rows, nextCursor } = await listJobs(db, { filter, limit, cursor })
+      return context.json({ jobs: rows.map(jobItemOf), next_cursor: nextCursor }, 200)
+    })
+    .openapi(routes.get, async (context) => {
+      const { job_id } = context.req.valid('param')
+      const row = await requireJob(job_id)
+      const stream = jobStream(job_id)
+      const [events, deadlines, attempts] = await Promise.all([
+        readStream(db, stream, { afterVersion: row.version - narratedMax, upToVersion: row.version }),
+        deadlinesOf(db, stream),
+        countAttempts(db, job_id),
+      ])
+      const narrated = events.map((event) => ({
+        time: event.at,
+        seq: event.version,
+        ...narrate(kinds.job.upcast(event)),
+      }))
+      return context.json({ ...jobItemOf(row), attempts, waiting_for: narrateWaits(deadlines), events: narrated }, 200)
+    })
+    .openapi(routes.cancel, async (context) => {
+      const { job_id } = context.req.valid('param')
+      const { reason } = context.req.valid('json')
+      await jobs.cancel(job_id, reason ?? null, requesterOf(context)).catch(async (error: unknown) => {
+        throw await orRemoved(error, job_id)
+      })
+      return context.json(jobItemOf(await requireJob(job_id)), 202)
+    })
+    .openapi(routes.retry, async (context) => {
+      refuseWhileDraining()
+      const { job_id } = context.req.valid('param')
+      const job = await jobs.retry(job_id, requesterOf(context)).catch(async (error: unknown) => {
+        throw await orRemoved(error, job_id)
+      })
+      context.header('location', `/api/v1/jobs/${job.jobId}`)
+      return context.json({ ...created(job), retry_of: job_id }, 202)
+    })
+    .openapi(routes.events, async (context) => {
+      const { job_id } = context.req.valid('param')
+      await requireJob(job_id)
+      const answer = await history.events(context, jobStream(job_id), context.req.valid('query'))
+      return 'live' in answer ? answer.live : context.json(answer.page, 200)
+    })
+    .openapi(routes.state, async (context) => {
+      const { job_id } = context.req.valid('param')
+      await requireJob(job_id)
+      const { snapshot, event } = await history.state('job', jobStream(job_id), context.req.valid('query'))
+      return context.json({ ...jobStateOf(viewJob(snapshot)), seq: event.version, at: event.at }, 200)
+    })
+    .openapi(routes.stateChanges, async (context) => {
+      const { job_id } = context.req.valid('param')
+      await requireJob(job_id)
+      const query = context.req.valid('query')
+      const show = (snapshot: JobSnapshot) => jobStateOf(viewJob(snapshot))
+      return context.json(await history.changes('job', jobStream(job_id), { query, show }), 200)
+    })
+}
+
+function created(job: RequestedJob) {
+  return {
+    job_id: job.jobId,
+    status: 'queued' as const,
+    server_serial: job.serverSerial,
+    created_at: job.createdAt,
+    warnings: job.warnings.map((one) => ({ ...one })),
+  }
+}
+
+/** The job that an earlier request with the same key created, as it is now. */
+function existing({ view }: JobRow, job: RequestedJob) {
+  return { ...created(job), status: view.status }
+}
+
+/** A page in a browser cannot send this media type to another origin without being asked (CORS preflight). */
+function requireJson(context: Context<ApiEnv>): void {
+  const mediaType = context.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (mediaType !== 'application/json') throw new UnsupportedMediaType('the body must be application/json')
+}
+
+/** @throws InvalidRequest. */
+function idempotencyKeyOf(context: Context<ApiEnv>): string | null {
+  const key = context.req.header('idempotency-key')
+  if (key === undefined) return null
+  if (/^[\x21-\x7e]{1,255}$/.test(key)) return key
+  const message = 'is 1 to 255 printable ASCII characters without spaces'
+  throw new InvalidRequest([{ path: '/headers/idempotency-key', code: 'invalid', message }])
+}

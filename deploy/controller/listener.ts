@@ -1,0 +1,93 @@
+/** The listening socket. It is opened first, so that the port is known, and answers 503 until the controller is up. */
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { createServer as createHttpServer } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createAdaptorServer } from '@hono/node-server'
+import type { Config } from '../settings/config.ts'
+
+type Fetch = (request: Request, ...rest: never[]) => Response | Promise<Response>
+
+export type HttpListener = {
+  /** `http://host:port`, as bound. */
+  readonly url: string
+  /** Hands requests to the application from now on. */
+  readonly open: (fetch: Fetch) => void
+  /** No new connections; those under way get `graceMs`, then they are cut. */
+  readonly close: (graceMs: number) => Promise<void>
+}
+
+const headersTimeoutMs = 30_000
+const keepAliveTimeoutMs = 75_000
+
+/**
+ * A controller that was killed can hold its port for a moment after its end: the kernel closes what its I/O still used later.
+ */
+const takenForMs = 2000
+const bindEveryMs = 100
+
+/** @throws when the address is taken, and is still after two seconds, or may not be bound. */
+export async function listen({ httpAddr, tls }: Pick<Config, 'httpAddr' | 'tls'>): Promise<HttpListener> {
+  let application: Fetch = () =>
+    Response.json(
+      { title: 'Starting', status: 503 },
+      { status: 503, headers: { 'content-type': 'application/problem+json', 'retry-after': '1' } },
+    )
+  const fetch: Fetch = (request, ...rest) => application(request, ...rest)
+  // No overall request time-out: a BMC reads its media for an hour. Headers are another matter.
+  const limits = {
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: 0,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    maxHeaderSize: 16 * 1024,
+  }
+  const server =
+    tls === undefined
+      ? createAdaptorServer({ fetch: fetch as never, createServer: createHttpServer, serverOptions: limits })
+      : createAdaptorServer({
+          fetch: fetch as never,
+          createServer: createHttpsServer,
+          serverOptions: {
+            ...limits,
+            cert: await readFile(tls.certFile),
+            key: await readFile(tls.keyFile),
+            minVersion: 'TLSv1.2',
+          },
+        })
+  await bind(server, httpAddr)
+  const { port } = server.address() as AddressInfo
+  const host = httpAddr.host.includes(':') ? `[${httpAddr.host}]` : httpAddr.host
+  return {
+    url: `${tls === undefined ? 'http' : 'https'}://${host}:${port}`,
+    open: (next) => {
+      application = next
+    },
+    close: (graceMs) =>
+      new Promise((resolve, reject) => {
+        const cut = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), graceMs)
+        server.close((error) => {
+          clearTimeout(cut)
+          if (error) reject(error)
+          else resolve()
+        })
+        if ('closeIdleConnections' in server) server.closeIdleConnections()
+      }),
+  }
+}
+
+async function bind(server: ReturnType<typeof createAdaptorServer>, { host, port }: Config['httpAddr']): Promise<void> {
+  const giveUpAt = performance.now() + takenForMs
+  for (;;) {
+    server.listen(port, host)
+    try {
+      await once(server, 'listening')
+      return
+    } catch (error) {
+      const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+      if (!taken || performance.now() > giveUpAt) throw error
+      await delay(bindEveryMs)
+    }
+  }
+}

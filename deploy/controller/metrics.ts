@@ -1,0 +1,190 @@
+/** Prometheus metrics of everything but HTTP, which `api/` counts itself (spec/observability.md). Label sets are bounded. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { FinishedEffect, Performer } from '../../actors/performer.ts'
+import type { Appended } from '../../actors/runtime.ts'
+import type { StallData } from '../../machines/event.ts'
+import type { JobEventData } from '../../machines/job/events.ts'
+import { parseStream } from '../../machines/kinds.ts'
+import type { RequestObservation } from '../../redfish/client/options.ts'
+
+export type Metrics = {
+  readonly registry: Registry
+  readonly appended: (appended: readonly Appended[]) => void
+  readonly effectFinished: (finished: FinishedEffect) => void
+  /** `vendor` as registered, or `unknown`. */
+  readonly redfishRequest: (observation: RequestObservation, vendor: string) => void
+  readonly watch: (sources: Sources) => void
+}
+
+export type Sources = {
+  readonly performer: Performer
+  readonly jobsByStatus: () => Promise<ReadonlyMap<string, number>>
+  readonly publishLagSeconds: () => number
+  /** When this controller's last sweep began; null before the first has ended. */
+  readonly sweptAt: () => string | null
+}
+
+/** Custom maintenance images may bring any target; those share one label. */
+const knownTargets = new Set(['install-linux.target', 'install-windows.target', 'supermicro-update.target'])
+
+const jobSeconds = [1, 10, 60, 300, 600, 1200, 1800, 3600, 7200, 14_400]
+const callSeconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180]
+
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+
+  const eventsAppended = new Counter({
+    name: 'events_appended_total',
+    help: 'Events appended to the log',
+    labelNames: ['machine'],
+    registers,
+  })
+  const transitions = new Counter({
+    name: 'job_transitions_total',
+    help: 'State changes of jobs',
+    labelNames: ['from', 'to'],
+    registers,
+  })
+  const jobs = new Counter({
+    name: 'jobs_total',
+    help: 'Jobs that reached their outcome',
+    labelNames: ['target', 'outcome'],
+    registers,
+  })
+  const jobDuration = new Histogram({
+    name: 'job_duration_seconds',
+    help: 'From the request to the outcome',
+    labelNames: ['target', 'outcome'],
+    buckets: jobSeconds,
+    registers,
+  })
+  const isoSeconds = new Histogram({
+    name: 'iso_build_duration_seconds',
+    help: 'Building and storing a task ISO',
+    buckets: callSeconds,
+    registers,
+  })
+  const isoBytes = new Gauge({ name: 'iso_size_bytes', help: 'Size of the last task ISO built', registers })
+  const phases = new Histogram({
+    name: 'phase_duration_seconds',
+    help: 'Steps, by step key',
+    labelNames: ['phase', 'result'],
+    buckets: jobSeconds,
+    registers,
+  })
+  const stolen = new Counter({
+    name: 'effects_stolen_total',
+    help: 'Effects taken up after another performer',
+    registers,
+  })
+  const violations = new Counter({
+    name: 'sweep_violations_total',
+    help: 'Actors without what they wait for, found and recorded by this controller',
+    labelNames: ['reason'],
+    registers,
+  })
+  const requests = new Counter({
+    name: 'redfish_requests_total',
+    help: 'Requests to BMCs',
+    labelNames: ['op', 'vendor', 'code'],
+    registers,
+  })
+  const requestSeconds = new Histogram({
+    name: 'redfish_request_duration_seconds',
+    help: 'Answers of BMCs',
+    labelNames: ['op', 'vendor'],
+    buckets: callSeconds,
+    registers,
+  })
+  const retries = new Counter({
+    name: 'redfish_retries_total',
+    help: 'Requests to BMCs that were sent again',
+    labelNames: ['op', 'vendor'],
+    registers,
+  })
+
+  const countEvent = ({ event, projected }: Appended): void => {
+    eventsAppended.inc({ machine: event.machine })
+    if (event.type === 'actor.stall.observed') violations.inc({ reason: (event.data as StallData).reason })
+    if (parseStream(event.stream).kind !== 'job') return
+    if (event.state_from !== null && event.state_from !== event.state_to) {
+      transitions.inc({ from: event.state_from, to: event.state_to })
+    }
+    const outcome = outcomeOf(event)
+    if (outcome !== null && projected.table === 'jobs') {
+      const target = knownTargets.has(projected.row.task_target) ? projected.row.task_target : 'other'
+      jobs.inc({ target, outcome })
+      jobDuration.observe({ target, outcome }, (Date.parse(event.at) - Date.parse(projected.row.created_at)) / 1000)
+    }
+    if (event.type === 'iso.build.succeeded') {
+      const { bytes, elapsed_ms } = event.data as JobEventData<'iso.build.succeeded'>
+      isoSeconds.observe(elapsed_ms / 1000)
+      isoBytes.set(bytes)
+    }
+  }
+
+  return {
+    registry,
+    appended: (appended) => {
+      for (const one of appended) countEvent(one)
+    },
+    effectFinished: ({ key, result, durationMs, stolen: taken }) => {
+      phases.observe({ phase: key, result }, durationMs / 1000)
+      if (taken) stolen.inc()
+    },
+    redfishRequest: ({ operation, status, elapsedMs, attempt }, vendor) => {
+      requests.inc({ op: operation, vendor, code: status === null ? 'none' : String(status) })
+      requestSeconds.observe({ op: operation, vendor }, elapsedMs / 1000)
+      if (attempt > 1) retries.inc({ op: operation, vendor })
+    },
+    watch: ({ performer, jobsByStatus, publishLagSeconds, sweptAt }) => {
+      new Gauge({
+        name: 'effects_leased',
+        help: 'Effects that this controller performs',
+        registers,
+        collect() {
+          this.set(performer.underWay())
+        },
+      })
+      new Gauge({
+        name: 'jobs_in_state',
+        help: 'Jobs by status, of all controllers on the database',
+        labelNames: ['state'],
+        registers,
+        async collect() {
+          for (const [state, count] of await jobsByStatus()) this.set({ state }, count)
+        },
+      })
+      new Gauge({
+        name: 'event_publish_lag_seconds',
+        help: 'Age of the oldest event that NATS does not have',
+        registers,
+        collect() {
+          this.set(publishLagSeconds())
+        },
+      })
+      new Gauge({
+        name: 'sweep_last_run_timestamp_seconds',
+        help: 'When the last sweep of this controller began; 0 before the first has ended',
+        registers,
+        collect() {
+          const at = sweptAt()
+          this.set(at === null ? 0 : Date.parse(at) / 1000)
+        },
+      })
+    },
+  }
+}
+
+/** The outcome that an event decided: it is the one that leaves `queued` or `provisioning` for the cleanup. */
+function outcomeOf({ type, data, state_from, state_to }: Appended['event']): string | null {
+  const before = state_from?.startsWith('provisioning') || state_from === 'queued'
+  const after = state_to.startsWith('cleaningUp') || state_to.startsWith('releasing')
+  if (!before || !after) return null
+  if (type === 'cancel.requested') return 'cancelled'
+  return type === 'report.received' && (data as JobEventData<'report.received'>).status === 'success'
+    ? 'succeeded'
+    : 'failed'
+}

@@ -1,0 +1,166 @@
+/**
+ * What an append sends: one statement for any number of commits, hence one round trip and one write to the disk. Its text
+ * never changes, so that every connection prepares it once; the rows come as JSON. Against a transaction of eight statements
+ * that is 2 to 2.9 times as many commits a second, for half of the CPU time.
+ *
+ * Parts of a statement run in no order but that of their needs. Here everything needs `appended`, and what is inserted
+ * under a key needs the removal of what had it. All parts see the database as it was at the beginning, which is enough:
+ * what a commit replaces was written by commits that its decision had seen.
+ */
+import type { DeadlineRequest, EffectRequest } from '../../machines/evolve.ts'
+import type { Condition, NewEvent, StreamAppend } from './append.ts'
+import { deadlineRow, effectRow } from './consequences.ts'
+
+/** Appends that are stored together or not at all. Repairs go another way, see append.ts. */
+export type CommitAppend = {
+  readonly appends: readonly StreamAppend[]
+  readonly condition?: Exclude<Condition, { readonly kind: 'repair' }>
+}
+
+/**
+ * Answers one row: how many events were appended, 0 where a stream does not end with what its append is to follow.
+ * Postgres reports 23505 for a version that is taken, and 22012 where a condition does not hold.
+ *
+ * - Everybody takes the streams' next versions first and in one order: whoever waits, waits there and loses, and nobody
+ *   waits in a circle. An outcome that deleted its effect first would meet a cancellation that does so last.
+ * - Tables are asked by `= any(array(...))` and scalar subqueries, never joined: the plan is made once, for tables that may
+ *   be empty then, and so keeps to the indexes however long they get.
+ * - Conditions are looked at when everything else is too late: SQL has no RAISE, but a division takes the statement back.
+ */
+export const appendStatement = `
+with heads as (
+  select count(*) as missing from jsonb_to_recordset($2::text::jsonb) as head (stream text, version int, hash text)
+  where hash is distinct from (
+    select hash from events where events.stream = head.stream and events.version = head.version)
+), appended as (
+  insert into events (id, stream, version, type, schema_version, data, state_from, state_to, machine, machine_version, at,
+    actor, causation_id, correlation_id, trace, prev_hash, hash)
+  select * from jsonb_to_recordset($1::text::jsonb) as event (id uuid, stream text, version int, type text, schema_version int,
+    data jsonb, state_from text, state_to text, machine text, machine_version text, at timestamptz,
+    actor text, causation_id text, correlation_id text, trace text, prev_hash text, hash text)
+  where (select missing from heads) = 0
+  order by stream, version
+  returning version
+), begun as materialized (
+  select count(*) as events from appended
+), held as materialized (
+  select effects.id from effects where (select events from begun) > 0 and id = any(array(
+      select id from jsonb_to_recordset($3::text::jsonb) as lease (id text, ends boolean) where not ends))
+    and (id, owner, epoch) in (select * from jsonb_to_recordset($3::text::jsonb) as lease (id text, owner text, epoch int))
+  for update
+), ended as (
+  delete from effects where (select events from begun) > 0 and id = any(array(
+      select id from jsonb_to_recordset($3::text::jsonb) as lease (id text, ends boolean) where ends))
+    and (id, owner, epoch) in (select * from jsonb_to_recordset($3::text::jsonb) as lease (id text, owner text, epoch int))
+  returning id
+), fired as (
+  delete from deadlines where (select events from begun) > 0 and due_at <= clock_timestamp()
+    and stream = any(array(select stream from jsonb_to_recordset($4::text::jsonb) as due (stream text)))
+    and (stream, name) in (select * from jsonb_to_recordset($4::text::jsonb) as due (stream text, name text))
+  returning name
+), withdrawn as (
+  delete from effects where (select events from begun) > 0 and id = any(array(
+    select (select id from effects where effects.stream = withdrawal.stream and effects.key = withdrawal.key)
+    from jsonb_to_recordset($5::text::jsonb) as withdrawal (stream text, key text)))
+  returning id
+), asked as (
+  insert into effects (id, stream, version, key, src, input, asked_at, available_at)
+  select id, stream, version, key, src, input, asked_at, asked_at
+  from jsonb_to_recordset($6::text::jsonb) as effect (id text, stream text, version int, key text, src text, input jsonb,
+    asked_at timestamptz)
+  where (select events from begun) > 0 and (select count(*) from withdrawn) >= 0 and (select count(*) from ended) >= 0
+), disarmed as (
+  delete from deadlines where (select events from begun) > 0
+    and stream = any(array(select stream from jsonb_to_recordset($7::text::jsonb) as disarming (stream text)))
+    and (stream, name) in (select * from jsonb_to_recordset($7::text::jsonb) as disarming (stream text, name text))
+  returning name
+), armed as (
+  insert into deadlines (stream, name, due_at)
+  select stream, name, due_at from jsonb_to_recordset($8::text::jsonb) as deadline (stream text, name text, due_at timestamptz)
+  where (select events from begun) > 0 and (select count(*) from disarmed) >= 0 and (select count(*) from fired) >= 0
+), jobs_kept as (
+  insert into jobs as kept (id, server_serial, task_target, status, outcome, cleanup, state, failed_step, created_at,
+    updated_at, version, retry_of, idempotency_key_sha256, request_sha256, request, details)
+  select * from jsonb_to_recordset($9::text::jsonb) as job (id uuid, server_serial text, task_target text, status text,
+    outcome text, cleanup text, state text, failed_step text, created_at timestamptz, updated_at timestamptz, version int,
+    retry_of uuid, idempotency_key_sha256 text, request_sha256 text, request jsonb, details jsonb)
+  where (select events from begun) > 0
+  on conflict (id) do update set (status, outcome, cleanup, state, failed_step, updated_at, version, details) = row (
+    excluded.status, excluded.outcome, excluded.cleanup, excluded.state, excluded.failed_step, excluded.updated_at,
+    excluded.version, excluded.details)
+), servers_kept as (
+  insert into servers (serial, status, job_id, registered_at, updated_at, version, view)
+  select * from jsonb_to_recordset($10::text::jsonb) as server (serial text, status text, job_id uuid,
+    registered_at timestamptz, updated_at timestamptz, version int, view jsonb)
+  where (select events from begun) > 0
+  on conflict (serial) do update set (status, job_id, registered_at, updated_at, version, view) = row (excluded.status,
+    excluded.job_id, excluded.registered_at, excluded.updated_at, excluded.version, excluded.view)
+), snapshots_kept as (
+  insert into snapshots (stream, version, machine_version, state)
+  select * from jsonb_to_recordset($11::text::jsonb) as snapshot (stream text, version int, machine_version text, state jsonb)
+  where (select events from begun) > 0
+  on conflict (stream) do update set (version, machine_version, state) = row (excluded.version,
+    excluded.machine_version, excluded.state)
+)
+select events::int as appended, case when events = 0 then 1 else 1 / (
+  (select count(*) from held) + (select count(*) from ended) = jsonb_array_length($3::text::jsonb)
+  and (select count(*) from fired) = jsonb_array_length($4::text::jsonb))::int end as conditions
+from begun`
+
+/** The statement's parameters, in order. A stream may be in one of the commits only. */
+export function appendParameters(commits: readonly CommitAppend[]): string[] {
+  const appends = commits.flatMap((commit) => commit.appends)
+  const conditions = commits.flatMap(({ condition }) => (condition === undefined ? [] : [condition]))
+  const net = appends.map(netConsequences)
+  const rows: readonly (readonly unknown[])[] = [
+    appends.flatMap((one) => one.events.map(({ event }) => event)),
+    appends.flatMap(headOf),
+    conditions.flatMap((one) =>
+      one.kind === 'lease' ? [{ id: one.effectId, owner: one.owner, epoch: one.epoch, ends: one.ends }] : [],
+    ),
+    conditions.flatMap((one) => (one.kind === 'deadline' ? [{ stream: one.stream, name: one.name }] : [])),
+    net.flatMap(({ withdrawn }) => withdrawn),
+    net.flatMap(({ asked }) => asked),
+    net.flatMap(({ disarmed }) => disarmed),
+    net.flatMap(({ armed }) => armed),
+    appends.flatMap(({ projected, events: [first] }) =>
+      // What was asked for is the longest of a row and never changes: it goes with the first event only.
+      projected.table === 'jobs'
+        ? [{ ...projected.row, ...(first?.event.version === 1 ? {} : { request: null }) }]
+        : [],
+    ),
+    appends.flatMap(({ projected }) => (projected.table === 'servers' ? [projected.row] : [])),
+    appends.flatMap(({ stream, snapshot }) =>
+      snapshot === null
+        ? []
+        : [{ stream, version: snapshot.version, machine_version: snapshot.machineVersion, state: snapshot.state }],
+    ),
+  ]
+  return rows.map((of) => JSON.stringify(of))
+}
+
+/** The event that an append follows. Its absence means that the database lost what it had acknowledged, in a failover. */
+function headOf({ stream, events: [first] }: StreamAppend) {
+  if (first === undefined || first.event.version === 1) return []
+  return [{ stream, version: first.event.version - 1, hash: first.event.prev_hash }]
+}
+
+/** What several events in a row leave behind: what the first asked for and the second withdrew never comes to be. */
+function netConsequences({ stream, events }: StreamAppend) {
+  const withdrawn = new Set<string>()
+  const disarmed = new Set<string>()
+  const asked = new Map<string, { readonly event: NewEvent; readonly effect: EffectRequest }>()
+  const armed = new Map<string, { readonly event: NewEvent; readonly deadline: DeadlineRequest }>()
+  for (const { event, consequences } of events) {
+    for (const key of consequences.withdrawn) if (!asked.delete(key)) withdrawn.add(key)
+    for (const effect of consequences.asked) asked.set(effect.key, { event, effect })
+    for (const name of consequences.disarmed) if (!armed.delete(name)) disarmed.add(name)
+    for (const deadline of consequences.armed) armed.set(deadline.name, { event, deadline })
+  }
+  return {
+    withdrawn: [...withdrawn].map((key) => ({ stream, key })),
+    asked: [...asked.values()].map(({ event, effect }) => effectRow(event, effect)),
+    disarmed: [...disarmed].map((name) => ({ stream, name })),
+    armed: [...armed.values()].map(({ event, deadline }) => deadlineRow(event, deadline)),
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * One actor, looked at exactly (for actors/sweep.ts): what its log says that it waits for against the rows that are
+ * there, in one snapshot of the database, in which every append is whole or not at all.
+ */
+import { sql } from 'drizzle-orm'
+import type { StallData, StallReason } from '../../machines/event.ts'
+import { jobStream, type KindName, kinds, parseStream, type StreamId, serverStream } from '../../machines/kinds.ts'
+import { pendingByLog, type Repair } from '../log/consequences.ts'
+import { loadActor } from '../log/read.ts'
+import type { Database, Queryable } from '../postgres/database.ts'
+import { abandoned, type Lateness, overdue } from './lateness.ts'
+
+/** A violation; `known`: it is in the history already, and nothing has changed since. */
+export type Violation = StallData & { readonly known: boolean }
+
+export type Inspection = {
+  /** The actor's last event: what was found holds for this version and no other. */
+  readonly version: number
+  readonly violations: readonly Violation[]
+  /** Null where no row has to be put right. */
+  readonly repair: Repair | null
+  /** The ended job that still holds this server. */
+  readonly heldBy: string | null
+}
+
+/** Looks at one actor exactly. Null when it has no history. */
+export async function inspect(db: Database, stream: StreamId, lateness: Lateness): Promise<Inspection | null> {
+  return db.transaction((tx) => inspectIn(tx, stream, lateness), {
+    isolationLevel: 'repeatable read',
+    accessMode: 'read only',
+  })
+}
+
+async function inspectIn(tx: Queryable, stream: StreamId, lateness: Lateness): Promise<Inspection | null> {
+  const { kind, id } = parseStream(stream)
+  const actor = await loadActor(tx, kind, stream)
+  if (actor === null) return null
+  const waits = kinds[kind].evolve.pending(actor.snapshot as never)
+  const effects = await tx.execute<{ key: string; id: string; late: boolean }>(
+    sql`select key, id, coalesce(${abandoned(lateness)}, false) as late from effects where stream = ${stream}`,
+  )
+  const deadlines = await tx.execute<{ name: string; late: boolean }>(
+    sql`select name, ${overdue(lateness)} as late from deadlines where stream = ${stream}`,
+  )
+  const compared = await compare(tx, stream, {
+    effects: { wanted: waits.effects, there: new Map(effects.map((row) => [row.key, row.id])) },
+    deadlines: { wanted: waits.deadlines, there: new Set(deadlines.map((row) => row.name)) },
+  })
+  const late = [
+    ...effects.filter((row) => row.late).map((row) => found('lease.abandoned', row.id, false)),
+    ...deadlines.filter((row) => row.late).map((row) => found('deadline.overdue', row.name, false)),
+  ]
+  const reservation = await inspectReservation(tx, kind, id)
+  const violations = [...compared.violations, ...late, ...reservation.violations]
+  const told = violations.length === 0 ? new Set<string>() : await toldSinceLastChange(tx, stream)
+  return {
+    version: actor.version,
+    violations: violations.map((one) => ({ ...one, known: !one.repaired && told.has(`${one.reason} ${one.subject}`) })),
+    repair: compared.repair,
+    heldBy: reservation.heldBy,
+  }
+}
+
+function found(reason: StallReason, subject: string, repaired: boolean): StallData {
+  return { reason, subject, repaired }
+}
+
+type Rows = {
+  readonly effects: { readonly wanted: ReadonlySet<string>; readonly there: ReadonlyMap<string, string> }
+  readonly deadlines: { readonly wanted: ReadonlySet<string>; readonly there: ReadonlySet<string> }
+}
+
+/** What the state waits for against the rows that are there. What the log itself confirms can be put right. */
+async function compare(
+  tx: Queryable,
+  stream: StreamId,
+  { effects, deadlines }: Rows,
+): Promise<Pick<Inspection, 'repair'> & { readonly violations: readonly StallData[] }> {
+  const missing = {
+    effects: [...effects.wanted].filter((key) => !effects.there.has(key)),
+    deadlines: [...deadlines.wanted].filter((name) => !deadlines.there.has(name)),
+  }
+  const surplus = {
+    effects: [...effects.there.keys()].filter((key) => !effects.wanted.has(key)),
+    deadlines: [...deadlines.there].filter((name) => !deadlines.wanted.has(name)),
+  }
+  if ([missing, surplus].every((rows) => rows.effects.length + rows.deadlines.length === 0))
+    return { violations: [], repair: null }
+  const byLog = await pendingByLog(tx, stream)
+  const repair: Repair = {
+    stream,
+    lost: {
+      effects: missing.effects.flatMap((key) => byLog.effects.get(key) ?? []),
+      deadlines: missing.deadlines.flatMap((name) => byLog.deadlines.get(name) ?? []),
+    },
+    surplus: {
+      effectKeys: surplus.effects.filter((key) => !byLog.effects.has(key)),
+      deadlineNames: surplus.deadlines.filter((name) => !byLog.deadlines.has(name)),
+    },
+  }
+  const violations = [
+    ...missing.effects.map((key) => found('effect.missing', byLog.effects.get(key)?.id ?? key, byLog.effects.has(key))),
+    ...missing.deadlines.map((name) => found('deadline.missing', name, byLog.deadlines.has(name))),
+    ...surplus.effects.map((key) =>
+      found('effect.surplus', effects.there.get(key) ?? key, repair.surplus.effectKeys.includes(key)),
+    ),
+    ...surplus.deadlines.map((name) => found('deadline.surplus', name, repair.surplus.deadlineNames.includes(name))),
+  ]
+  return { violations, repair: violations.some(({ repaired }) => repaired) ? repair : null }
+}
+
+/** A job under way holds its server, and whoever holds a server is under way (spec/job.md "Server"). */
+async function inspectReservation(
+  tx: Queryable,
+  kind: KindName,
+  id: string,
+): Promise<Pick<Inspection, 'heldBy'> & { readonly violations: readonly StallData[] }> {
+  const right = { violations: [], heldBy: null }
+  if (kind === 'job') {
+    const job = (await loadActor(tx, 'job', jobStream(id)))?.snapshot
+    if (job === undefined || job.matches('releasing') || job.matches('complete')) return right
+    const serial = job.context.serverSerial
+    const server = await loadActor(tx, 'server', serverStream(serial))
+    if (server?.snapshot.context.jobId === id) return right
+    return { violations: [found('reservation.missing', serial, false)], heldBy: null }
+  }
+  const holder = (await loadActor(tx, 'server', serverStream(id)))?.snapshot.context.jobId ?? null
+  if (holder === null) return right
+  const job = await loadActor(tx, 'job', jobStream(holder))
+  if (job !== null && !job.snapshot.matches('complete')) return right
+  // How a job without a history left the server is not known, so only a person can let it go.
+  return { violations: [found('reservation.orphaned', holder, job !== null)], heldBy: job === null ? null : holder }
+}
+
+/** What the history says stands unrepaired, since the actor last changed its state. */
+async function toldSinceLastChange(tx: Queryable, stream: StreamId): Promise<ReadonlySet<string>> {
+  const rows = await tx.execute<{ told: string }>(sql`
+    select distinct data ->> 'reason' || ' ' || (data ->> 'subject') as told from events
+    where stream = ${stream} and type = 'actor.stall.observed' and data ->> 'repaired' = 'false'
+      and version > (select max(version) from events where stream = ${stream} and state_from is distinct from state_to)`)
+  return new Set(rows.map(({ told }) => told))
+}

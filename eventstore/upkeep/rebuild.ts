@@ -1,0 +1,142 @@
+/** Reproduces every derived table from the log alone. */
+import { asc, gt, sql } from 'drizzle-orm'
+import type { PgTable } from 'drizzle-orm/pg-core'
+import type { Evolved } from '../../machines/evolve.ts'
+import { type KindName, kinds, parseStream, type SnapshotOf, type StreamId } from '../../machines/kinds.ts'
+import { type DeadlineRow, deadlineRow, type EffectRow, effectRow } from '../log/consequences.ts'
+import type { StoredEvent } from '../log/event.ts'
+import { toStoredEvent } from '../log/read.ts'
+import { snapshotDue } from '../log/snapshots.ts'
+import type { Database, Queryable } from '../postgres/database.ts'
+import { project } from '../read-models/project.ts'
+import { deadlines, effects, events, jobs, servers, snapshots } from '../schema.ts'
+
+export type Rebuilt = { readonly streams: number; readonly events: number }
+
+/** How far NATS has got is not derived from the log, so the publisher's checkpoint stays. */
+const derived = { effects, deadlines, snapshots, jobs, servers } as const
+
+const eventPage = 1000
+/** Rows of one statement; it may have 65535 parameters, and a job's row has 15. */
+const rowsMax = 500
+
+/**
+ * Empties the derived tables and fills them again from the log, in one transaction: readers see the old content or the
+ * new, never half of it. Leases of effects are dropped, so effects under way are performed again, as after a crash; how
+ * often each was leased is kept, since performers go by it, and where that is lost too, once is assumed.
+ * The log is read once, in pages, and one stream's state is held at a time, whatever the length of either.
+ * Needs the owner's rights (TRUNCATE). Appends wait until it is done.
+ */
+export async function rebuild(db: Database): Promise<Rebuilt> {
+  return db.transaction(async (tx) => {
+    await tx.execute(sql`lock table events in share mode`)
+    await tx.execute(
+      sql`create temporary table known_leases (id text primary key, epoch integer not null) on commit drop`,
+    )
+    await tx.execute(sql`insert into known_leases select id, epoch from effects`)
+    await tx.execute(sql.raw(`truncate ${Object.keys(derived).join(', ')}`))
+    const rows = createRowBatches(tx)
+    let streams = 0
+    let count = 0
+    let folded: FoldedStream | undefined
+    let after: { readonly stream: string; readonly version: number } = { stream: '', version: 0 }
+    for (;;) {
+      const page = await tx
+        .select()
+        .from(events)
+        .where(gt(sql`(${events.stream}, ${events.version})`, sql`(${after.stream}, ${after.version})`))
+        .orderBy(asc(events.stream), asc(events.version))
+        .limit(eventPage)
+      for (const row of page) {
+        const event = toStoredEvent(row)
+        if (folded?.stream !== event.stream) {
+          if (folded !== undefined) await rows.add(folded.rows())
+          folded = new FoldedStream(event)
+          streams += 1
+        } else folded.next(event)
+        count += 1
+      }
+      const last = page.at(-1)
+      if (last === undefined) break
+      after = { stream: last.stream, version: last.version }
+    }
+    if (folded !== undefined) await rows.add(folded.rows())
+    await rows.flush()
+    await tx.execute(sql`
+      update effects set epoch = coalesce((select epoch from known_leases known where known.id = effects.id), 1)`)
+    return { streams, events: count }
+  })
+}
+
+type DerivedRows = { readonly [Table in keyof typeof derived]?: readonly (typeof derived)[Table]['$inferInsert'][] }
+
+/** One stream's events folded so far, and what of them the tables hold. */
+class FoldedStream {
+  readonly stream: StreamId
+  readonly #kind: KindName
+  readonly #firstEvent: StoredEvent
+  readonly #effects = new Map<string, EffectRow>()
+  readonly #deadlines = new Map<string, DeadlineRow>()
+  #lastEvent: StoredEvent
+  #state: SnapshotOf[KindName]
+  #kept: typeof snapshots.$inferInsert | null = null
+
+  constructor(first: StoredEvent) {
+    this.stream = first.stream
+    this.#kind = parseStream(first.stream).kind
+    this.#firstEvent = first
+    this.#lastEvent = first
+    const evolved = kinds[this.#kind].evolve.start(first)
+    this.#state = evolved.snapshot
+    this.#take(first, evolved)
+  }
+
+  next(event: StoredEvent): void {
+    this.#take(event, kinds[this.#kind].evolve.next(this.#state as never, event))
+  }
+
+  #take(event: StoredEvent, { snapshot, asked, withdrawn, armed, disarmed }: Evolved<SnapshotOf[KindName]>): void {
+    this.#lastEvent = event
+    this.#state = snapshot
+    for (const key of withdrawn) this.#effects.delete(key)
+    for (const effect of asked) this.#effects.set(effect.key, effectRow(event, effect))
+    for (const name of disarmed) this.#deadlines.delete(name)
+    for (const deadline of armed) this.#deadlines.set(deadline.name, deadlineRow(event, deadline))
+    if (!snapshotDue(event.version)) return
+    const { evolve, machineVersion } = kinds[this.#kind]
+    const state = evolve.dehydrate(snapshot as never)
+    this.#kept = { stream: this.stream, version: event.version, machine_version: machineVersion, state }
+  }
+
+  rows(): DerivedRows {
+    const stream = { firstEvent: this.#firstEvent, lastEvent: this.#lastEvent }
+    const { table, row } = project(this.#kind, this.#state as never, stream)
+    return {
+      [table]: [row],
+      effects: [...this.#effects.values()],
+      deadlines: [...this.#deadlines.values()],
+      snapshots: this.#kept === null ? [] : [this.#kept],
+    }
+  }
+}
+
+/** Gathers rows of many streams and inserts them many at a time. */
+function createRowBatches(tx: Queryable) {
+  const names = Object.keys(derived) as (keyof typeof derived)[]
+  const waiting = new Map<keyof typeof derived, object[]>(names.map((name) => [name, []]))
+  const insert = async (name: keyof typeof derived, rows: object[]) => {
+    const table: PgTable = derived[name]
+    while (rows.length > 0) await tx.insert(table).values(rows.splice(0, rowsMax) as (typeof table.$inferInsert)[])
+  }
+  return {
+    add: async (added: DerivedRows) => {
+      for (const [name, rows] of waiting) {
+        rows.push(...(added[name] ?? []))
+        if (rows.length >= rowsMax) await insert(name, rows)
+      }
+    },
+    flush: async () => {
+      for (const [name, rows] of waiting) await insert(name, rows)
+    },
+  }
+}

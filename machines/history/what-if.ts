@@ -1,0 +1,109 @@
+/**
+ * What if a recorded history happened today: its events are put to the machine as it is now, and the first one that it
+ * would take another way is named. Nothing after that one is judged, since it would not have happened like this.
+ *
+ * A history records events and states. Which effects were asked for shows only where one left something: its events name
+ * `<id of the event that asked>/<key>` as their cause. So an effect that was asked for and did something is missed where
+ * it is not asked for now; one that is new shows when its state does, or when its outcome would come too late.
+ */
+
+import { InvalidEventError } from '../event.ts'
+import type { EffectRequest } from '../evolve.ts'
+import { type Kind, type KindName, readRecorded, type SnapshotOf } from '../kinds.ts'
+import { pathOf } from '../state-path.ts'
+
+/** An event as it was recorded. What is not known of a history's effects is not compared. */
+export type RecordedEvent = {
+  readonly type: string
+  readonly schema_version: number
+  readonly data: unknown
+  readonly state_to: string
+  readonly id?: string
+  readonly causation_id?: string | null
+}
+
+const divergenceKinds = ['unreadable', 'not accepted', 'other state', 'other effects'] as const
+
+export type Divergence = {
+  /** The event's place in its history, from 1. */
+  readonly seq: number
+  readonly type: string
+  readonly kind: (typeof divergenceKinds)[number]
+  readonly message: string
+  /** The state to which the event led, and the step keys of the effects that it is known to have asked for. */
+  readonly recorded: { readonly state: string; readonly asked: readonly string[] }
+  /** The same today; null where the machine does not get as far as a state. */
+  readonly now: { readonly state: string; readonly asked: readonly string[] } | null
+}
+
+/**
+ * The first event of a history that would go another way under `kind`'s machine; null when all of it would happen again.
+ * An event that cannot be read, is not accepted or fails in the machine is a divergence, never an exception.
+ */
+export function firstDivergence<Name extends KindName>(
+  kind: Kind<Name>,
+  history: readonly RecordedEvent[],
+): Divergence | null {
+  const askedBy = recordedAsks(history)
+  let snapshot: SnapshotOf[Name] | undefined
+  for (const [index, event] of history.entries()) {
+    const recorded = { state: event.state_to, asked: (event.id === undefined ? null : askedBy.get(event.id)) ?? [] }
+    const told = { seq: index + 1, type: event.type, recorded }
+    const before = snapshot === undefined ? null : { state: pathOf(snapshot.value), asked: [] }
+    const step = attempt(kind, snapshot, event)
+    if ('fault' in step) return { ...told, kind: step.kind, message: step.fault, now: before }
+    const now = { state: pathOf(step.snapshot.value), asked: step.asked.map(({ key }) => key) }
+    if (now.state !== recorded.state) {
+      const message = `leads to ${now.state}, recorded was ${recorded.state}`
+      return { ...told, kind: 'other state', message, now }
+    }
+    const missing = recorded.asked.filter((key) => !now.asked.includes(key))
+    if (missing.length > 0) {
+      const message = `does not ask for ${missing.join(', ')} any more`
+      return { ...told, kind: 'other effects', message, now }
+    }
+    snapshot = step.snapshot
+  }
+  return null
+}
+
+type Attempt<Snapshot> =
+  | { readonly snapshot: Snapshot; readonly asked: readonly EffectRequest[] }
+  | { readonly kind: 'unreadable' | 'not accepted'; readonly fault: string }
+
+function attempt<Name extends KindName>(
+  kind: Kind<Name>,
+  snapshot: SnapshotOf[Name] | undefined,
+  recorded: RecordedEvent,
+): Attempt<SnapshotOf[Name]> {
+  try {
+    const event = readRecorded(kind, recorded)
+    if (snapshot === undefined) {
+      if (event.type === kind.createdBy) return kind.evolve.start(event)
+      return { kind: 'not accepted', fault: `a ${kind.name} begins with ${kind.createdBy}` }
+    }
+    if (kind.evolve.accepts(snapshot, event)) return kind.evolve.next(snapshot, event)
+    return { kind: 'not accepted', fault: `is not accepted in ${pathOf(snapshot.value)}` }
+  } catch (error) {
+    if (error instanceof InvalidEventError) return { kind: 'unreadable', fault: error.message }
+    // What an action or a guard throws on data of a shape that it did not expect: the machine is what is being asked about.
+    return { kind: 'not accepted', fault: `the machine fails on it: ${String(error)}` }
+  }
+}
+
+/**
+ * Step keys of the effects that each event is known to have asked for, by the event's id. What a deadline or a request
+ * caused stands under names that no event has.
+ */
+function recordedAsks(history: readonly RecordedEvent[]): ReadonlyMap<string, readonly string[]> {
+  const asks = new Map<string, string[]>()
+  for (const { causation_id } of history) {
+    const slash = causation_id?.indexOf('/') ?? -1
+    if (typeof causation_id !== 'string' || slash < 0) continue
+    const id = causation_id.slice(0, slash)
+    const key = causation_id.slice(slash + 1)
+    const keys = asks.get(id) ?? []
+    if (!keys.includes(key)) asks.set(id, [...keys, key])
+  }
+  return asks
+}

@@ -1,0 +1,49 @@
+/**
+ * Which precondition a PATCH carries. XCC, AMI, iRMC and some iDRAC resources demand `If-Match`, others choke on a weak
+ * or quoted-twice tag (quirks.md 10): the ladder goes from the tag as given to none. Pure.
+ */
+
+import { type Doc, textAt } from '../documents/resource.ts'
+import { PRECONDITION_FAILED_MESSAGES, PRECONDITION_MISSING_MESSAGES } from '../quirks/match.ts'
+import { type ErrorSummary, hasMessage } from './error-body.ts'
+
+/** The header's value, or null to send none. */
+export type Precondition = string | null
+
+/** Visible ASCII only: the tag comes from the BMC and goes into a header. */
+const SENDABLE = /^[\x21-\x7e]{1,256}$/
+
+/** The tag of a document: its ETag header, else `@odata.etag`. Empty tags are none (`""` earns a 412 from iDRAC). */
+export function etagOf(answer: { readonly header: string | undefined; readonly doc: Doc }): Precondition {
+  const tag = (answer.header ?? textAt(answer.doc, '@odata.etag') ?? '').trim()
+  const single = tag.replace(/^(W\/)?""(.+)""$/, '$1"$2"')
+  return single === '""' || single === 'W/""' || !SENDABLE.test(single) ? null : single
+}
+
+/** The status of a refusal as RFC 9110 and 6585 have it: iDRAC says 428 and 412 by message, with another status. */
+export function preconditionStatus(refusal: { readonly status: number; readonly error: ErrorSummary }): number {
+  if (refusal.status < 400) return refusal.status
+  if (hasMessage(refusal.error, PRECONDITION_MISSING_MESSAGES)) return 428
+  return hasMessage(refusal.error, PRECONDITION_FAILED_MESSAGES) ? 412 : refusal.status
+}
+
+/**
+ * The preconditions to try for a tag, in order. The first is what the document gave; `refresh` says that the document
+ * is read again before the next one is tried, because another writer may have changed it. `*` is what is left for a
+ * BMC that wants a tag and gives none (428 of AMI, 412 of XCC).
+ */
+export function nextPrecondition(
+  refusal: { readonly status: number },
+  tried: { readonly tag: Precondition; readonly preconditions: readonly Precondition[] },
+): { readonly kind: 'refresh' } | { readonly kind: 'use'; readonly precondition: Precondition } | null {
+  const untried = (candidates: readonly Precondition[]) => {
+    const next = candidates.find((candidate) => !tried.preconditions.includes(candidate))
+    return next === undefined ? null : ({ kind: 'use', precondition: next } as const)
+  }
+  if (refusal.status === 428) return untried(['*'])
+  if (refusal.status !== 412) return null
+  if (tried.preconditions.length === 1 && tried.tag !== null) return { kind: 'refresh' }
+  if (tried.tag === null) return untried(['*'])
+  const strong = tried.tag?.startsWith('W/') === true ? [tried.tag.slice(2)] : []
+  return untried([...strong, null])
+}

@@ -1,0 +1,42 @@
+/** Reading a refusal for what it says about the request: which property it names, and by which message. */
+import { BmcError, type BmcFailure } from '../../failure.ts'
+import type { Problem } from '../../problem.ts'
+import { messageRow } from '../quirks/messages.ts'
+import { messageKey } from './error-body.ts'
+
+export type Refusal = Extract<BmcFailure, { kind: 'refused' }>
+
+export function refusalOf(error: unknown): Refusal | null {
+  return error instanceof BmcError && error.failure.kind === 'refused' ? error.failure : null
+}
+
+/** Whether the refusal names a property: among the related ones, or in its text (AMI only says it there). */
+export function namesProperty(refusal: Refusal, property: string): boolean {
+  if (refusal.related.some((related) => related.split('/').includes(property))) return true
+  return new RegExp(`(^|[^A-Za-z])${RegExp.escape(property)}($|[^A-Za-z])`).test(refusal.message ?? '')
+}
+
+/** Problems that another request for the same thing may solve; the others are final whatever is sent. */
+const ABOUT_THE_REQUEST: ReadonlySet<Problem> = new Set([
+  'parameter-missing',
+  'parameter-unknown',
+  'value-not-accepted',
+  'read-only',
+  'request-malformed',
+])
+
+/** Whether the BMC minds how it was asked, or does not say what it minds. */
+export function mindsTheRequest(refusal: Refusal): boolean {
+  return refusal.problem === undefined || ABOUT_THE_REQUEST.has(refusal.problem)
+}
+
+/** The stable part of the refusal's message id; null when it has none. */
+export function refusalKey(refusal: Refusal): string | null {
+  return refusal.messageId === undefined ? null : messageKey(refusal.messageId)
+}
+
+/** Whether the BMC may do what it refused all the same, a while later (quirks.md 6 "late attach"). */
+export function mayStillHappen(refusal: Refusal): boolean {
+  const key = refusalKey(refusal)
+  return key !== null && messageRow({ keys: [key], texts: [] })?.late === true
+}

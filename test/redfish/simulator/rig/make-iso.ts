@@ -1,0 +1,35 @@
+// Images made by xorriso, which shares no code with the reader under test.
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { tool } from '../../../rig/debian-tools.ts'
+
+const run = promisify(execFile)
+const deadlineMs = 60_000
+
+export type IsoContent = {
+  readonly files: Readonly<Record<string, Uint8Array | string>>
+  readonly volumeId?: string
+  readonly rockRidge?: boolean
+}
+
+export async function makeIso({ files, volumeId = 'TEST', rockRidge = true }: IsoContent): Promise<Buffer> {
+  const { command, env } = await tool('xorriso')
+  const folder = await mkdtemp(join(tmpdir(), 'simulator-iso-'))
+  try {
+    for (const [path, content] of Object.entries(files)) {
+      const target = join(folder, 'tree', path)
+      await mkdir(dirname(target), { recursive: true })
+      await writeFile(target, content)
+    }
+    const names = rockRidge ? ['-R'] : ['--norock', '-iso-level', '3']
+    const image = join(folder, 'image.iso')
+    const args = ['-as', 'mkisofs', '-quiet', '-V', volumeId, ...names, '-o', image, join(folder, 'tree')]
+    await run(command, args, { env, timeout: deadlineMs })
+    return await readFile(image)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
