@@ -10,8 +10,8 @@ import { readBytes } from './body-bytes.ts'
 import { aborted, Fault, malformed } from './fault.ts'
 import { type Body, parseBody } from './json.ts'
 import { redirectTarget } from './links.ts'
+import { faultOf, IdleReset, isBodyFailure, isReset, slow } from './thrown.ts'
 import { createConnector } from './tls.ts'
-import { faultOf, IdleReset, isBodyFailure, isReset, slow } from './wire-fault.ts'
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 
