@@ -6,12 +6,17 @@
 import { randomUUID } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import { Bmc, type World } from './bmc/bmc.ts'
+import type { ResetType, SlotProfile } from './bmc/traits.ts'
 import { type BmcState, stateOf } from './bmc/view.ts'
 import type { HostBoot, HostOptions, SimulatedHost } from './host/host.ts'
 import { Outbound } from './host/outbound.ts'
 import { type ProfileName, profiles } from './profiles/catalogue.ts'
-import type { ResetType, SlotProfile } from './profiles/profile.ts'
 import { withSlots } from './profiles/slot-layouts.ts'
+import { managers } from './resources/manager.ts'
+import { serviceRoot } from './resources/service-root.ts'
+import { sessionService } from './resources/session-service.ts'
+import { systems } from './resources/system.ts'
+import { virtualMedia } from './resources/virtual-media.ts'
 import { type Certificate, selfSignedCertificate } from './socket/certificate.ts'
 import { type Fault, Faults } from './socket/faults.ts'
 import { Listener, type LoggedRequest, type RequestUnderWay } from './socket/listener.ts'
@@ -171,6 +176,7 @@ async function startBmc(start: {
     },
     config.slots === undefined ? profile : withSlots(profile, config.slots),
     { ...world, timing: { ...defaultTiming, ...profile.timing, ...options.timing } },
+    [serviceRoot, sessionService, systems, managers, virtualMedia],
   )
   const certificate: Certificate | null = options.tls
     ? selfSignedCertificate({ commonName: `BMC ${serial}`, host: address.host, now: world.clock.now() })

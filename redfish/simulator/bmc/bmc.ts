@@ -5,14 +5,9 @@
 
 import { type HostOptions, SimulatedHost } from '../host/host.ts'
 import type { Outbound } from '../host/outbound.ts'
-import type { Behaviour, MediaCollection, Profile, ResetType } from '../profiles/profile.ts'
+import type { Behaviour, Profile } from '../profiles/profile.ts'
 import { withTag } from '../resources/etag.ts'
-import { managers } from '../resources/manager.ts'
-import { allowedMethods, type Branch, type Resource } from '../resources/resource.ts'
-import { rootPath, serviceRoot } from '../resources/service-root.ts'
-import { sessionService } from '../resources/session-service.ts'
-import { systems } from '../resources/system.ts'
-import { virtualMedia } from '../resources/virtual-media.ts'
+import { allowedMethods, type Branch, type Resource, rootPath } from '../resources/resource.ts'
 import type { Background } from '../world/background.ts'
 import { BoundedLog } from '../world/bounded-log.ts'
 import type { Clock, Timing } from '../world/timing.ts'
@@ -22,6 +17,7 @@ import { refuse, styled } from './messages.ts'
 import { Power } from './power.ts'
 import type { BmcRequest, Reply } from './reply.ts'
 import { Sessions } from './sessions.ts'
+import type { MediaCollection, ResetType } from './traits.ts'
 import { isMethod, parseBody, resourcePath, type WireRequest } from './wire.ts'
 
 const resetsMax = 1_000
@@ -49,7 +45,7 @@ export class Bmc {
   readonly serial: string
   readonly username: string
   readonly password: string
-  readonly profile: Profile
+  readonly profile: Profile<Bmc>
   readonly uuid: string
   readonly clock: Clock
   readonly world: World
@@ -73,7 +69,8 @@ export class Bmc {
   #startedAt: Date
   #restarting: 'down' | 'starting' | null = null
 
-  constructor(options: BmcOptions, profile: Profile, world: World) {
+  /** `tree`: the makers of the parts of the resource tree that every BMC has. */
+  constructor(options: BmcOptions, profile: Profile<Bmc>, world: World, tree: readonly ((bmc: Bmc) => Branch)[]) {
     this.serial = options.serial
     this.username = options.username
     this.password = options.password
@@ -109,7 +106,7 @@ export class Bmc {
     this.behaviour = profile.behave?.(this) ?? {}
     this.#branches = [
       ...(this.behaviour.resources === undefined ? [] : [this.behaviour.resources]),
-      ...[serviceRoot, sessionService, systems, managers, virtualMedia].map((make) => make(this)),
+      ...tree.map((make) => make(this)),
     ]
   }
 
@@ -161,7 +158,7 @@ export class Bmc {
   async answer(wire: WireRequest): Promise<Reply | null> {
     await this.clock.sleep(this.world.timing.responseMs, this.world.background.closing)
     if (this.#restarting === 'down') return null
-    const written = withTag(this, this.inStyle(await this.#decide(wire)), wire.method)
+    const written = withTag(this.profile.etags, this.inStyle(await this.#decide(wire)), wire.method)
     const { rewrite } = this.behaviour
     return rewrite === undefined ? written : rewrite(wire, written)
   }

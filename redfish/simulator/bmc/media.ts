@@ -3,9 +3,9 @@
  * an eject it stays for a moment (quirks.md 6). What the host reads through is gone the moment the eject arrives.
  */
 
-import type { SlotProfile } from '../profiles/profile.ts'
 import type { Background } from '../world/background.ts'
 import type { Clock, Timing } from '../world/timing.ts'
+import type { SlotProfile } from './traits.ts'
 
 export type InsertRequest = {
   readonly image: string

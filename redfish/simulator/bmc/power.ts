@@ -3,9 +3,9 @@
  * are one piece of background work: the next transition ends it, which is what losing power does.
  */
 
-import type { ResetType } from '../profiles/profile.ts'
 import type { Background } from '../world/background.ts'
 import type { Clock, Timing } from '../world/timing.ts'
+import type { ResetType } from './traits.ts'
 
 export type PowerState = 'On' | 'Off' | 'PoweringOn' | 'PoweringOff'
 

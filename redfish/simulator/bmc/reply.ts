@@ -1,5 +1,5 @@
 /** What a resource answers, before it becomes bytes on a socket, and the JSON it is made of. */
-import type { Refusal } from './messages.ts'
+import type { Refusal } from './refusal.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 export type JsonObject = { readonly [key: string]: Json }

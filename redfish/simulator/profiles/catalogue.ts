@@ -1,4 +1,5 @@
 /** The profiles by name. */
+import type { Bmc } from '../bmc/bmc.ts'
 import { ami } from './ami/ami.ts'
 import { ciscoCimc } from './cisco.ts'
 import { generic } from './generic.ts'
@@ -29,7 +30,7 @@ export const profiles = {
   'cisco-cimc': ciscoCimc,
   irmc,
   'sushy-tools': sushyTools,
-} as const satisfies Record<string, Profile>
+} as const satisfies Record<string, Profile<Bmc>>
 
 export type ProfileName = keyof typeof profiles
 

@@ -1,4 +1,5 @@
 /** Cisco CIMC (quirks.md 2-5, 8, 9): a CD and a disk, prose for allowable values, adapters among the Managers. */
+import type { Bmc } from '../bmc/bmc.ts'
 import type { MessageStyle } from '../bmc/messages.ts'
 import { type JsonObject, noContent } from '../bmc/reply.ts'
 import { generic } from './generic.ts'
@@ -46,7 +47,7 @@ const prose: JsonObject = {
   'TransferProtocolType@Redfish.AllowableValues': ['CIFS', 'HTTP', 'HTTPS', 'NFS'],
 }
 
-export const ciscoCimc: Profile = {
+export const ciscoCimc: Profile<Bmc> = {
   ...generic,
   name: 'cisco-cimc',
   summary: 'Cisco CIMC: one CD and one disk, adapters listed as Managers, no boot mode',

@@ -1,4 +1,5 @@
 /** A BMC without quirks: what DSP0266 and the schemas of DSP8010 describe, with two virtual CDs. */
+import type { Bmc } from '../bmc/bmc.ts'
 import { dmtf } from '../bmc/messages.ts'
 import type { Profile } from './profile.ts'
 
@@ -12,7 +13,7 @@ const allInsertParameters: readonly string[] = [
   'Password',
 ]
 
-export const generic: Profile = {
+export const generic: Profile<Bmc> = {
   name: 'generic',
   summary: 'what the Redfish standard describes, two virtual CDs',
   vendor: 'Simulated',

@@ -16,7 +16,7 @@ const fields = ['Server', 'ShareName', 'ImageName', 'ShareType', 'UserName', 'Pa
 /** The firmware needs a moment between disconnecting and connecting (quirks.md 6). */
 const timing = { mediaAttachMs: 2_000, mediaDetachMs: 2_000 }
 
-export const irmc: Profile = {
+export const irmc: Profile<Bmc> = {
   ...generic,
   name: 'irmc',
   summary: "Fujitsu iRMC S5: images through Fujitsu's own document and action, which want If-Match",
@@ -132,7 +132,7 @@ function remoteMount(bmc: Bmc): Branch {
   })
 
   const configure = (request: BmcRequest): Reply => {
-    const stale = checkIfMatch(bmc, request, etagOf(bmc, written))
+    const stale = checkIfMatch(bmc.profile.etags, request, written)
     if (stale !== null) return stale
     const read = objectBody(request)
     if ('refusal' in read) return read.refusal
@@ -163,7 +163,7 @@ function remoteMount(bmc: Bmc): Branch {
   }
 
   return branch({
-    [path]: { methods: { GET: () => tagged(document(), etagOf(bmc, written)), PATCH: configure } },
+    [path]: { methods: { GET: () => tagged(document(), etagOf(bmc.profile.etags, written)), PATCH: configure } },
     [actionPath(bmc)]: { methods: { POST: connect } },
   })
 }

@@ -1,5 +1,7 @@
 /** OpenBMC as upstream builds it and as NVIDIA ships it (quirks.md 2, 3, 5, 8, 9): transitional power, two of all. */
-import { type MessageStyle, refuse, type VendorMessage } from '../bmc/messages.ts'
+import type { Bmc } from '../bmc/bmc.ts'
+import { type MessageStyle, refuse } from '../bmc/messages.ts'
+import type { VendorMessage } from '../bmc/refusal.ts'
 import { noContent } from '../bmc/reply.ts'
 import { generic } from './generic.ts'
 import type { Profile } from './profile.ts'
@@ -61,7 +63,7 @@ function profileOf(build: {
   readonly httpsOnly: boolean
   /** A board beside the host, with a System and a Manager of its own. */
   readonly board: boolean
-}): Profile {
+}): Profile<Bmc> {
   return {
     ...generic,
     name: build.name,

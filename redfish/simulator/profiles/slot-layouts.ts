@@ -1,5 +1,7 @@
 /** The slots with which a BMC lets a controller choose each of the three media layouts (spec/redfish.md "Discovery"). */
-import type { Profile, SlotProfile } from './profile.ts'
+
+import type { SlotProfile } from '../bmc/traits.ts'
+import type { Profile } from './profile.ts'
 
 export const slotLayouts = {
   'two-cds': [
@@ -16,7 +18,7 @@ export const slotLayouts = {
 export type SlotLayout = keyof typeof slotLayouts
 
 /** The profile with other slots, all of them in the Manager's collection. */
-export function withSlots(profile: Profile, slots: readonly SlotProfile[]): Profile {
+export function withSlots<Bmc>(profile: Profile<Bmc>, slots: readonly SlotProfile[]): Profile<Bmc> {
   const names = slots.map(({ name }) => name)
   const collection = {
     under: 'manager',

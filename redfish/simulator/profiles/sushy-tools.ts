@@ -1,4 +1,5 @@
 /** sushy-tools' emulator (quirks.md 2, 5, 6, 8, 11; fixtures/errors/sushy-tools): no sessions, forgiving, permanent. */
+import type { Bmc } from '../bmc/bmc.ts'
 import { type MessageStyle, refuse } from '../bmc/messages.ts'
 import { type JsonObject, noContent, type Reply } from '../bmc/reply.ts'
 import { generic } from './generic.ts'
@@ -14,7 +15,7 @@ function body(text: string): JsonObject {
 /** Every message is the GeneralError; only the text tells them apart. */
 const messages: MessageStyle = { base: 'Base.1.0', body: ({ text }) => body(text), done: noContent }
 
-export const sushyTools: Profile = {
+export const sushyTools: Profile<Bmc> = {
   ...generic,
   name: 'sushy-tools',
   summary: "sushy-tools' emulator: Basic authentication only, one CD and a floppy, an override that stays",

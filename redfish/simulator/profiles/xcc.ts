@@ -1,8 +1,10 @@
 /** Lenovo XCC2 (quirks.md 3, 5, 6, 8-11): slots that are written, and only with the right If-Match. */
+import type { Bmc } from '../bmc/bmc.ts'
 import { refuse } from '../bmc/messages.ts'
 import { noContent } from '../bmc/reply.ts'
+import type { SlotProfile } from '../bmc/traits.ts'
 import { generic } from './generic.ts'
-import type { Profile, SlotProfile } from './profile.ts'
+import type { Profile } from './profile.ts'
 import { part, withContext, without } from './shape.ts'
 
 const external = ['EXT1', 'EXT2', 'EXT3', 'EXT4']
@@ -19,7 +21,7 @@ function slot(name: string): SlotProfile {
   }
 }
 
-export const xcc: Profile = {
+export const xcc: Profile<Bmc> = {
   ...generic,
   name: 'xcc',
   summary: 'Lenovo XCC2: slots without actions, written by PATCH with If-Match',

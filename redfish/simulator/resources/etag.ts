@@ -1,17 +1,17 @@
 /** ETags of resources that can be changed. */
 import { createHash } from 'node:crypto'
-import type { Bmc } from '../bmc/bmc.ts'
 import { refuse } from '../bmc/messages.ts'
 import { type BmcRequest, isObject, type Json, type JsonObject, type Reply } from '../bmc/reply.ts'
+import type { EtagProfile } from '../bmc/traits.ts'
 import { ok } from './resource.ts'
 
 /**
  * The tag of what a client can change, in the form of the profile, or null where it has none. What changes by itself,
  * such as BootProgress, is left out: otherwise no client could ever get a PATCH through while the host boots.
  */
-export function etagOf({ profile }: Bmc, changeable: Json): string | null {
+export function etagOf(etags: EtagProfile, changeable: Json): string | null {
   const digest = createHash('sha256').update(JSON.stringify(changeable)).digest('hex')
-  return profile.etags.format?.(digest) ?? null
+  return etags.format?.(digest) ?? null
 }
 
 /** A document with its tag in the body and in the header. */
@@ -20,17 +20,18 @@ export function tagged(document: JsonObject, etag: string | null): Reply {
 }
 
 /** The reply to a GET with a tag, where every document has one and this has none yet. */
-export function withTag(bmc: Bmc, reply: Reply, method: string): Reply {
+export function withTag(etags: EtagProfile, reply: Reply, method: string): Reply {
   const { body } = reply
-  if (!bmc.profile.etags.everywhere || method !== 'GET' || reply.status !== 200) return reply
+  if (!etags.everywhere || method !== 'GET' || reply.status !== 200) return reply
   if (!isObject(body) || '@odata.etag' in body || !('@odata.id' in body)) return reply
-  const etag = etagOf(bmc, body)
+  const etag = etagOf(etags, body)
   return etag === null ? reply : { ...reply, ...tagged(body, etag), headers: { ...reply.headers, etag } }
 }
 
 /** The refusal of a request whose If-Match is missing or names another state (RFC 9110, 13.1.1), or null. */
-export function checkIfMatch({ profile }: Bmc, request: BmcRequest, etag: string | null): Reply | null {
-  if (request.ifMatch === null) return profile.etags.missing?.() ?? null
+export function checkIfMatch(etags: EtagProfile, request: BmcRequest, changeable: Json): Reply | null {
+  if (request.ifMatch === null) return etags.missing?.() ?? null
+  const etag = etagOf(etags, changeable)
   const wanted = request.ifMatch.split(',').map((candidate) => candidate.trim())
   if (etag === null || wanted.includes('*') || wanted.includes(etag)) return null
   return refuse(412, { key: 'PreconditionFailed' })

@@ -15,8 +15,8 @@ import {
   type Resource,
   resetInfo,
   resetTypesShown,
+  rootPath,
 } from './resource.ts'
-import { rootPath } from './service-root.ts'
 
 const managersPath = `${rootPath}/Managers`
 const chassisPath = `${rootPath}/Chassis`

@@ -1,7 +1,9 @@
 /** What can be addressed by a path, and what it has in common. */
 import { refuse } from '../bmc/messages.ts'
 import { type BmcRequest, isObject, type Json, type JsonObject, type Reply } from '../bmc/reply.ts'
-import type { ResetTypesIn } from '../profiles/profile.ts'
+import type { ResetTypesIn } from '../bmc/traits.ts'
+
+export const rootPath = '/redfish/v1'
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 export type Handler = (request: BmcRequest) => Reply | Promise<Reply>

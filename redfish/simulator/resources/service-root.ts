@@ -1,9 +1,7 @@
 /** `/redfish` and the service root: the only documents that are there for everybody. */
 import type { Bmc } from '../bmc/bmc.ts'
 import type { JsonObject } from '../bmc/reply.ts'
-import { type Branch, branch, link, ok } from './resource.ts'
-
-export const rootPath = '/redfish/v1'
+import { type Branch, branch, link, ok, rootPath } from './resource.ts'
 
 export function serviceRoot(bmc: Bmc): Branch {
   return branch({

@@ -3,8 +3,7 @@ import type { Bmc } from '../bmc/bmc.ts'
 import { refuse } from '../bmc/messages.ts'
 import type { BmcRequest, JsonObject, Reply } from '../bmc/reply.ts'
 import type { Session } from '../bmc/sessions.ts'
-import { type Branch, branch, checkKnown, collection, link, objectBody, ok } from './resource.ts'
-import { rootPath } from './service-root.ts'
+import { type Branch, branch, checkKnown, collection, link, objectBody, ok, rootPath } from './resource.ts'
 
 const servicePath = `${rootPath}/SessionService`
 const sessionsPath = `${servicePath}/Sessions`

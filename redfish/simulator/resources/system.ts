@@ -17,8 +17,8 @@ import {
   type Resource,
   resetInfo,
   resetTypesShown,
+  rootPath,
 } from './resource.ts'
-import { rootPath } from './service-root.ts'
 
 const systemsPath = `${rootPath}/Systems`
 
@@ -36,7 +36,7 @@ export function systems(bmc: Bmc): Branch {
     },
     [path]: {
       methods: {
-        GET: () => tagged(document(), etagOf(bmc, bootDocument(bmc))),
+        GET: () => tagged(document(), etagOf(bmc.profile.etags, bootDocument(bmc))),
         PATCH: (request) => change(bmc, request),
       },
     },
@@ -73,13 +73,13 @@ function settings(bmc: Bmc): Readonly<Record<string, Resource>> {
     Boot: boot(),
   })
   const write = (request: BmcRequest): Reply => {
-    const stale = checkIfMatch(bmc, request, etagOf(bmc, boot()))
+    const stale = checkIfMatch(bmc.profile.etags, request, boot())
     if (stale !== null) return stale
     const read = objectBody(request)
     if ('refusal' in read) return read.refusal
     return checkKnown(read.body, ['Boot']) ?? changeBoot(bmc, read.body['Boot'] ?? null, settings.properties)
   }
-  return { [path]: { methods: { GET: () => tagged(document(), etagOf(bmc, boot())), PATCH: write } } }
+  return { [path]: { methods: { GET: () => tagged(document(), etagOf(bmc.profile.etags, boot())), PATCH: write } } }
 }
 
 function shownPower({ power, profile }: Bmc): string {
@@ -132,7 +132,7 @@ function document(bmc: Bmc): JsonObject {
 }
 
 function change(bmc: Bmc, request: BmcRequest): Reply {
-  const stale = checkIfMatch(bmc, request, etagOf(bmc, bootDocument(bmc)))
+  const stale = checkIfMatch(bmc.profile.etags, request, bootDocument(bmc))
   if (stale !== null) return stale
   const read = objectBody(request)
   if ('refusal' in read) return read.refusal

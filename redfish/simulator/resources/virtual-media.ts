@@ -3,7 +3,7 @@ import type { Bmc } from '../bmc/bmc.ts'
 import type { Slot } from '../bmc/media.ts'
 import { refuse } from '../bmc/messages.ts'
 import type { BmcRequest, JsonObject, Reply } from '../bmc/reply.ts'
-import type { MediaCollection } from '../profiles/profile.ts'
+import type { MediaCollection } from '../bmc/traits.ts'
 import { checkIfMatch, etagOf, tagged } from './etag.ts'
 import { checkInsert, ejectImage, insertImage } from './insertion.ts'
 import { type Branch, checkKnown, collection, objectBody, ok, type Resource } from './resource.ts'
@@ -19,7 +19,7 @@ export function virtualMedia(bmc: Bmc): Branch {
       const path = `${root}/${slot.profile.name}`
       const { operated = 'actions' } = slot.profile
       const patched = operated === 'patch' || operated === 'both'
-      const get = () => tagged(document(bmc, slot, path), etagOf(bmc, changeable(slot)))
+      const get = () => tagged(document(bmc, slot, path), etagOf(bmc.profile.etags, changeable(slot)))
       const write = { PATCH: (request: BmcRequest) => change(bmc, slot, request) }
       found.set(path, { slot, resource: { methods: { GET: get, ...(patched ? write : {}) } } })
       if (!hasActions(slot)) continue
@@ -110,7 +110,7 @@ function ejectMedia(bmc: Bmc, slot: Slot, request: BmcRequest): Reply {
 
 /** A PATCH of the slot itself: an `Image` inserts, `Image: null` ejects (quirks.md 5, XCC and iLO 4). */
 async function change(bmc: Bmc, slot: Slot, request: BmcRequest): Promise<Reply> {
-  const stale = checkIfMatch(bmc, request, etagOf(bmc, changeable(slot)))
+  const stale = checkIfMatch(bmc.profile.etags, request, changeable(slot))
   if (stale !== null) return stale
   const read = objectBody(request)
   if ('refusal' in read) return read.refusal

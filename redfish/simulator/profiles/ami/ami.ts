@@ -45,7 +45,7 @@ function preconditionMissing(): Reply {
 
 const slots = ['CD1', 'CD2', 'CD3', 'CD4']
 
-export const ami: Profile = {
+export const ami: Profile<Bmc> = {
   ...generic,
   name: 'ami',
   summary: 'AMI MegaRAC: remote media is off, TransferProtocolType and If-Match are demanded, inserts are tasks',

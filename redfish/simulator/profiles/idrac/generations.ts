@@ -1,5 +1,5 @@
 /** The generations of iDRAC as data. */
-import type { SlotProfile } from '../profile.ts'
+import type { SlotProfile } from '../../bmc/traits.ts'
 
 export type Generation = {
   readonly name: string

@@ -1,15 +1,17 @@
 /** Dell iDRAC9 before and from 6.00, and iDRAC10 (quirks.md 3-6, 8, 9, 11): one firmware, generations as data. */
+import type { Bmc } from '../../bmc/bmc.ts'
 import type { Slot } from '../../bmc/media.ts'
 import { refuse } from '../../bmc/messages.ts'
 import type { JsonObject } from '../../bmc/reply.ts'
+import type { MediaCollection } from '../../bmc/traits.ts'
 import { generic } from '../generic.ts'
-import type { MediaCollection, Profile } from '../profile.ts'
+import type { Profile } from '../profile.ts'
 import { part, withContext, withCounts, without } from '../shape.ts'
 import { behaviour } from './behaviour.ts'
 import { current, type Generation, managerSlotProfiles, old, tenth } from './generations.ts'
 import { idracMessage, idracStyle } from './messages.ts'
 
-function profileOf(generation: Generation): Profile {
+function profileOf(generation: Generation): Profile<Bmc> {
   const { systemSlots, managerSlots, settingsProperties } = generation
   const collections: MediaCollection[] = []
   if (systemSlots.length > 0)

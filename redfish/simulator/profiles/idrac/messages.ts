@@ -1,5 +1,8 @@
 /** Messages of iDRAC's own registry (EEMI 2.9.0) and the form of its errors (fixtures/errors/idrac). */
-import type { MessageStyle, Severity, VendorMessage } from '../../bmc/messages.ts'
+
+import type { Severity } from '../../bmc/base-messages.ts'
+import type { MessageStyle } from '../../bmc/messages.ts'
+import type { VendorMessage } from '../../bmc/refusal.ts'
 import { noContent } from '../../bmc/reply.ts'
 
 const entries = {

@@ -1,4 +1,5 @@
 /** HPE iLO 5 and 6 (quirks.md 2, 4-6, 8, 9, 12): standard actions, one CD and one USB slot, refusals during POST. */
+import type { Bmc } from '../../bmc/bmc.ts'
 import { refuse } from '../../bmc/messages.ts'
 import { link } from '../../resources/resource.ts'
 import { generic } from '../generic.ts'
@@ -20,7 +21,7 @@ type Generation = {
   readonly bootProgress: boolean
 }
 
-function profileOf(made: Generation): Profile {
+function profileOf(made: Generation): Profile<Bmc> {
   const { generation, version } = made
   return {
     ...generic,

@@ -2,6 +2,7 @@
  * HPE iLO 4 (quirks.md 2, 5, 9): no standard media action, `Image` can be written, no boot mode; and the shape from
  * before Redfish for whoever does not send `OData-Version: 4.0`.
  */
+import type { Bmc } from '../../bmc/bmc.ts'
 import { refuse } from '../../bmc/messages.ts'
 import { isObject, type Json, type JsonObject, type Reply } from '../../bmc/reply.ts'
 import type { WireRequest } from '../../bmc/wire.ts'
@@ -16,7 +17,7 @@ const base = 'Base.0.10'
 const registry = 'iLO.0.10'
 const targets = ['None', 'Cd', 'Hdd', 'Usb', 'Utilities', 'Diags', 'BiosSetup', 'Pxe', 'UefiShell', 'UefiTarget']
 
-export const ilo4: Profile = {
+export const ilo4: Profile<Bmc> = {
   ...generic,
   name: 'ilo4',
   summary: "HPE iLO 4: HP's own media actions or a PATCH of the image, no boot mode, old shape without OData-Version",

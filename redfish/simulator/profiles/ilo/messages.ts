@@ -1,5 +1,6 @@
 /** How iLO words errors: the id and the arguments, no text (fixtures/errors/ilo). */
-import type { MessageStyle, VendorMessage } from '../../bmc/messages.ts'
+import type { MessageStyle } from '../../bmc/messages.ts'
+import type { VendorMessage } from '../../bmc/refusal.ts'
 import type { JsonObject } from '../../bmc/reply.ts'
 
 export type IloMessage =

@@ -63,9 +63,9 @@ const family = {
   managerResetTypes: ['GracefulRestart'],
   sessions: { offered: true, max: 16, timeoutSeconds: 300, timeoutShown: 300 },
   showsPowerTransitions: false,
-} satisfies Profile
+} satisfies Profile<Bmc>
 
-export const supermicroX11: Profile = {
+export const supermicroX11: Profile<Bmc> = {
   ...family,
   name: 'supermicro-x11',
   summary: 'Supermicro X11: one image through CfgCD and IsoConfig.Mount, no boot mode, no Basic authentication',
@@ -144,7 +144,7 @@ function collectionOfX11(base: JsonObject): JsonObject {
 
 const slotsOfX13 = ['VirtualMedia1', 'VirtualMedia2', 'VirtualMedia3']
 
-export const supermicroX13: Profile = {
+export const supermicroX13: Profile<Bmc> = {
   ...family,
   name: 'supermicro-x13',
   summary: 'Supermicro X13: three slots, the image stays named after the eject, an empty slot has no EjectMedia',
