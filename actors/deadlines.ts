@@ -2,6 +2,7 @@
 import { ConditionGone } from '../eventstore/log/append.ts'
 import { type DueDeadline, dueDeadlines, nextDeadlineInMs } from '../eventstore/pending/deadlines.ts'
 import type { Database } from '../eventstore/postgres/database.ts'
+import { type Loop, startLoop } from '../eventstore/postgres/loop.ts'
 import type { Notifications } from '../eventstore/postgres/notifications.ts'
 import { parseStream } from '../machines/kinds.ts'
 import type { Log } from './log.ts'
@@ -20,11 +21,7 @@ const lookEveryMs = 1000
 const lookRestMs = 25
 const atOnceMax = 100
 
-export function startDeadlines({ db, runtime, notifications, log }: DeadlinesOptions): {
-  readonly stop: () => Promise<void>
-} {
-  const stopping = new AbortController()
-
+export function startDeadlines({ db, runtime, notifications, log }: DeadlinesOptions): Loop {
   const fire = async ({ stream, name }: DueDeadline): Promise<void> => {
     const { kind, id } = parseStream(stream)
     const cause = {
@@ -62,26 +59,17 @@ export function startDeadlines({ db, runtime, notifications, log }: DeadlinesOpt
     return all
   }
 
-  const loop = (async () => {
-    const waiter = notifications.waiter()
-    while (!stopping.signal.aborted) {
-      let waitMs = lookEveryMs
-      try {
-        const inMs = (await nextDeadlineInMs(db)) ?? lookEveryMs
-        if (inMs > 0) waitMs = Math.min(inMs, lookEveryMs)
-        else if (await fireAll(await dueDeadlines(db, atOnceMax))) waitMs = 0
-      } catch (error) {
-        log.error({ err: error }, 'deadlines could not be read, looking again')
-      }
-      await waiter.wait({ timeoutMs: waitMs, restMs: lookRestMs, signal: stopping.signal })
-    }
-    waiter.close()
-  })()
-
-  return {
-    stop: async () => {
-      stopping.abort()
-      await loop
+  return startLoop({
+    everyMs: lookEveryMs,
+    waiter: notifications.waiter(),
+    restMs: lookRestMs,
+    work: async () => {
+      const inMs = (await nextDeadlineInMs(db)) ?? lookEveryMs
+      if (inMs > 0) return Math.min(inMs, lookEveryMs)
+      return (await fireAll(await dueDeadlines(db, atOnceMax))) ? 0 : lookEveryMs
     },
-  }
+    onError: (error) => {
+      log.error({ err: error }, 'deadlines could not be read, looking again')
+    },
+  })
 }

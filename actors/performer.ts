@@ -14,6 +14,7 @@ import {
   returnEffect,
 } from '../eventstore/pending/effects.ts'
 import type { Database } from '../eventstore/postgres/database.ts'
+import { startLoop } from '../eventstore/postgres/loop.ts'
 import type { Notifications } from '../eventstore/postgres/notifications.ts'
 import { parseStream } from '../machines/kinds.ts'
 import { type BmcWriters, WriterLost } from './bmcs/writers.ts'
@@ -73,11 +74,9 @@ type Running = {
 }
 
 const withdrawnReason = new Error('the effect was withdrawn')
-const stoppingReason = new Error('the controller is stopping')
 
 export function startPerformer(options: PerformerOptions): Performer {
   const { db, runtime, notifications, services, writers, log, owner, concurrencyMax, leaseTtlMs } = options
-  const stopping = new AbortController()
   const running = new Set<Running>()
   /** The same by stream: an event concerns the few of its own, not the whole fleet. */
   const runningOf = new Map<string, Set<Running>>()
@@ -95,13 +94,13 @@ export function startPerformer(options: PerformerOptions): Performer {
     }
   })
 
-  const start = (effect: LeasedEffect, heldUntil: number) => {
+  const start = (effect: LeasedEffect, heldUntil: number, stopping: AbortSignal) => {
     // A lease that ran out while this process stood still can come back to it: the run before has lost it.
     const ofStream = runningOf.get(effect.stream) ?? new Set()
     for (const before of ofStream) if (before.effect.id === effect.id) before.abort.abort(withdrawnReason)
     const abort = new AbortController()
     const held = () => performance.now() < one.heldUntil
-    const done = perform(effect, AbortSignal.any([abort.signal, stopping.signal]), held).finally(() => {
+    const done = perform(effect, AbortSignal.any([abort.signal, stopping]), held).finally(() => {
       running.delete(one)
       ofStream.delete(one)
       if (ofStream.size === 0 && runningOf.get(effect.stream) === ofStream) runningOf.delete(effect.stream)
@@ -124,31 +123,29 @@ export function startPerformer(options: PerformerOptions): Performer {
     }
   }
 
-  const lookForEffects = async (limit: number): Promise<LeasedEffect[]> => {
-    try {
-      return await leaseEffects(db, { owner, ttlMs: leaseTtlMs, limit })
-    } catch (error) {
-      log.error({ err: error }, 'effects could not be leased, looking again')
-      return []
-    }
-  }
-
   let lookedForLostAt = 0
-  const leasing = (async () => {
-    while (!stopping.signal.aborted) {
+  const leasing = startLoop({
+    everyMs: lookEveryMs,
+    restMs: lookRestMs,
+    waiter,
+    work: async (signal) => {
+      if (performance.now() - lookedForLostAt >= lookForLostEveryMs) {
+        lookedForLostAt = performance.now()
+        await abortLost((ids) => lostEffects(db, { owner, ids }))
+      }
+      // At the limit, the end of what runs is what wakes.
       const limit = concurrencyMax - running.size
+      if (limit <= 0) return
       const heldUntil = performance.now() + leaseTtlMs
-      const leased = limit > 0 ? await lookForEffects(limit) : []
-      for (const effect of leased) start(effect, heldUntil)
-      // A full batch means that there is more; at the limit, the end of what runs is what wakes.
-      if (leased.length === 0 || leased.length < limit)
-        await waiter.wait({ timeoutMs: lookEveryMs, restMs: lookRestMs, signal: stopping.signal })
-      if (performance.now() - lookedForLostAt < lookForLostEveryMs) continue
-      lookedForLostAt = performance.now()
-      await abortLost((ids) => lostEffects(db, { owner, ids }))
-    }
-    waiter.close()
-  })()
+      const leased = await leaseEffects(db, { owner, ttlMs: leaseTtlMs, limit })
+      for (const effect of leased) start(effect, heldUntil, signal)
+      // A full batch means that there is more.
+      return leased.length < limit ? undefined : 0
+    },
+    onError: (error) => {
+      log.error({ err: error }, 'effects could not be leased, looking again')
+    },
+  })
 
   const renew = async (ids: readonly string[]) => {
     const heldUntil = performance.now() + leaseTtlMs
@@ -274,8 +271,7 @@ export function startPerformer(options: PerformerOptions): Performer {
   return {
     underWay: () => running.size,
     stop: async () => {
-      stopping.abort(stoppingReason)
-      await leasing
+      await leasing.stop()
       await Promise.all([...running].map(({ done }) => done))
       clearInterval(heartbeat)
     },

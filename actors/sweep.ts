@@ -8,6 +8,7 @@ import { ConditionGone } from '../eventstore/log/append.ts'
 import { loadActor } from '../eventstore/log/read.ts'
 import { databaseNow } from '../eventstore/postgres/clock.ts'
 import type { Database } from '../eventstore/postgres/database.ts'
+import { type Loop, startLoop } from '../eventstore/postgres/loop.ts'
 import { type Inspection, inspect } from '../eventstore/upkeep/inspect.ts'
 import type { Lateness } from '../eventstore/upkeep/lateness.ts'
 import { findSuspects, type KnownStates, type SweepCursor, sweepStart } from '../eventstore/upkeep/suspects.ts'
@@ -144,39 +145,21 @@ export type SweepStatus = {
   readonly failed: boolean
 }
 
-/** Sweeps now and every minute. */
-export function startSweep(options: SweepOptions): {
-  readonly status: () => SweepStatus
-  readonly stop: () => Promise<void>
-} {
+/** Sweeps now and every minute; a run that takes longer is followed by the next one at once. */
+export function startSweep(options: SweepOptions): Loop & { readonly status: () => SweepStatus } {
   const { run } = createSweep(options)
-  const stopping = new AbortController()
   let status: SweepStatus = { last: null, failed: false }
-  let sweeping: Promise<void> | null = null
-
-  const sweep = async () => {
-    try {
-      status = { last: await run(stopping.signal), failed: false }
-    } catch (error) {
-      if (stopping.signal.aborted) return
+  const loop = startLoop({
+    everyMs,
+    work: async (signal) => {
+      const startedAt = performance.now()
+      status = { last: await run(signal), failed: false }
+      return Math.max(0, startedAt + everyMs - performance.now())
+    },
+    onError: (error) => {
       status = { ...status, failed: true }
       options.log.error({ err: error }, 'the sweep could not be done, trying again in a minute')
-    }
-  }
-  // A run that takes longer than a minute is not joined by another.
-  const start = () => {
-    sweeping ??= sweep().finally(() => {
-      sweeping = null
-    })
-  }
-  start()
-  const timer = setInterval(start, everyMs)
-  return {
-    status: () => status,
-    stop: async () => {
-      clearInterval(timer)
-      stopping.abort(new Error('the controller is stopping'))
-      await sweeping
     },
-  }
+  })
+  return { ...loop, status: () => status }
 }

@@ -13,6 +13,7 @@ import {
 } from '../../eventstore/ledgers/bmc-sessions.ts'
 import type { Vault } from '../../eventstore/ledgers/vault.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
+import { type Loop, startLoop } from '../../eventstore/postgres/loop.ts'
 import type { Log } from '../log.ts'
 import { UnknownServer } from '../refusals.ts'
 import type { BmcAccess, Bmcs } from './clients.ts'
@@ -35,13 +36,10 @@ const bmcTimeoutMs = 60_000
 const timedOutAfterMs = 86_400_000
 
 /** Starts the heartbeat and looks for orphans with it, three times per lease. */
-export function startSessionReaper(options: SessionReaperOptions): { readonly stop: () => Promise<void> } {
+export function startSessionReaper(options: SessionReaperOptions): Loop {
   const { db, vault, bmcs, access, owner, ttlMs, log } = options
   // Another owner than that of the effects: a right is the owner's own again when asked for twice.
   const writers = createBmcWriters({ db, owner: `${owner}/sessions`, ttlMs, log })
-  const stopping = new AbortController()
-  let reaping: Promise<void> | null = null
-  let beating: Promise<void> | null = null
 
   const forgetTokens = async (ids: readonly string[]) => {
     for (const id of ids) await vault.remove(sessionTokenRef(id))
@@ -57,7 +55,7 @@ export function startSessionReaper(options: SessionReaperOptions): { readonly st
     }
   }
 
-  const reapAt = async ({ serial, address }: { serial: string; address: string }): Promise<void> => {
+  const reapAt = async ({ serial, address }: { serial: string; address: string }, stopping: AbortSignal) => {
     try {
       if (!(await isAt(serial, address))) {
         await forgetTokens(await forgetOrphansOf(db, { serial, address }))
@@ -67,53 +65,40 @@ export function startSessionReaper(options: SessionReaperOptions): { readonly st
         )
         return
       }
-      const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(bmcTimeoutMs)])
+      const signal = AbortSignal.any([stopping, AbortSignal.timeout(bmcTimeoutMs)])
       await writers.run(serial, signal, (working) =>
         bmcs.use(serial, (bmc) => bmc.endLostSessions({ signal: working })),
       )
     } catch (error) {
-      if (stopping.signal.aborted) return
+      if (stopping.aborted) return
       log.warn({ err: error, server_serial: serial }, 'sessions that were left on a BMC could not be ended yet')
       // Whatever was in the way: not again at once.
       await claimOrphans(db, { address, ttlMs, limit: bmcsAtOnce })
     }
   }
 
-  const reap = async (): Promise<void> => {
-    try {
-      await forgetTokens(await forgetTimedOut(db, { afterMs: timedOutAfterMs }))
-      await Promise.all((await findOrphaned(db, { limit: bmcsAtOnce })).map(reapAt))
-    } catch (error) {
-      log.warn({ err: error }, 'sessions of dead controllers could not be looked for, looking again')
-    }
-  }
-
-  const beat = async (): Promise<void> => {
-    try {
-      await renewSessions(db, { owner, ttlMs })
-    } catch (error) {
-      log.warn({ err: error }, 'sessions on BMCs could not be held; others may end them')
-    }
-  }
-
-  const tick = () => {
-    beating ??= beat().finally(() => {
-      beating = null
-      // After it: after a long standstill the own sessions would look like a dead controller's.
-      if (stopping.signal.aborted) return
-      reaping ??= reap().finally(() => {
-        reaping = null
-      })
-    })
-  }
-  tick()
-  const timer = setInterval(tick, ttlMs / 3)
-  return {
-    stop: async () => {
-      clearInterval(timer)
-      stopping.abort(new Error('the controller is stopping'))
-      await beating
-      await reaping
+  const hold = () => renewSessions(db, { owner, ttlMs })
+  const holding = startLoop({
+    everyMs: ttlMs / 3,
+    work: async () => {
+      await hold()
     },
-  }
+    onError: (error) => {
+      log.warn({ err: error }, 'sessions on BMCs could not be held; others may end them')
+    },
+  })
+  const reaping = startLoop({
+    everyMs: ttlMs / 3,
+    work: async (signal) => {
+      // First: after a long standstill the own sessions would look like a dead controller's.
+      await hold()
+      await forgetTokens(await forgetTimedOut(db, { afterMs: timedOutAfterMs }))
+      const orphaned = await findOrphaned(db, { limit: bmcsAtOnce })
+      await Promise.all(orphaned.map((orphan) => reapAt(orphan, signal)))
+    },
+    onError: (error) => {
+      log.warn({ err: error }, 'sessions of dead controllers could not be looked for, looking again')
+    },
+  })
+  return { stop: async () => void (await Promise.all([holding.stop(), reaping.stop()])) }
 }

@@ -1,6 +1,7 @@
 /** Task ISOs of jobs that ended long ago are removed (spec/media.md "Retention"); an active job's never. */
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { Database } from '../../eventstore/postgres/database.ts'
+import { type Loop, startLoop } from '../../eventstore/postgres/loop.ts'
 import { jobs, tombstones } from '../../eventstore/schema.ts'
 import { jobStream, parseStream } from '../../machines/kinds.ts'
 import type { Log } from '../log.ts'
@@ -44,26 +45,16 @@ export async function removeExpired({ db, store, days }: Omit<RetentionOptions, 
 }
 
 /** Sweeps now and every hour. */
-export function startRetention(options: RetentionOptions): { readonly stop: () => Promise<void> } {
+export function startRetention(options: RetentionOptions): Loop {
   const { log, days } = options
-  let sweeping: Promise<void> = Promise.resolve()
-  const sweep = async () => {
-    try {
+  return startLoop({
+    everyMs: sweepEveryMs,
+    work: async () => {
       const removed = await removeExpired(options)
       if (removed > 0) log.info({ removed, days }, 'task ISOs of ended jobs were removed')
-    } catch (error) {
-      log.warn({ err: error }, 'task ISOs could not be swept, trying again in an hour')
-    }
-  }
-  const start = () => {
-    sweeping = sweep()
-  }
-  start()
-  const timer = setInterval(start, sweepEveryMs)
-  return {
-    stop: async () => {
-      clearInterval(timer)
-      await sweeping
     },
-  }
+    onError: (error) => {
+      log.warn({ err: error }, 'task ISOs could not be swept, trying again in an hour')
+    },
+  })
 }

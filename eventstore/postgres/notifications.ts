@@ -6,6 +6,7 @@
  * at most every `notifyEveryMs`.
  */
 import type postgres from 'postgres'
+import { pause } from './pause.ts'
 
 const channel = 'provisioner_events'
 const notifyEveryMs = 20
@@ -75,7 +76,7 @@ function createWaiter(listeners: Set<() => void>): Waiter {
   listeners.add(listener)
   return {
     wait: async ({ timeoutMs, restMs = 0, signal }) => {
-      if (restMs > 0) await pause(restMs, signal, () => {})
+      if (restMs > 0) await pause(restMs, signal)
       if (!announced) {
         await pause(timeoutMs, signal, (end) => {
           resolve = end
@@ -87,17 +88,4 @@ function createWaiter(listeners: Set<() => void>): Waiter {
     wake: listener,
     close: () => void listeners.delete(listener),
   }
-}
-
-/** Resolves after a time, when the signal aborts, or when somebody calls what `endsBy` was given. */
-async function pause(ms: number, signal: AbortSignal, endsBy: (end: () => void) => void): Promise<void> {
-  if (signal.aborted) return
-  const { promise, resolve } = Promise.withResolvers<void>()
-  endsBy(resolve)
-  const timer = setTimeout(resolve, ms)
-  const onAbort = () => resolve()
-  signal.addEventListener('abort', onAbort)
-  await promise
-  clearTimeout(timer)
-  signal.removeEventListener('abort', onAbort)
 }

@@ -2,10 +2,11 @@
  * Keeps the bucket of latest states up to date, beside the publisher and behind it: states are written once the events are
  * acknowledged, by a loop and a connection of its own, so that trouble here neither slows nor stops the events.
  */
-import { setTimeout as delay } from 'node:timers/promises'
 import { eq } from 'drizzle-orm'
 import { beginning, type Checkpoint } from '../log/tail.ts'
 import type { Database } from '../postgres/database.ts'
+import { startLoop } from '../postgres/loop.ts'
+import { pause } from '../postgres/pause.ts'
 import { events } from '../schema.ts'
 import { listRemovals } from '../upkeep/tombstones.ts'
 import type { NatsAccess } from './jetstream.ts'
@@ -41,7 +42,6 @@ const retryMaxMs = 15_000
 
 /** Starts writing as soon as it is told how far events were published. */
 export function startStatesWriter({ db, access, bucketName, onProblem }: StatesWriterOptions): StatesWriter {
-  const stopping = new AbortController()
   let upTo: Checkpoint | null = null
   let moved = new AbortController()
   let problem: string | null = null
@@ -52,29 +52,28 @@ export function startStatesWriter({ db, access, bucketName, onProblem }: StatesW
     problem = now
   }
 
-  const run = async () => {
-    while (!stopping.signal.aborted) {
-      if (upTo === null) {
-        await pause(confirmEveryMs, AbortSignal.any([stopping.signal, moved.signal]))
-        continue
-      }
-      try {
-        const bucket = await openStatesBucket(access, bucketName)
-        const close = () => void bucket.close()
-        stopping.signal.addEventListener('abort', close, { once: true })
-        try {
-          await keep(bucket, AbortSignal.any([stopping.signal, bucket.disconnected]))
-        } finally {
-          stopping.signal.removeEventListener('abort', close)
-          await bucket.close()
-        }
-      } catch (error) {
-        if (stopping.signal.aborted) return
-        say(problemOf(error, { what: 'bucket', name: bucketName }))
-        await pause(Math.min(retryMinMs * 2 ** failures, retryMaxMs), stopping.signal)
-        failures += 1
-      }
+  const run = async (stopping: AbortSignal): Promise<undefined> => {
+    if (upTo === null) {
+      await pause(confirmEveryMs, AbortSignal.any([stopping, moved.signal]))
+      return
     }
+    const bucket = await openStatesBucket(access, bucketName)
+    const close = () => void bucket.close()
+    stopping.addEventListener('abort', close, { once: true })
+    try {
+      await keep(bucket, AbortSignal.any([stopping, bucket.disconnected]))
+    } finally {
+      stopping.removeEventListener('abort', close)
+      await bucket.close()
+    }
+  }
+
+  /** Says what is wrong, and how long to wait before the next connection. */
+  const recover = (error: unknown): number => {
+    say(problemOf(error, { what: 'bucket', name: bucketName }))
+    const waitMs = Math.min(retryMinMs * 2 ** failures, retryMaxMs)
+    failures += 1
+    return waitMs
   }
 
   /** Returns when it is left to another. @throws what ends the connection. */
@@ -154,7 +153,7 @@ export function startStatesWriter({ db, access, bucketName, onProblem }: StatesW
     return { at: to, covered }
   }
 
-  const running = run()
+  const running = startLoop({ everyMs: 0, work: run, onError: recover })
   return {
     published: (now) => {
       upTo = now
@@ -163,18 +162,6 @@ export function startStatesWriter({ db, access, bucketName, onProblem }: StatesW
       moved = new AbortController()
       before.abort()
     },
-    stop: async () => {
-      stopping.abort()
-      await running
-    },
-  }
-}
-
-/** Resolves after a while or when the signal aborts. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await delay(ms, undefined, { signal })
-  } catch (error) {
-    if (!signal.aborted) throw error
+    stop: running.stop,
   }
 }

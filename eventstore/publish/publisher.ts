@@ -6,7 +6,6 @@
  * Where to go on is read from the stream's own last message, and from the checkpoint where that says nothing: when the
  * stream is new, was emptied, or ends with somebody else's message. The checkpoint is never ahead of what was acknowledged.
  */
-import { setTimeout as delay } from 'node:timers/promises'
 import { eq } from 'drizzle-orm'
 import type postgres from 'postgres'
 import type { StoredEvent } from '../log/event.ts'
@@ -21,7 +20,9 @@ import {
   type TailedEvent,
 } from '../log/tail.ts'
 import type { Database } from '../postgres/database.ts'
+import { startLoop } from '../postgres/loop.ts'
 import type { Notifications } from '../postgres/notifications.ts'
+import { pause } from '../postgres/pause.ts'
 import { createSessionLock } from '../postgres/session-lock.ts'
 import { events } from '../schema.ts'
 import { messageOf } from './cloud-event.ts'
@@ -87,7 +88,6 @@ export function startPublisher(options: PublisherOptions): Publisher {
   const { db, raw, notifications, log, onPublished, onSeam, streamName = eventStreamName } = options
   const { statesBucket = statesBucketName } = options
   const checkpointName = `nats/${streamName}`
-  const stopping = new AbortController()
   const waiter = notifications.waiter()
   const lock = createSessionLock(raw, checkpointName)
   let status: PublisherStatus = {
@@ -119,39 +119,37 @@ export function startPublisher(options: PublisherOptions): Publisher {
 
   const states = startStatesWriter({ db, access: options, bucketName: statesBucket, onProblem: sayOfStates })
 
-  const run = async () => {
-    while (!stopping.signal.aborted) {
-      try {
-        const stream = await openEventStream(options, streamName)
-        try {
-          await takeTurns(stream, AbortSignal.any([stopping.signal, stream.disconnected]))
-        } finally {
-          await stream.close()
-        }
-      } catch (error) {
-        if (!stopping.signal.aborted) await recover(error)
-      }
+  /** Connects and publishes until the connection ends. @throws what ended it. */
+  const run = async (stopping: AbortSignal): Promise<undefined> => {
+    const stream = await openEventStream(options, streamName)
+    try {
+      await takeTurns(stream, AbortSignal.any([stopping, stream.disconnected]))
+    } finally {
+      await stream.close()
     }
   }
 
-  /** Any failure has the same answer: say it once, wait, and start over from the connection. */
-  const recover = async (error: unknown) => {
+  /** Any failure has the same answer: say it once, wait, and start over from the connection. Answers how long to wait. */
+  const recover = async (error: unknown): Promise<number> => {
     const problem = problemOf(error, { what: 'stream', name: streamName })
     const fields = { stream: streamName, problem, failures: failures + 1 }
     if (status.state === 'disconnected' && status.problem === problem)
       log.debug(fields, 'publishing to NATS still waits')
     else log.warn(fields, 'publishing to NATS waits; events are stored and published later')
     status = { ...status, state: 'disconnected', problem }
-    await pause(Math.min(retryMinMs * 2 ** failures, retryMaxMs), stopping.signal)
+    try {
+      await measureLag(await readCheckpoint(db, checkpointName))
+    } catch (unreadable) {
+      log.debug({ problem: String(unreadable) }, 'how much waits could not be read')
+    }
+    const waitMs = Math.min(retryMinMs * 2 ** failures, retryMaxMs)
     failures += 1
-    await readCheckpoint(db, checkpointName).then(measureLag, (unreadable) =>
-      log.debug({ problem: String(unreadable) }, 'how much waits could not be read'),
-    )
+    return waitMs
   }
 
-  /** Publishes whenever this controller has the lock; returns when it is to stop. @throws what ends the connection. */
-  const takeTurns = async (stream: EventStream, signal: AbortSignal) => {
-    while (!stopping.signal.aborted) {
+  /** Publishes whenever this controller has the lock. @throws what ends the connection. */
+  const takeTurns = async (stream: EventStream, signal: AbortSignal): Promise<never> => {
+    for (;;) {
       signal.throwIfAborted()
       const lost = await lock.acquire()
       if (lost === null) {
@@ -171,11 +169,11 @@ export function startPublisher(options: PublisherOptions): Publisher {
     }
   }
 
-  const follow = async (stream: EventStream, signal: AbortSignal) => {
+  const follow = async (stream: EventStream, signal: AbortSignal): Promise<never> => {
     let { at, sequence } = await resume(stream, null)
     let moves = 0
     states.published(at)
-    while (!stopping.signal.aborted) {
+    for (;;) {
       signal.throwIfAborted()
       const page = await readTail(db, at, windowMessagesMax)
       if (page.length === 0) {
@@ -228,12 +226,11 @@ export function startPublisher(options: PublisherOptions): Publisher {
     return { at, sequence }
   }
 
-  const running = run()
+  const running = startLoop({ everyMs: 0, work: run, onError: recover })
   return {
     status: () => status,
     stop: async () => {
-      stopping.abort()
-      await Promise.all([running, states.stop()])
+      await Promise.all([running.stop(), states.stop()])
       waiter.close()
       await lock.close()
     },
@@ -261,13 +258,4 @@ async function findEvent(db: Database, messageId: string): Promise<Checkpoint | 
     .from(events)
     .where(eq(events.id, messageId))
   return row ? { xid: row.xid, position: row.position.toString() } : null
-}
-
-/** Resolves after a while or when the signal aborts. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await delay(ms, undefined, { signal })
-  } catch (error) {
-    if (!signal.aborted) throw error
-  }
 }
