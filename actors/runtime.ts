@@ -20,6 +20,7 @@ import { snapshotDue } from '../eventstore/log/snapshots.ts'
 import { createDatabaseClock } from '../eventstore/postgres/clock.ts'
 import type { Database } from '../eventstore/postgres/database.ts'
 import { type ProjectedRow, project } from '../eventstore/read-models/project.ts'
+import type { JobContext } from '../machines/job/context.ts'
 import {
   checkEvent,
   jobStream,
@@ -209,6 +210,16 @@ export function createRuntime({ db, nextId, onSeam }: RuntimeOptions): Runtime {
     },
     onAppended: (listener) => void listeners.push(listener),
   }
+}
+
+/**
+ * What a job remembers at this moment, for services and readers of its media.
+ * @throws Error for a job without a history: it cannot have asked for anything.
+ */
+export async function jobContext(runtime: Pick<Runtime, 'read'>, jobId: string): Promise<JobContext> {
+  const actor = await runtime.read('job', jobId)
+  if (actor === null) throw new Error(`job ${jobId} asked for an effect but has no history`)
+  return actor.snapshot.context
 }
 
 type Loaded = {

@@ -5,18 +5,9 @@
 import type { ServerRegistration } from '../../machines/server/events.ts'
 import type { Bmc } from '../../redfish/bmc.ts'
 import type { Learned } from '../../redfish/learned.ts'
-import type { BmcCredentials } from '../commands/servers.ts'
 import type { Log } from '../log.ts'
+import type { BmcAccess, BmcCredentials } from './access.ts'
 import type { RecordLessons } from './lessons.ts'
-
-/** How to reach a BMC. Credentials are opened only where a client is: a step of a job finds one that is open already. */
-export type BmcAccess = {
-  readonly registration: ServerRegistration
-  /** @throws UnsealError when they do not open. */
-  readonly unseal: () => Promise<BmcCredentials>
-  /** What earlier clients of this BMC learned. */
-  readonly learned: Learned
-}
 
 export type OpenedAccess = {
   readonly registration: ServerRegistration

@@ -16,7 +16,8 @@ import type { Database } from '../../eventstore/postgres/database.ts'
 import { type Loop, startLoop } from '../../eventstore/postgres/loop.ts'
 import type { Log } from '../log.ts'
 import { UnknownServer } from '../refusals.ts'
-import type { BmcAccess, Bmcs } from './clients.ts'
+import type { BmcAccess } from './access.ts'
+import type { Bmcs } from './clients.ts'
 import { createBmcWriters } from './writers.ts'
 
 export type SessionReaperOptions = {

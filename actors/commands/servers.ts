@@ -7,14 +7,11 @@ import type { Database } from '../../eventstore/postgres/database.ts'
 import type { Notifications } from '../../eventstore/postgres/notifications.ts'
 import { serverStream } from '../../machines/kinds.ts'
 import type { PowerAction, ServerRegistration } from '../../machines/server/events.ts'
-import type { Learned } from '../../redfish/learned.ts'
-import { learnedOf } from '../bmcs/lessons.ts'
+import { type BmcCredentials, readAccess } from '../bmcs/access.ts'
 import { ActiveJob, NotPinned } from '../refusals.ts'
 import { NotAccepted, type Runtime } from '../runtime.ts'
 import { registered } from './registered.ts'
 import { causeOf, type Requester } from './requester.ts'
-
-export type BmcCredentials = { readonly username: string; readonly password: string }
 
 /** The BMC did not come to an answer while the request waited; the outcome will be in the server's history. */
 export class StillUnderWay extends Error {
@@ -159,21 +156,6 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
       }
     },
 
-    /** How to reach a server's BMC. @throws UnknownServer; `unseal` throws UnsealError when its credentials do not open. */
-    access: async (
-      serial: string,
-    ): Promise<{
-      readonly registration: ServerRegistration
-      readonly unseal: () => Promise<BmcCredentials>
-      readonly learned: Learned
-    }> => {
-      const actor = registered(await runtime.read('server', serial), serial)
-      const { bmcAddress, credentialsRef, vendor, tls, labels, learned } = actor.snapshot.context
-      return {
-        learned: learned === null ? {} : learnedOf(learned),
-        registration: { serial, bmc_address: bmcAddress, credentials_ref: credentialsRef, vendor, tls, labels },
-        unseal: async () => JSON.parse(Buffer.from(await vault.get(credentialsRef)).toString()) as BmcCredentials,
-      }
-    },
+    access: readAccess({ runtime, vault }),
   }
 }

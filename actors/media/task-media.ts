@@ -6,10 +6,10 @@
 import type { BySerial } from '../../machines/job/context.ts'
 import type { TaskForm } from '../../machines/job/layout.ts'
 import { StepFailure } from '../failure.ts'
-import { composeIso, composeTask, type TaskOptions } from '../services/build-iso.ts'
 import { type ImageStore, isImageName, type TaskMedium, type TaskStore } from './files/store.ts'
 import { BaseIsoError } from './merge/base-error.ts'
 import { mergedMedia } from './merged-media.ts'
+import { composeIso, composeTask, type TaskOptions } from './task.ts'
 import { buildImg, TASK_LABEL, taskVolumeSerial } from './task-img.ts'
 
 /** What a job's medium is made from, besides its sealed recipe. */

@@ -1,6 +1,6 @@
 /** Before anything is done to a BMC: is there a way to it? Safe to repeat: it only reads. */
 import { UnsealError } from '../../eventstore/ledgers/vault.ts'
-import type { ServerCommands } from '../commands/servers.ts'
+import type { BmcAccess } from '../bmcs/access.ts'
 import { StepFailure } from '../failure.ts'
 import { UnknownServer } from '../refusals.ts'
 import type { Service } from '../service.ts'
@@ -9,7 +9,7 @@ export function admitJob({
   access,
   redfishMode,
 }: {
-  readonly access: ServerCommands['access']
+  readonly access: (serial: string) => Promise<BmcAccess>
   readonly redfishMode: 'http' | 'noop'
 }): Service<'admitJob'> {
   return {

@@ -1,72 +1,15 @@
 /**
- * Builds and stores a job's task ISO. Safe to repeat: the same inputs give the same bytes. A rebuild with another digest
+ * Builds and stores a job's task medium. Safe to repeat: the same inputs give the same bytes. A rebuild with another digest
  * than the job's history has fails loudly (spec/media.md "Deterministic").
  */
-import type { Vault } from '../../eventstore/ledgers/vault.ts'
-import { parseRecipe } from '../../machines/recipe/parse.ts'
-import { recipeSchemaId, recipeSchemaText } from '../../machines/recipe/schema.ts'
-import { StepFailure } from '../failure.ts'
-import { reportToken } from '../media/access/report-token.ts'
-import { taskFiles } from '../media/task-files.ts'
-import { buildIso as buildImage, type TaskFile, taskVolumeId } from '../media/task-iso.ts'
 import type { TaskMedia } from '../media/task-media.ts'
 import type { Service } from '../service.ts'
 import { type Timing, timed } from '../timing.ts'
 
-export type TaskOptions = {
-  readonly vault: Vault
-  /** What the host uses to reach the webhook. */
-  readonly publicUrl: string
-  readonly reportTokenKey: Uint8Array
-  readonly paddingSectors: number
-}
+export type BuildOptions = { readonly media: TaskMedia; readonly timing: Timing }
 
-/** A job as far as its task files depend on it: the same job gives the same bytes. */
-export type TaskJob = {
-  readonly jobId: string
-  readonly serial: string
-  readonly createdAt: string
-  readonly rawRecipe: Uint8Array
-}
-
-/** The files of a job, and the time that they all have. Pure. @throws StepFailure when the recipe no longer passes. */
-export function composeTask(
-  { publicUrl, reportTokenKey }: Omit<TaskOptions, 'vault'>,
-  { jobId, serial, createdAt, rawRecipe }: TaskJob,
-): { readonly files: readonly TaskFile[]; readonly timestamp: Date } {
-  const parsed = parseRecipe(rawRecipe)
-  if (!parsed.ok) {
-    const message = `the recipe was accepted, but this version finds ${parsed.faults.length} fault(s) in it`
-    throw new StepFailure({ kind: 'recipe', message })
-  }
-  const files = taskFiles({
-    rawRecipe,
-    recipe: parsed.recipe,
-    schemaText: recipeSchemaText,
-    report: {
-      publicUrl,
-      serverSerial: serial,
-      jobId,
-      token: reportToken(reportTokenKey, jobId),
-      schemaId: recipeSchemaId,
-    },
-  })
-  return { files, timestamp: new Date(createdAt) }
-}
-
-/** The bytes of a job's task ISO. Pure. @throws StepFailure when the recipe no longer passes. */
-export function composeIso(options: Omit<TaskOptions, 'vault'>, job: TaskJob): { readonly image: Uint8Array } {
-  const { paddingSectors } = options
-  return { image: buildImage({ volumeId: taskVolumeId(job.jobId), ...composeTask(options, job), paddingSectors }) }
-}
-
-export function buildIso({
-  media,
-  timing,
-}: {
-  readonly media: TaskMedia
-  readonly timing: Timing
-}): Service<'buildIso'> {
+/** The task ISO, before anything is known of the BMC's slots. */
+export function buildIso({ media, timing }: BuildOptions): Service<'buildIso'> {
   return {
     writesBmc: false,
     perform: async (job) => {
@@ -74,6 +17,18 @@ export function buildIso({
         media.build({ ...job, form: 'iso', maintenanceIsoUrl: null }),
       )
       return { sha256: result.sha256, bytes: result.sizeBytes, files: [...result.files], elapsed_ms }
+    },
+  }
+}
+
+/** The form that the slots of the job's BMC take, when that is another one than the ISO. */
+export function buildMedium({ media, timing }: BuildOptions): Service<'buildMedium'> {
+  return {
+    writesBmc: false,
+    perform: async (job) => {
+      const { result, elapsed_ms } = await timed(timing, () => media.build(job))
+      const { sha256, sizeBytes, baseSha256 } = result
+      return { form: job.form, sha256, bytes: sizeBytes, base_sha256: baseSha256, elapsed_ms }
     },
   }
 }

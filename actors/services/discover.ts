@@ -10,7 +10,7 @@ import { StepFailure } from '../failure.ts'
 import type { Service } from '../service.ts'
 import { type Timing, timed } from '../timing.ts'
 import { powerData } from './facts.ts'
-import type { ProbeAgain } from './probe-again.ts'
+import type { ProbeAgain } from './probe-server.ts'
 
 export type DiscoverOptions = {
   readonly bmcs: Bmcs

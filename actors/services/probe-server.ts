@@ -1,7 +1,9 @@
 /** Reads what a BMC has, for operators and for the server's history. Safe to repeat: it only reads. */
 import type { StoredEvent } from '../../eventstore/log/event.ts'
+import { serverStream } from '../../machines/kinds.ts'
 import type { ServerEventData } from '../../machines/server/events.ts'
 import type { Bmcs } from '../bmcs/clients.ts'
+import type { Runtime } from '../runtime.ts'
 import type { Service } from '../service.ts'
 import { type Timing, timed } from '../timing.ts'
 import { descriptionData } from './facts.ts'
@@ -31,4 +33,37 @@ export function probeServer({ bmcs, timing, firstFingerprint }: ProbeServerOptio
 function pinnedBy(events: readonly StoredEvent[]): string | null {
   const event = events.find(({ type }) => type === 'server.certificate.pinned')
   return event === undefined ? null : (event.data as ServerEventData<'server.certificate.pinned'>).fingerprint
+}
+
+export type ProbeAgain = (input: { readonly jobId: string; readonly serial: string }) => Promise<void>
+
+/**
+ * Asks for a probe of a server that is not as its last probe described it: every later job would discover it anew. Safe to
+ * repeat: one that is under way is not asked for again.
+ */
+export function probeAgain({
+  runtime,
+  owner,
+}: {
+  readonly runtime: Pick<Runtime, 'commit'>
+  readonly owner: string
+}): ProbeAgain {
+  return async ({ jobId, serial }) => {
+    const stream = serverStream(serial)
+    await runtime.commit({
+      reads: [stream],
+      cause: { actor: `controller:${owner}`, causationId: `job-${jobId}`, correlationId: jobId, trace: null },
+      decide: ({ server }) => {
+        const snapshot = server(serial)?.snapshot
+        if (
+          snapshot === undefined ||
+          snapshot.matches('removed') ||
+          snapshot.matches({ active: { probe: 'probing' } })
+        ) {
+          return []
+        }
+        return [{ stream, events: [{ type: 'server.probe.requested', data: {} }] }]
+      },
+    })
+  }
 }

@@ -1,23 +1,21 @@
 /** Every service under the name by which machines ask for it. */
+
+import type { BmcAccess } from '../bmcs/access.ts'
 import type { Bmcs } from '../bmcs/clients.ts'
-import type { ServerCommands } from '../commands/servers.ts'
 import type { MediaSigning } from '../media/access/signing.ts'
 import type { ImageStore } from '../media/files/store.ts'
 import type { TaskMedia } from '../media/task-media.ts'
-import type { Runtime } from '../runtime.ts'
+import { jobContext, type Runtime } from '../runtime.ts'
 import type { ServiceTable } from '../service.ts'
 import type { Timing } from '../timing.ts'
 import { admitJob } from './admit-job.ts'
 import { clearBootOverride, setBootOverride } from './boot-override.ts'
-import { buildIso } from './build-iso.ts'
-import { buildMedium } from './build-medium.ts'
+import { buildIso, buildMedium } from './build-iso.ts'
 import { discover } from './discover.ts'
-import { jobContext } from './job-context.ts'
 import { mountMaintenance, mountTask } from './mount.ts'
 import { pollHost } from './poll-host.ts'
 import { powerOffHost, powerOnHost, switchPower } from './power.ts'
-import { probeAgain } from './probe-again.ts'
-import { probeServer } from './probe-server.ts'
+import { probeAgain, probeServer } from './probe-server.ts'
 import { releaseServer } from './release-server.ts'
 import { resetHost } from './reset-host.ts'
 import { cleanUpServer, unmountMedia } from './unmount-media.ts'
@@ -25,7 +23,7 @@ import { cleanUpServer, unmountMedia } from './unmount-media.ts'
 export type ServiceTableOptions = {
   readonly runtime: Runtime
   readonly bmcs: Bmcs
-  readonly access: ServerCommands['access']
+  readonly access: (serial: string) => Promise<BmcAccess>
   readonly firstFingerprint: (serial: string, signal: AbortSignal) => Promise<string | null>
   readonly media: TaskMedia
   readonly images: ImageStore

@@ -1,5 +1,6 @@
 /** From a registered server to a client of its BMC: credentials, TLS policy, mode. */
-import type { BmcAccess, OpenedAccess } from '../../actors/bmcs/clients.ts'
+import type { BmcAccess } from '../../actors/bmcs/access.ts'
+import type { OpenedAccess } from '../../actors/bmcs/clients.ts'
 import { StepFailure } from '../../actors/failure.ts'
 import type { BmcAccount } from '../../eventstore/ledgers/bmc-sessions.ts'
 import type { Bmc, TlsPolicy } from '../../redfish/bmc.ts'

@@ -1,6 +1,7 @@
 /** One client per server, shared, and closed when nobody needs it: BMCs have few sessions. */
 import { expect, test } from 'vitest'
-import { type BmcAccess, type BmcsOptions, createBmcs } from '../../../actors/bmcs/clients.ts'
+import type { BmcAccess } from '../../../actors/bmcs/access.ts'
+import { type BmcsOptions, createBmcs } from '../../../actors/bmcs/clients.ts'
 import type { Learned } from '../../../redfish/learned.ts'
 import { createNoopBmc } from '../../../redfish/noop.ts'
 import { registration } from '../../machines/server/samples.ts'

@@ -1,6 +1,6 @@
 /** A probe that a job asks for, of a server that is not as it was described. */
 import { expect, test } from 'vitest'
-import { probeAgain } from '../../../actors/services/probe-again.ts'
+import { probeAgain } from '../../../actors/services/probe-server.ts'
 import { serverStream } from '../../../machines/kinds.ts'
 import * as ofServer from '../../machines/server/samples.ts'
 import { controllerParts, databaseOfTest, requester } from '../rig/controller.ts'
