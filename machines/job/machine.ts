@@ -6,108 +6,17 @@
  *
  * Whatever ends `provisioning` sets the outcome once; cleanup follows on every path and never changes it.
  */
-import { type ActorRefFrom, assign, type SnapshotFrom, setup } from 'xstate'
-import { effect } from '../effect.ts'
-import type { FailureData } from '../event.ts'
-import { initialContext, type JobContext, type JobServices } from './context.ts'
-import type { Budgets, JobEvent, JobRequested } from './events.ts'
+import { type ActorRefFrom, assign, type SnapshotFrom } from 'xstate'
+import { initialContext, type JobContext } from './context.ts'
+import type { Budgets } from './events.ts'
 import { bySerial, mediumSource, releaseOf, slotsOf } from './inputs.ts'
 import { taskFormOf } from './layout.ts'
-import { failureKeyOfUnit, type StepKey } from './steps.ts'
+import { asks, begin, jobSetup, remember, step, touchBmc } from './setup.ts'
 
 /** Bumped when the meaning of a stored state changes; a snapshot of another version is rebuilt from the log. */
 export const jobMachineVersion = '1'
 
-const deliveryIdsMax = 64
-
 const mediumOf = ({ sha256, bytes }: { readonly sha256: string; readonly bytes: number }) => ({ sha256, bytes })
-
-type Effect<Name extends keyof JobServices> = ReturnType<
-  typeof effect<JobServices[Name]['output'], JobServices[Name]['input']>
->
-
-const jobSetup = setup({
-  types: {} as { context: JobContext; input: JobRequested; events: JobEvent },
-  actors: {
-    admitJob: effect() as Effect<'admitJob'>,
-    buildIso: effect() as Effect<'buildIso'>,
-    discover: effect() as Effect<'discover'>,
-    buildMedium: effect() as Effect<'buildMedium'>,
-    mountMaintenance: effect() as Effect<'mountMaintenance'>,
-    mountTask: effect() as Effect<'mountTask'>,
-    setBootOverride: effect() as Effect<'setBootOverride'>,
-    resetHost: effect() as Effect<'resetHost'>,
-    pollHost: effect() as Effect<'pollHost'>,
-    powerOffHost: effect() as Effect<'powerOffHost'>,
-    unmountMedia: effect() as Effect<'unmountMedia'>,
-    clearBootOverride: effect() as Effect<'clearBootOverride'>,
-    powerOnHost: effect() as Effect<'powerOnHost'>,
-    releaseServer: effect() as Effect<'releaseServer'>,
-  },
-  delays: {
-    'job.admission': ({ context }) => context.budgets.job_ms,
-    job: ({ context }) => context.budgets.job_ms,
-    'iso.build': ({ context }) => context.budgets.iso_build_ms,
-    redfish: ({ context }) => context.budgets.redfish_ms,
-    'redfish.poll': ({ context }) => context.budgets.redfish_poll_ms,
-    'webhook.wait': ({ context }) => context.budgets.webhook_wait_ms,
-    cleanup: ({ context }) => context.budgets.cleanup_ms,
-    'server.release.retry': 30_000,
-  },
-  actions: {
-    begin: assign((_, params: { step: StepKey }) => ({ step: params.step })),
-    recordFailure: assign(({ context, event }) => ({
-      outcome: 'failed' as const,
-      failedStep: keyOf(context.step),
-      failure: failureOf(event),
-    })),
-    recordElapsed: assign(({ context }, params: { budget: string; budgetMs: number }) => ({
-      outcome: 'failed' as const,
-      failedStep: keyOf(context.step),
-      failure: {
-        kind: 'budget',
-        message: `${context.step} was not done within its budget (${params.budget}: ${params.budgetMs} ms)`,
-      },
-    })),
-    recordCancel: assign(({ context }) => ({
-      outcome: 'cancelled' as const,
-      failedStep: null,
-      failure: null,
-      step: context.step,
-    })),
-    recordReport: assign(({ context, event }) => {
-      const { data } = event as Extract<JobEvent, { type: 'report.received' }>
-      const known = { deliveryIds: remember(context.deliveryIds, data.delivery_id) }
-      if (data.status === 'success') return { ...known, outcome: 'succeeded' as const }
-      const unit = data.failed_step ?? 'unknown'
-      return {
-        ...known,
-        outcome: 'failed' as const,
-        failedStep: failureKeyOfUnit(unit),
-        failure: { kind: 'report', message: `the maintenance OS reported that ${unit} failed`, unit },
-      }
-    }),
-    recordCleanupFault: assign(({ context, event }) => ({
-      cleanupFaults: [...context.cleanupFaults, { step: context.step, failure: failureOf(event) }],
-    })),
-    recordCleanupElapsed: assign(({ context }) => ({
-      cleanupFaults: [
-        ...context.cleanupFaults,
-        {
-          step: context.step,
-          failure: { kind: 'budget', message: `cleanup was not done within ${context.budgets.cleanup_ms} ms` },
-        },
-      ],
-    })),
-    judgeCleanup: assign(({ context }) => ({
-      cleanup: context.cleanupFaults.length === 0 ? ('clean' as const) : ('dirty' as const),
-    })),
-  },
-  guards: {
-    hostRestarted: ({ context }) => context.hostRestarted,
-    bmcTouched: ({ context }) => context.bmcTouched,
-  },
-})
 
 /** The end of `provisioning`, wherever in it a step failed. */
 const failed = { target: '#job.cleaningUp', actions: 'recordFailure' } as const
@@ -147,7 +56,7 @@ export const jobMachine = jobSetup.createMachine({
       after: {
         'job.admission': timedOut('job', 'job_ms'),
       },
-      invoke: { id: 'job.admission', src: 'admitJob', input: bySerial, onDone: 'provisioning', onError: failed },
+      invoke: asks('job.admission', 'admitJob').with({ input: bySerial, onDone: 'provisioning', onError: failed }),
     },
 
     provisioning: {
@@ -161,13 +70,10 @@ export const jobMachine = jobSetup.createMachine({
       },
       states: {
         buildingIso: {
-          entry: { type: 'begin', params: { step: 'iso.build' } },
           after: {
             'iso.build': timedOut('iso.build', 'iso_build_ms'),
           },
-          invoke: {
-            id: 'iso.build',
-            src: 'buildIso',
+          ...step('iso.build', 'buildIso').with({
             input: ({ context }) => ({
               ...bySerial({ context }),
               recipeRef: context.recipeRef,
@@ -178,7 +84,7 @@ export const jobMachine = jobSetup.createMachine({
               actions: assign({ taskIso: ({ event }) => mediumOf(event.output) }),
             },
             onError: failed,
-          },
+          }),
         },
 
         redfish: {
@@ -187,85 +93,59 @@ export const jobMachine = jobSetup.createMachine({
             redfish: timedOut('redfish', 'redfish_ms'),
           },
           states: {
-            discovering: {
-              entry: { type: 'begin', params: { step: 'redfish.discover' } },
-              invoke: {
-                id: 'redfish.discover',
-                src: 'discover',
-                input: bySerial,
-                onDone: [
-                  {
-                    guard: ({ event }) => taskFormOf(event.output.layout.kind) === 'iso',
-                    target: 'mountingMaintenance',
-                    actions: assign({ layout: ({ event }) => event.output.layout }),
-                  },
-                  { target: 'buildingMedium', actions: assign({ layout: ({ event }) => event.output.layout }) },
-                ],
-                onError: failed,
-              },
-            },
+            discovering: step('redfish.discover', 'discover').with({
+              input: bySerial,
+              onDone: [
+                {
+                  guard: ({ event }) => taskFormOf(event.output.layout.kind) === 'iso',
+                  target: 'mountingMaintenance',
+                  actions: assign({ layout: ({ event }) => event.output.layout }),
+                },
+                { target: 'buildingMedium', actions: assign({ layout: ({ event }) => event.output.layout }) },
+              ],
+              onError: failed,
+            }),
             // The slots take the task files in another form than the ISO. What has both media in one goes in at once.
-            buildingMedium: {
-              entry: { type: 'begin', params: { step: 'media.build' } },
-              invoke: {
-                id: 'media.build',
-                src: 'buildMedium',
-                input: ({ context }) => mediumSource(context),
-                onDone: [
-                  {
-                    guard: ({ event }) => event.output.form === 'merged',
-                    target: 'mountingTask',
-                    actions: assign({ taskIso: ({ event }) => mediumOf(event.output) }),
-                  },
-                  {
-                    target: 'mountingMaintenance',
-                    actions: assign({ taskIso: ({ event }) => mediumOf(event.output) }),
-                  },
-                ],
-                onError: failed,
-              },
-            },
-            mountingMaintenance: {
-              entry: [{ type: 'begin', params: { step: 'redfish.mount.maintenance' } }, assign({ bmcTouched: true })],
-              invoke: {
-                id: 'redfish.mount.maintenance',
-                src: 'mountMaintenance',
-                input: ({ context }) => ({
-                  ...bySerial({ context }),
-                  slot: slotsOf(context).maintenance,
-                  url: context.maintenanceIsoUrl,
-                }),
-                onDone: 'mountingTask',
-                onError: failed,
-              },
-            },
-            mountingTask: {
-              entry: [{ type: 'begin', params: { step: 'redfish.mount.task' } }, assign({ bmcTouched: true })],
-              invoke: {
-                id: 'redfish.mount.task',
-                src: 'mountTask',
-                input: ({ context }) => ({
-                  ...bySerial({ context }),
-                  slot: slotsOf(context).task,
-                  sha256: context.taskIso?.sha256 ?? '',
-                  form: taskFormOf(context.layout?.kind ?? ''),
-                }),
-                onDone: 'settingBootOverride',
-                onError: failed,
-              },
-            },
-            settingBootOverride: {
-              entry: { type: 'begin', params: { step: 'redfish.boot-override' } },
-              invoke: {
-                id: 'redfish.boot-override',
-                src: 'setBootOverride',
-                input: bySerial,
-                onDone: 'resetting',
-                onError: failed,
-              },
-            },
+            buildingMedium: step('media.build', 'buildMedium').with({
+              input: ({ context }) => mediumSource(context),
+              onDone: [
+                {
+                  guard: ({ event }) => event.output.form === 'merged',
+                  target: 'mountingTask',
+                  actions: assign({ taskIso: ({ event }) => mediumOf(event.output) }),
+                },
+                {
+                  target: 'mountingMaintenance',
+                  actions: assign({ taskIso: ({ event }) => mediumOf(event.output) }),
+                },
+              ],
+              onError: failed,
+            }),
+            mountingMaintenance: step('redfish.mount.maintenance', 'mountMaintenance', touchBmc).with({
+              input: ({ context }) => ({
+                ...bySerial({ context }),
+                slot: slotsOf(context).maintenance,
+                url: context.maintenanceIsoUrl,
+              }),
+              onDone: 'mountingTask',
+              onError: failed,
+            }),
+            mountingTask: step('redfish.mount.task', 'mountTask', touchBmc).with({
+              input: ({ context }) => ({
+                ...bySerial({ context }),
+                slot: slotsOf(context).task,
+                sha256: context.taskIso?.sha256 ?? '',
+                form: taskFormOf(context.layout?.kind ?? ''),
+              }),
+              onDone: 'settingBootOverride',
+              onError: failed,
+            }),
+            settingBootOverride: step('redfish.boot-override', 'setBootOverride').with({
+              input: bySerial,
+              onDone: 'resetting',
+              onError: failed,
+            }),
             resetting: {
-              entry: { type: 'begin', params: { step: 'redfish.reset' } },
               on: {
                 // Requested and observed are two facts: from here on the host may be writing its disk.
                 'redfish.reset.requested': {
@@ -275,28 +155,25 @@ export const jobMachine = jobSetup.createMachine({
                 // A host can only report after it was restarted: its word is the observation.
                 'report.received': { ...reported, guard: 'hostRestarted' },
               },
-              invoke: {
-                id: 'redfish.reset',
-                src: 'resetHost',
+              ...step('redfish.reset', 'resetHost').with({
                 input: bySerial,
                 onDone: '#job.provisioning.polling',
                 onError: failed,
-              },
+              }),
             },
           },
         },
 
         polling: {
-          entry: { type: 'begin', params: { step: 'redfish.poll' } },
           on: { 'report.received': reported },
           after: {
             'redfish.poll': timedOut('redfish.poll', 'redfish_poll_ms'),
           },
-          invoke: { id: 'redfish.poll', src: 'pollHost', input: bySerial, onDone: 'waitingForReport', onError: failed },
+          ...step('redfish.poll', 'pollHost').with({ input: bySerial, onDone: 'waitingForReport', onError: failed }),
         },
 
         waitingForReport: {
-          entry: { type: 'begin', params: { step: 'webhook.wait' } },
+          entry: begin('webhook.wait'),
           on: { 'report.received': reported },
           after: {
             'webhook.wait': timedOut('webhook.wait', 'webhook_wait_ms'),
@@ -318,67 +195,42 @@ export const jobMachine = jobSetup.createMachine({
             { target: '#job.releasing' },
           ],
         },
-        poweringOff: {
-          entry: { type: 'begin', params: { step: 'cleanup.power-off' } },
-          invoke: {
-            id: 'cleanup.power-off',
-            src: 'powerOffHost',
-            input: bySerial,
-            onDone: { target: 'unmounting', actions: assign({ hostOff: true }) },
-            onError: { target: 'unmounting', actions: 'recordCleanupFault' },
-          },
-        },
-        unmounting: {
-          entry: { type: 'begin', params: { step: 'cleanup.unmount' } },
-          invoke: {
-            id: 'cleanup.unmount',
-            src: 'unmountMedia',
-            input: ({ context }) => ({ ...bySerial({ context }), ...slotsOf(context) }),
-            onDone: 'clearingBootOverride',
-            onError: { target: 'clearingBootOverride', actions: 'recordCleanupFault' },
-          },
-        },
-        clearingBootOverride: {
-          entry: { type: 'begin', params: { step: 'cleanup.boot-override' } },
-          invoke: {
-            id: 'cleanup.boot-override',
-            src: 'clearBootOverride',
-            input: bySerial,
-            onDone: 'decidingOnPower',
-            onError: { target: 'decidingOnPower', actions: 'recordCleanupFault' },
-          },
-        },
+        poweringOff: step('cleanup.power-off', 'powerOffHost').with({
+          input: bySerial,
+          onDone: { target: 'unmounting', actions: assign({ hostOff: true }) },
+          onError: { target: 'unmounting', actions: 'recordCleanupFault' },
+        }),
+        unmounting: step('cleanup.unmount', 'unmountMedia').with({
+          input: ({ context }) => ({ ...bySerial({ context }), ...slotsOf(context) }),
+          onDone: 'clearingBootOverride',
+          onError: { target: 'clearingBootOverride', actions: 'recordCleanupFault' },
+        }),
+        clearingBootOverride: step('cleanup.boot-override', 'clearBootOverride').with({
+          input: bySerial,
+          onDone: 'decidingOnPower',
+          onError: { target: 'decidingOnPower', actions: 'recordCleanupFault' },
+        }),
         decidingOnPower: {
           always: [{ guard: 'hostRestarted', target: 'poweringOn' }, { target: '#job.releasing' }],
         },
-        poweringOn: {
-          entry: { type: 'begin', params: { step: 'cleanup.reset' } },
-          invoke: {
-            id: 'cleanup.reset',
-            src: 'powerOnHost',
-            input: bySerial,
-            onDone: { target: '#job.releasing', actions: assign({ hostOff: false }) },
-            onError: { target: '#job.releasing', actions: 'recordCleanupFault' },
-          },
-        },
+        poweringOn: step('cleanup.reset', 'powerOnHost').with({
+          input: bySerial,
+          onDone: { target: '#job.releasing', actions: assign({ hostOff: false }) },
+          onError: { target: '#job.releasing', actions: 'recordCleanupFault' },
+        }),
       },
     },
 
     releasing: {
-      entry: ['judgeCleanup', { type: 'begin', params: { step: 'server.release' } }],
+      entry: ['judgeCleanup', begin('server.release')],
       initial: 'asking',
       states: {
         asking: {
-          invoke: {
-            id: 'server.release',
-            src: 'releaseServer',
-            input: ({ context }) => ({
-              ...bySerial({ context }),
-              ...releaseOf(context),
-            }),
+          invoke: asks('server.release', 'releaseServer').with({
+            input: ({ context }) => ({ ...bySerial({ context }), ...releaseOf(context) }),
             onDone: '#job.complete',
             onError: 'waiting',
-          },
+          }),
         },
         waiting: { after: { 'server.release.retry': 'asking' } },
       },
@@ -390,16 +242,3 @@ export const jobMachine = jobSetup.createMachine({
 })
 
 export type JobSnapshot = SnapshotFrom<ActorRefFrom<typeof jobMachine>>
-
-/** The failure key of a step: what admission checks is called by its own name (spec/job.md). */
-function keyOf(step: StepKey): string {
-  return step === 'job.admission' ? 'validation.server' : step
-}
-
-function failureOf(event: unknown): FailureData {
-  return (event as { error: FailureData }).error
-}
-
-function remember(ids: readonly string[], id: string | null): readonly string[] {
-  return id === null || ids.includes(id) ? ids : [...ids, id].slice(-deliveryIdsMax)
-}
