@@ -8,22 +8,7 @@
  */
 import type { Learned } from './learned.ts'
 import type { RecordedTree } from './recording/format.ts'
-
-/** Normalised vendor key; `generic` when the service says nothing that is known. */
-export type Vendor = 'dell' | 'hpe' | 'lenovo' | 'supermicro' | 'openbmc' | 'ami' | 'cisco' | 'fujitsu' | 'generic'
-
-/** DSP0266 `PowerState`, plus `Unknown` for BMCs that answer null right after their own start. */
-export type PowerState = 'On' | 'Off' | 'PoweringOn' | 'PoweringOff' | 'Paused' | 'Unknown'
-
-/** Resource.ResetType values that this project sends. */
-export type ResetType =
-  | 'On'
-  | 'ForceOn'
-  | 'GracefulRestart'
-  | 'ForceRestart'
-  | 'PowerCycle'
-  | 'GracefulShutdown'
-  | 'ForceOff'
+import type { PowerState, ResetType, Vendor } from './vocabulary.ts'
 
 /** One virtual media slot. `id` is the resource's path on this BMC, opaque to callers. */
 export type MediaSlot = {

@@ -3,7 +3,7 @@
  * a later client of the same BMC that is given it tries that first (spec/redfish.md "remember what worked"). Nothing in
  * it is secret. It is a hint: a BMC that refuses it, after a firmware update for example, is asked in the usual ways.
  */
-import type { ResetType, Vendor } from './bmc.ts'
+import type { ResetType, Vendor } from './vocabulary.ts'
 
 export type Learned = {
   /** How an insert was accepted. In `with`, the value `{SCHEME}` stands for the scheme of the image's URL. */

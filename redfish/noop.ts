@@ -13,9 +13,9 @@ import type {
   PowerObservation,
   ResetIntent,
   ResetResult,
-  ResetType,
 } from './bmc.ts'
 import { BmcError, type BmcFailure } from './failure.ts'
+import type { ResetType } from './vocabulary.ts'
 
 /** One call, as it would have changed the BMC. `detail` never holds the path of an image: that is a token. */
 export type NoopCall = { readonly serial: string; readonly operation: keyof Bmc; readonly detail: string }

@@ -5,8 +5,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { serverStream } from '../../machines/kinds.ts'
 import type { LearnedData } from '../../machines/server/learned.ts'
-import type { ResetType, Vendor } from '../../redfish/bmc.ts'
 import type { Learned } from '../../redfish/learned.ts'
+import type { ResetType, Vendor } from '../../redfish/vocabulary.ts'
 import type { Log } from '../log.ts'
 import type { Runtime } from '../runtime.ts'
 

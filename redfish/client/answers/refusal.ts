@@ -1,6 +1,7 @@
 /** Reading a refusal for what it says about the request: which property it names, and by which message. */
+
+import type { Problem } from '../../failure.ts'
 import { BmcError, type BmcFailure } from '../../failure.ts'
-import type { Problem } from '../../problem.ts'
 import { messageRow } from '../quirks/messages.ts'
 import { messageKey } from './error-body.ts'
 

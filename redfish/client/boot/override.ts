@@ -2,7 +2,7 @@
 import type { BootOverride } from '../../bmc.ts'
 import { mindsTheRequest, namesProperty, type Refusal } from '../answers/refusal.ts'
 import { type Doc, docAt, isDoc, textAt, textsAt } from '../documents/resource.ts'
-import type { Profile } from '../quirks/match.ts'
+import type { Profile } from '../quirks/profile.ts'
 
 const ENABLED = 'BootSourceOverrideEnabled'
 const TARGET = 'BootSourceOverrideTarget'

@@ -1,7 +1,6 @@
 /** Discovery: what there is on this BMC, and what an operator should know before a job needs it. */
 import type { Bmc, BmcDescription } from '../../bmc.ts'
 import { problemOf } from '../../failure.ts'
-import { requirePower } from '../../http/power-state.ts'
 import {
   bootModes,
   bootsLegacy,
@@ -18,9 +17,11 @@ import { type Documents, valueAt } from '../documents/pointer.ts'
 import { flagAt, lastSegment, linkOf, textAt } from '../documents/resource.ts'
 import { type SlotSearch, type SlotSource, searchSlots } from '../media/slot-search.ts'
 import { isMediaSwitchedOff, switchOnMedia } from '../media/switch.ts'
+import { requirePower } from '../power/reset-evidence.ts'
 import { readResetTypes } from '../power/reset-types.ts'
 import { LICENCES, LICENSED_ACTIONS, MEDIA_SWITCHES, MORE_SLOTS } from '../quirks/switches.ts'
-import type { Answer, Service } from '../service/service.ts'
+import type { Answer } from '../service/answer.ts'
+import type { Service } from '../service/service.ts'
 import { isSerial, type Located, readAgain } from '../system/locate.ts'
 import { type TlsOptions, tlsOf } from '../wire/tls-kind.ts'
 import { findings } from './findings.ts'

@@ -1,7 +1,7 @@
 /** What an operator should know about this BMC before a job needs it, with what to do about it. Pure. */
-import type { BmcDescription, Finding, ResetType } from '../../bmc.ts'
-import { type BmcFailure, problemOf } from '../../failure.ts'
-import { ADVICE } from '../../problem.ts'
+import type { BmcDescription, Finding } from '../../bmc.ts'
+import { ADVICE, type BmcFailure, problemOf } from '../../failure.ts'
+import type { ResetType } from '../../vocabulary.ts'
 import { powerOnType, restartSteps } from '../power/reset-types.ts'
 import { type NoticeCode, noticeOf } from '../quirks/notices.ts'
 import type { Authentication } from '../requests/authentication.ts'

@@ -3,9 +3,9 @@
  * of the layout, which the job's next steps then need not read again.
  */
 import type { Bmc, KnownBmc, MediaLayout } from '../../bmc.ts'
-import { requirePower } from '../../http/power-state.ts'
 import type { Call } from '../call.ts'
 import { textAt, textsAt } from '../documents/resource.ts'
+import { requirePower } from '../power/reset-evidence.ts'
 import { samePathKey } from '../service/collection.ts'
 import type { Service } from '../service/service.ts'
 import { type Located, locateAsLearned, type Wanted } from '../system/locate.ts'

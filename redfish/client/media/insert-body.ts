@@ -4,7 +4,7 @@
  */
 
 import { mindsTheRequest, namesProperty, type Refusal, refusalKey } from '../answers/refusal.ts'
-import type { Profile } from '../quirks/match.ts'
+import type { Profile } from '../quirks/profile.ts'
 
 export type InsertBody = Readonly<Record<string, string | boolean>>
 

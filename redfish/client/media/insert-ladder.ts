@@ -5,8 +5,9 @@
 
 import { type Refusal, refusalOf } from '../answers/refusal.ts'
 import type { Call } from '../call.ts'
-import type { Profile } from '../quirks/match.ts'
-import type { Answer, Service } from '../service/service.ts'
+import type { Profile } from '../quirks/profile.ts'
+import type { Answer } from '../service/answer.ts'
+import type { Service } from '../service/service.ts'
 import { followTask } from '../service/tasks.ts'
 import { firstInsertBody, type InsertBody, insertRecipe, nextInsertBody } from './insert-body.ts'
 import { type MediaState, mediaAction, namesImage } from './slots.ts'

@@ -1,7 +1,7 @@
 /** Which virtual media slots are usable, in which order, and how two media are spread over them. Pure. */
 import type { MediaLayout, MediaSlot } from '../../bmc.ts'
 import { type Doc, docAt, flagAt, textAt, textsAt } from '../documents/resource.ts'
-import type { Profile } from '../quirks/match.ts'
+import type { Profile } from '../quirks/profile.ts'
 
 /** One member of a VirtualMedia collection. */
 export type SlotDocument = { readonly path: string; readonly doc: Doc }

@@ -2,9 +2,13 @@
  * What a look at the host says about a reset: requested and observed are two facts (spec/job.md), and a 2xx proves
  * nothing. Pure.
  */
-import type { BootOverride, PowerObservation, PowerState, ResetEvidence, ResetIntent, ResetVerdict } from '../../bmc.ts'
+import type { BootOverride, PowerObservation, ResetEvidence, ResetIntent, ResetVerdict } from '../../bmc.ts'
+import type { PowerState } from '../../vocabulary.ts'
+import type { Call } from '../call.ts'
 import { type Doc, docAt, textAt } from '../documents/resource.ts'
-import type { Profile } from '../quirks/match.ts'
+import type { Profile } from '../quirks/profile.ts'
+import type { Answer } from '../service/answer.ts'
+import type { Service } from '../service/service.ts'
 
 /** One look at the host, as far as resets are concerned. */
 export type HostLook = { readonly power: PowerObservation; readonly override: BootOverride }
@@ -42,6 +46,14 @@ export function powerObservation(system: Doc, profile: Pick<Profile, 'lastResetT
     lastResetTime: usable ? time : null,
     bootProgress: textAt(docAt(system, 'BootProgress'), 'LastState'),
   }
+}
+
+/** @throws BmcError `malformed` when the document does not tell the power state: nothing can be decided on it then. */
+export function requirePower(service: Service, call: Call, system: Answer, profile: Profile): PowerObservation {
+  const power = powerObservation(system.doc, profile)
+  if (power !== null) return power
+  const failure = { kind: 'malformed', retry: false, path: system.path, detail: 'PowerState is not a string' } as const
+  throw service.fail(call, failure, { method: 'GET', target: system.path })
 }
 
 export function isOn(power: PowerObservation): boolean {

@@ -2,11 +2,13 @@
  * One reset: announced, sent, and watched for until its effect shows (spec/redfish.md "Reset", quirks.md 9). What a
  * state of the host stands against is looked at before it is sent again: the state may be the wanted one.
  */
-import type { PowerObservation, ResetEvidence, ResetIntent, ResetType } from '../../bmc.ts'
+import type { PowerObservation, ResetEvidence, ResetIntent } from '../../bmc.ts'
+import type { Problem } from '../../failure.ts'
 import { BmcError } from '../../failure.ts'
-import type { Problem } from '../../problem.ts'
+import type { ResetType } from '../../vocabulary.ts'
 import type { Call } from '../call.ts'
-import type { Answer, Service } from '../service/service.ts'
+import type { Answer } from '../service/answer.ts'
+import type { Service } from '../service/service.ts'
 import { ifAnswering, until } from '../service/until.ts'
 import type { HostLook, ResetShows } from './reset-evidence.ts'
 import { resetAction } from './reset-types.ts'

@@ -1,9 +1,10 @@
 /** Which resets a BMC offers and in which order a restart tries them. */
-import type { ResetType } from '../../bmc.ts'
+import type { ResetType } from '../../vocabulary.ts'
 import type { Call } from '../call.ts'
 import { type Doc, docAt, isDoc, linkOf, listAt, textAt, textsAt } from '../documents/resource.ts'
-import type { Profile } from '../quirks/match.ts'
-import type { Answer, Service } from '../service/service.ts'
+import type { Profile } from '../quirks/profile.ts'
+import type { Answer } from '../service/answer.ts'
+import type { Service } from '../service/service.ts'
 
 const KNOWN: readonly ResetType[] = [
   'On',

@@ -5,15 +5,15 @@
  *
  * A 202's task monitor is not followed here: BMCs keep it running until the host is up, and the host itself is watched.
  */
-import type { Bmc, ResetResult, ResetType } from '../../bmc.ts'
+import type { Bmc, ResetResult } from '../../bmc.ts'
 import type { BmcError, BmcFailure } from '../../failure.ts'
-import { requirePower } from '../../http/power-state.ts'
+import type { ResetType } from '../../vocabulary.ts'
 import { bootDocuments, readOverride } from '../boot/override.ts'
 import type { Call } from '../call.ts'
 import type { Service } from '../service/service.ts'
 import { ifAnswering, until } from '../service/until.ts'
 import type { Located } from '../system/locate.ts'
-import { howResetShows, isOff, isOn, judgeReset, resetEvidence } from './reset-evidence.ts'
+import { howResetShows, isOff, isOn, judgeReset, requirePower, resetEvidence } from './reset-evidence.ts'
 import { createResetSteps, type Goal, type Look, type Run, type Step } from './reset-step.ts'
 import { powerOnType, readResetTypes, restartSteps } from './reset-types.ts'
 

@@ -1,5 +1,5 @@
 /** Quirks by vendor, model and firmware. Rows that match are applied in order, later ones over earlier ones. */
-import type { Quirk } from './match.ts'
+import type { Quirk } from './profile.ts'
 
 const DELL: readonly Quirk[] = [
   {

@@ -1,7 +1,8 @@
 /** Reads the members of a Redfish collection, over its pages, as far as the BMC lets them be read. */
 import type { Call } from '../call.ts'
 import { isDoc, linkOf } from '../documents/resource.ts'
-import type { Answer, Service } from './service.ts'
+import type { Answer } from './answer.ts'
+import type { Service } from './service.ts'
 
 /**
  * The readable members in the BMC's order. A missing `Members` is an empty collection (X10), members that the BMC

@@ -2,7 +2,7 @@
  * Documents that one operation leaves to the next one of the same client, so that it need not read them again. Each is
  * used for as short a time as its reader says, and never after something was written to it through this client.
  */
-import type { Answer } from './service.ts'
+import type { Answer } from './answer.ts'
 
 export type Handover = {
   leave(answer: Answer): void

@@ -8,7 +8,7 @@ import { etagOf, nextPrecondition, type Precondition, preconditionStatus } from 
 import { retryAfterOf } from '../answers/outcome.ts'
 import { pause, type Repeat } from '../answers/retry.ts'
 import { type Asked, beginCall, type Call, callError, naming } from '../call.ts'
-import { type Doc, isDoc, linkOf } from '../documents/resource.ts'
+import { isDoc, linkOf } from '../documents/resource.ts'
 import type { Memory } from '../memory.ts'
 import type { HttpBmcOptions, Limits, RetryPolicy, Surroundings } from '../options.ts'
 import type { Authentication } from '../requests/authentication.ts'
@@ -16,17 +16,8 @@ import { createRequests, mustBeDocument, ROOT_PATH } from '../requests/requests.
 import { rebaseLink } from '../wire/links.ts'
 import { redactSecrets } from '../wire/redaction.ts'
 import type { Transport, WireAnswer, WireRequest } from '../wire/transport.ts'
+import type { Answer } from './answer.ts'
 import { createHandover, type Handover } from './handover.ts'
-
-/** An answer with a 2xx. `doc` is empty where the body was empty or no JSON object. */
-export type Answer = {
-  readonly path: string
-  readonly status: number
-  readonly doc: Doc
-  readonly etag: Precondition
-  readonly location: string | null
-  readonly retryAfterMs: number | null
-}
 
 /** `seen`: no answer said so, but a look found the write's effect. */
 export type Written = { readonly kind: 'answered'; readonly answer: Answer } | { readonly kind: 'seen' }

@@ -2,7 +2,8 @@
 import { BmcError, type BmcFailure } from '../../failure.ts'
 import type { Call } from '../call.ts'
 import { type Doc, isDoc, linkOf, listAt, textAt } from '../documents/resource.ts'
-import type { Answer, Service, Written } from './service.ts'
+import type { Answer } from './answer.ts'
+import type { Service, Written } from './service.ts'
 import { until } from './until.ts'
 
 /** How often a monitor may be missing before it was ever seen: iDRAC creates it late (quirks.md 10). */

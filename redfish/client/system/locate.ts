@@ -2,16 +2,19 @@
  * Finds the System that is ours and the Managers that look after it, by links from the service root and never by
  * built paths (spec/redfish.md "Discovery").
  */
-import type { Vendor } from '../../bmc.ts'
+
 import type { Places } from '../../learned.ts'
+import type { Vendor } from '../../vocabulary.ts'
 import type { Call } from '../call.ts'
 import { type Doc, docAt, isDoc, lastSegment, linkOf, linksOf, listAt, textAt } from '../documents/resource.ts'
 import type { Memory } from '../memory.ts'
 import type { HttpBmcOptions } from '../options.ts'
-import { type Profile, profileFor } from '../quirks/match.ts'
+import { profileFor } from '../quirks/match.ts'
+import type { Profile } from '../quirks/profile.ts'
 import { ROOT_PATH } from '../requests/requests.ts'
+import type { Answer } from '../service/answer.ts'
 import { readCollection, samePathKey } from '../service/collection.ts'
-import type { Answer, Service } from '../service/service.ts'
+import type { Service } from '../service/service.ts'
 import { detectVendor } from './vendor.ts'
 
 export type Located = {

@@ -1,5 +1,5 @@
 /** Which vendor's BMC this is, from what the service says of itself, else from the server record. Pure. */
-import type { Vendor } from '../../bmc.ts'
+import type { Vendor } from '../../vocabulary.ts'
 import { type Doc, docAt, textAt } from '../documents/resource.ts'
 
 /** Order matters: a board maker's name on an AMI BMC comes after AMI, OpenBMC before the maker of the machine. */

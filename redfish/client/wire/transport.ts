@@ -5,7 +5,7 @@
 import { type Dispatcher, Pool } from 'undici'
 import type { TlsPolicy } from '../../bmc.ts'
 import type { Limits } from '../options.ts'
-import type { Profile } from '../quirks/match.ts'
+import type { Profile } from '../quirks/profile.ts'
 import { readBytes } from './body-bytes.ts'
 import { aborted, Fault, malformed } from './fault.ts'
 import { type Body, parseBody } from './json.ts'

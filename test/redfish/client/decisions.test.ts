@@ -26,7 +26,7 @@ import {
   resetEvidence,
 } from '../../../redfish/client/power/reset-evidence.ts'
 import { knownResetTypes, restartSteps } from '../../../redfish/client/power/reset-types.ts'
-import { DEFAULT_PROFILE } from '../../../redfish/client/quirks/match.ts'
+import { DEFAULT_PROFILE } from '../../../redfish/client/quirks/profile.ts'
 import { taskProgress } from '../../../redfish/client/service/tasks.ts'
 import { chooseSystem } from '../../../redfish/client/system/locate.ts'
 import { Fault } from '../../../redfish/client/wire/fault.ts'

@@ -1,7 +1,7 @@
 // What the preflight says about a BMC that a job would fail on: one finding each, with what to do.
 import { expect, test } from 'vitest'
 import type { Finding } from '../../../../redfish/bmc.ts'
-import { ADVICE } from '../../../../redfish/problem.ts'
+import { ADVICE } from '../../../../redfish/failure.ts'
 import { DOCUMENTS, PATHS, type RawAnswer, treeHandler } from '../../rig/raw-server.ts'
 import { withServer } from '../../rig/with-server.ts'
 

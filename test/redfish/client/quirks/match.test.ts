@@ -3,9 +3,10 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { BOOT_WAYS } from '../../../../redfish/client/quirks/boot-ways.ts'
-import { DEFAULT_PROFILE, isInRange, profileFor, type Traits } from '../../../../redfish/client/quirks/match.ts'
+import { isInRange, profileFor } from '../../../../redfish/client/quirks/match.ts'
 import { MESSAGE_ROWS } from '../../../../redfish/client/quirks/messages.ts'
 import { QUIRKS } from '../../../../redfish/client/quirks/models.ts'
+import { DEFAULT_PROFILE, type Traits } from '../../../../redfish/client/quirks/profile.ts'
 import { SLOT_WAYS } from '../../../../redfish/client/quirks/slot-ways.ts'
 import {
   BOOT_FLAGS,

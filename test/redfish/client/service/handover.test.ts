@@ -1,8 +1,8 @@
 /** What one operation leaves to the next is never used when it may not be true any more. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { Answer } from '../../../../redfish/client/service/answer.ts'
 import { createHandover } from '../../../../redfish/client/service/handover.ts'
-import type { Answer } from '../../../../redfish/client/service/service.ts'
 
 const system = '/redfish/v1/Systems/1'
 const slots = [`${system}/VirtualMedia/CD1`, `${system}/VirtualMedia/CD10`] as const
