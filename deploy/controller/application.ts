@@ -1,15 +1,11 @@
 /** The HTTP application, given what the controller is made of. */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type postgres from 'postgres'
 import type { JobCommands } from '../../actors/commands/jobs.ts'
 import type { ServerCommands } from '../../actors/commands/servers.ts'
 import type { Log } from '../../actors/log.ts'
-import type { MediaWatch } from '../../actors/media/access/media-watch.ts'
-import type { MediaSigning } from '../../actors/media/access/signing.ts'
-import type { ImageStore } from '../../actors/media/files/store.ts'
 import { BaseIsoError } from '../../actors/media/merge/base-error.ts'
-import { composeIso, type TaskOptions } from '../../actors/media/task.ts'
+import { composeIso } from '../../actors/media/task.ts'
 import type { TaskMedia } from '../../actors/media/task-media.ts'
 import type { Recordings } from '../../actors/recordings/recordings.ts'
 import type { Runtime } from '../../actors/runtime.ts'
@@ -24,9 +20,11 @@ import { eventStreamName } from '../../eventstore/publish/jetstream.ts'
 import { taskFormOf } from '../../machines/job/layout.ts'
 import { mediaAreLive } from '../../machines/job/view.ts'
 import type { Config } from '../settings/config.ts'
+import { version } from '../version.ts'
 import { authOptions } from './basic-users.ts'
 import type { Broadcast } from './broadcast.ts'
 import { budgetsFor } from './budgets.ts'
+import type { Media } from './media.ts'
 import type { Metrics } from './metrics.ts'
 
 export type ApplicationOptions = {
@@ -39,11 +37,7 @@ export type ApplicationOptions = {
   readonly jobs: JobCommands
   readonly servers: ServerCommands
   readonly recordings: Recordings
-  readonly media: TaskMedia
-  readonly images: ImageStore
-  readonly signing: MediaSigning
-  readonly iso: TaskOptions
-  readonly mediaWatch: MediaWatch
+  readonly media: Media
   readonly metrics: Metrics
   readonly broadcast: Broadcast
   readonly sweep: { readonly status: () => SweepStatus }
@@ -52,16 +46,13 @@ export type ApplicationOptions = {
   readonly drain: AbortSignal
 }
 
-export const { version }: { version: string } = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-)
-
 /** A restart of PostgreSQL takes about two seconds; a BMC that fetches an image waits longer, and does not ask again. */
 const mediaPatienceMs = 5000
 
 /** Puts it together. @throws RangeError when the authentication is not usable as configured. */
 export async function createApplication(options: ApplicationOptions) {
-  const { config, log, db, raw, broadcast, mediaWatch, iso } = options
+  const { config, log, db, raw, broadcast } = options
+  const { iso, images, signing, watch } = options.media
   const open = openTask(options)
   const patience = { patienceMs: mediaPatienceMs, signal: options.drain }
   const secrets = [config.webhookSecret, config.webhookSecretPrevious].flatMap((secret) => secret?.reveal() ?? [])
@@ -73,11 +64,11 @@ export async function createApplication(options: ApplicationOptions) {
     recordings: options.recordings,
     media: {
       auth: config.mediaAuth,
-      signing: options.signing,
+      signing,
       tasks: { open: (jobId, form) => throughOutage(patience, () => open(jobId, form)) },
-      images: options.images,
-      mediaLive: (jobId) => throughOutage(patience, () => mediaWatch.mediaLive(jobId)),
-      onRead: mediaWatch.onRead,
+      images,
+      mediaLive: (jobId) => throughOutage(patience, () => watch.mediaLive(jobId)),
+      onRead: watch.onRead,
       onRefused: ({ medium, reason }) => log.warn({ medium, reason }, 'a request for a medium was refused'),
       now: () => new Date(),
     },
@@ -104,16 +95,16 @@ export async function createApplication(options: ApplicationOptions) {
 }
 
 /** A task medium; the lost one of a job that still needs it is built again, with the digest of the job's history. */
-function openTask({ runtime, media, log }: ApplicationOptions): TaskMedia['open'] {
+function openTask({ runtime, media: { tasks }, log }: ApplicationOptions): TaskMedia['open'] {
   const find: TaskMedia['open'] = async (jobId, form) => {
-    const stored = await media.open(jobId, form)
+    const stored = await tasks.open(jobId, form)
     if (stored !== null) return stored
     const actor = await runtime.read('job', jobId)
     if (actor === null || !mediaAreLive(actor.snapshot)) return null
     const { serverSerial, taskIso, layout } = actor.snapshot.context
     if (taskIso === null || taskFormOf(layout?.kind ?? '') !== form) return null
-    await media.ensure({ jobId, serial: serverSerial, form, sha256: taskIso.sha256 })
-    return media.open(jobId, form)
+    await tasks.ensure({ jobId, serial: serverSerial, form, sha256: taskIso.sha256 })
+    return tasks.open(jobId, form)
   }
   return (jobId, form) =>
     find(jobId, form).catch((error: unknown) => {

@@ -1,68 +1,24 @@
 /**
  * The controller: everything wired together, from settings to a listening server. Start reading the product here.
  *
- * The start: socket (503), storage and keys, database and migrations, broadcasting, actors, then HTTP in earnest. The
- * stop goes the other way: what is under way is handed over first, the database goes last.
+ * Each part starts one thing and defers its end. The start goes: socket (503), storage, runtime, broadcasting, BMCs, media,
+ * work, then HTTP in earnest. The stop goes the other way: what is under way is handed over first, the database goes last.
  */
-import { mkdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import type { Logger } from 'pino'
 import { v7 as uuidv7 } from 'uuid'
-import { createBmcs } from '../../actors/bmcs/clients.ts'
-import { recordLessons } from '../../actors/bmcs/lessons.ts'
-import { createSessionLedgers } from '../../actors/bmcs/session-ledgers.ts'
-import { startSessionReaper } from '../../actors/bmcs/session-reaper.ts'
-import { createBmcWriters } from '../../actors/bmcs/writers.ts'
 import { createJobCommands } from '../../actors/commands/jobs.ts'
 import { createServerCommands } from '../../actors/commands/servers.ts'
-import { startDeadlines } from '../../actors/deadlines.ts'
-import { watchMedia } from '../../actors/media/access/media-watch.ts'
-import { redactMediaTokens } from '../../actors/media/access/redaction.ts'
-import { mediaSigning } from '../../actors/media/access/signing.ts'
-import { imageStore, taskStore } from '../../actors/media/files/store.ts'
-import { startRetention } from '../../actors/media/retention.ts'
-import { createTaskMedia } from '../../actors/media/task-media.ts'
-import { startPerformer } from '../../actors/performer.ts'
-import { createExchangeRecorder } from '../../actors/recordings/exchanges.ts'
-import { createRecordingHistory } from '../../actors/recordings/history.ts'
-import { createRecordings } from '../../actors/recordings/recordings.ts'
-import { createRuntime, jobContext } from '../../actors/runtime.ts'
-import { createServiceTable } from '../../actors/services/table.ts'
-import { startSweep } from '../../actors/sweep.ts'
-import { realTiming, type Timing } from '../../actors/timing.ts'
-import { createVault } from '../../eventstore/ledgers/vault.ts'
-import type { OnSeam } from '../../eventstore/log/seams.ts'
-import { connect } from '../../eventstore/postgres/database.ts'
-import { migrate } from '../../eventstore/postgres/migrate.ts'
-import { startNotifications } from '../../eventstore/postgres/notifications.ts'
+import { createRuntime, type Runtime } from '../../actors/runtime.ts'
 import { countJobsByStatus } from '../../eventstore/read-models/jobs.ts'
-import type { Limits } from '../../redfish/client/options.ts'
-import { startPostgres } from '../local/postgres.ts'
-import type { Config } from '../settings/config.ts'
-import { deriveKey, readSecretsKey } from '../settings/secrets-key.ts'
-import { createApplication, version } from './application.ts'
-import { createBmcAccess } from './bmc-access.ts'
+import { createApplication } from './application.ts'
+import { openBmcs } from './bmcs.ts'
 import { startBroadcast } from './broadcast.ts'
 import { budgetsFor } from './budgets.ts'
 import { listen } from './listener.ts'
-import { createMetrics } from './metrics.ts'
-
-export type ControllerOptions = {
-  readonly config: Config
-  readonly log: Logger
-  /** Unique to this process; it owns leases. */
-  readonly controllerId: string
-  /** Ends a start that takes too long. */
-  readonly signal: AbortSignal
-  /** Waits of the Redfish client that differ from its own: simulated BMCs are quicker than real ones. */
-  readonly redfishLimits?: Partial<Limits>
-  /** Hears of what takes long at the first start, for a person who waits. */
-  readonly onProgress?: (message: string) => void
-  /** Hears of every seam of this controller's work. */
-  readonly onSeam?: OnSeam
-  /** Time as services see it; the machine's own by default. */
-  readonly timing?: Timing
-}
+import { openMedia } from './media.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import type { ControllerOptions } from './options.ts'
+import { openStorage, type Storage } from './storage.ts'
+import { startWork } from './work.ts'
 
 export type Controller = {
   readonly url: string
@@ -75,168 +31,37 @@ export type Controller = {
 }
 
 const httpGraceMs = 5000
-const readEvidenceEveryMs = 5000
 
 /** Starts a controller. @throws when a part of it cannot be started; what was started before is stopped again. */
 export async function startController(options: ControllerOptions): Promise<Controller> {
-  const started: (() => Promise<void>)[] = []
-  const stop = async () => {
-    for (const end of started.splice(0).reverse()) await end()
-  }
-  try {
-    return await start(options, (end) => void started.push(end), stop)
-  } catch (error) {
-    await stop()
-    throw error
-  }
-}
-
-async function start(
-  { config, log, controllerId, signal, redfishLimits, onProgress, onSeam, timing = realTiming }: ControllerOptions,
-  onStop: (end: () => Promise<void>) => void,
-  stop: () => Promise<void>,
-): Promise<Controller> {
-  const listener = await listen(config)
-  const publicUrl = config.publicUrl ?? listener.url
-  const storageRoot = resolve(config.storageRoot)
-  await Promise.all([config.taskIsoDir, config.imageDir].map((folder) => mkdir(folder, { recursive: true })))
-  const secretsKey = await readSecretsKey({ storageRoot, given: config.secretsKey })
-  const reportTokenKey = deriveKey({ key: secretsKey, purpose: 'report token' })
-  const metrics = createMetrics()
-
-  const embedded =
-    config.databaseUrl === undefined ? await startPostgres({ dataDir: join(storageRoot, 'postgres'), signal }) : null
-  if (embedded) onStop(() => embedded.stop())
-  const databaseUrl = embedded?.url ?? config.databaseUrl?.reveal() ?? ''
-  const migrated = await migrate(databaseUrl)
-  if (!migrated.applicationRole) {
-    log.warn({}, 'the database user may not create roles: the log is protected by its trigger alone')
-  }
-  const connections = connect({ url: databaseUrl, asApplication: migrated.applicationRole })
-  onStop(connections.close)
-  const { db } = connections
-  const notifications = await startNotifications(connections.raw, (error) =>
-    log.warn({ err: error }, 'other controllers could not be notified; they look by themselves'),
-  )
-  onStop(notifications.close)
-
+  await using parts = new AsyncDisposableStack()
+  const { config, log } = options
   const nextId = () => uuidv7()
-  const seams = onSeam === undefined ? {} : { onSeam }
-  const runtime = createRuntime({ db, nextId, ...seams })
-  runtime.onAppended((appended) => {
-    notifications.announce()
-    metrics.appended(appended)
-    for (const { event } of appended) {
-      const { id, stream, version, type, state_to, correlation_id } = event
-      log.info({ event_id: id, stream, seq: version, job_id: correlation_id, state: state_to }, type)
-    }
-  })
-  const broadcast = await startBroadcast({
-    config,
-    connections,
-    notifications,
-    log,
-    signal,
-    ...(onProgress === undefined ? {} : { onProgress }),
-    ...seams,
-  })
-  onStop(broadcast.stop)
 
-  const vault = createVault(db, deriveKey({ key: secretsKey, purpose: 'vault' }))
+  const listener = await listen(config)
+  parts.defer(() => listener.close(0))
+  const publicUrl = config.publicUrl ?? listener.url
+  const metrics = createMetrics()
+  const storage = await openStorage(options, parts)
+  const { databaseUrl, connections, notifications, vault } = storage
+  const { db } = connections
+  const runtime = openRuntime({ ...options, storage, metrics, nextId })
+  const broadcast = await startBroadcast({ ...options, connections, notifications })
+  parts.defer(broadcast.stop)
+
   const servers = createServerCommands({ db, runtime, vault, notifications, nextId })
   const jobs = createJobCommands({ db, runtime, vault, nextId, budgetsFor: (target) => budgetsFor(config, target) })
-  const owning = { db, vault, owner: controllerId, ttlMs: config.jobLeaseTtlMs, log }
-  const history = createRecordingHistory({ db, runtime, owner: controllerId })
-  const recorder = createExchangeRecorder({ db, controller: controllerId, history, log })
-  onStop(recorder.flush)
-  const writers = createBmcWriters(owning)
-  const bmcAccess = createBmcAccess({
-    config,
-    recorder,
-    mayWrite: writers.mayWrite,
-    access: servers.access,
-    onRequest: metrics.redfishRequest,
-    sessions: createSessionLedgers({ ...owning, nextId }),
-    ...(redfishLimits === undefined ? {} : { limits: redfishLimits }),
-  })
-  const bmcs = createBmcs({ ...bmcAccess, log, recordLessons: recordLessons({ runtime, owner: controllerId, log }) })
-  onStop(bmcs.close)
-  const sessionReaper = startSessionReaper({ ...owning, bmcs, access: bmcAccess.access })
-  onStop(sessionReaper.stop)
-  const recordings = createRecordings({
-    ...owning,
-    bmcs,
-    recorder,
-    history,
-    access: bmcAccess.access,
-    nextId,
-    timing,
-    version,
-  })
-  const store = taskStore(config.taskIsoDir)
-  const images = imageStore(config.imageDir)
-  const signing = mediaSigning({
-    current:
-      config.mediaSigningSecret?.reveal() ??
-      Buffer.from(deriveKey({ key: secretsKey, purpose: 'media signing' })).toString('hex'),
-    previous: config.mediaSigningSecretPrevious?.reveal(),
-  })
-  const mediaWatch = watchMedia({ jobs, runtime, log, flushEveryMs: readEvidenceEveryMs })
-  onStop(mediaWatch.stop)
-
-  const iso = { vault, publicUrl, reportTokenKey, paddingSectors: config.taskIsoPaddingSectors }
-  const maintenanceIsoUrl = config.maintenanceIsoUrl ?? null
-  const media = createTaskMedia({
-    ...iso,
-    store,
-    images,
-    maintenanceIsoUrl,
-    sourceOf: (jobId) => jobContext(runtime, jobId),
-  })
-
-  const services = createServiceTable({
-    runtime,
-    bmcs,
-    access: bmcAccess.access,
-    firstFingerprint: bmcAccess.firstFingerprint,
-    media,
-    images,
-    signing,
-    publicUrl,
-    timing,
-    owner: controllerId,
-    redfishMode: config.redfishMode,
-    maintenanceIsoUrl,
-  })
-  const performer = startPerformer({
-    db,
-    runtime,
-    notifications,
-    services,
-    writers,
-    log,
-    owner: controllerId,
-    concurrencyMax: config.workerConcurrency,
-    leaseTtlMs: config.jobLeaseTtlMs,
-    forgetRead: bmcs.forgetRead,
-    redact: redactMediaTokens,
-    onFinished: metrics.effectFinished,
-    ...seams,
-  })
-  onStop(performer.stop)
-  const deadlines = startDeadlines({ db, runtime, notifications, log })
-  onStop(deadlines.stop)
-  const sweep = startSweep({ db, runtime, log, leaseTtlMs: config.jobLeaseTtlMs })
-  onStop(sweep.stop)
-  const retention = startRetention({ db, store, days: config.jobRetentionDays, log })
-  onStop(retention.stop)
-
+  const bmcSide = openBmcs({ ...options, storage, runtime, servers, nextId, onRequest: metrics.redfishRequest }, parts)
+  const media = openMedia({ ...options, storage, runtime, jobs, publicUrl }, parts)
+  const onFinished = metrics.effectFinished
+  const work = startWork({ ...options, storage, runtime, bmcSide, media, publicUrl, onFinished }, parts)
   metrics.watch({
-    performer,
+    performer: work.performer,
     jobsByStatus: () => countJobsByStatus(db),
-    sweptAt: () => sweep.status().last?.at ?? null,
+    sweptAt: () => work.sweep.status().last?.at ?? null,
     publishLagSeconds: () => broadcast.publisher?.status().lag.seconds ?? 0,
   })
+
   const draining = new AbortController()
   const application = await createApplication({
     config,
@@ -247,24 +72,41 @@ async function start(
     notifications,
     jobs,
     servers,
-    recordings,
+    recordings: bmcSide.recordings,
     media,
-    images,
-    signing,
-    iso,
-    mediaWatch,
     metrics,
     broadcast,
-    sweep,
+    sweep: work.sweep,
     nextId,
     drain: draining.signal,
   })
   listener.open(application.fetch)
   // Stopped first: no new requests, and streams that are open end.
-  onStop(async () => {
-    draining.abort()
-    await listener.close(httpGraceMs)
-  })
+  parts.defer(() => listener.close(httpGraceMs))
+  parts.defer(() => draining.abort())
+
   log.info({ url: listener.url, public_url: publicUrl, redfish: config.redfishMode }, 'the controller is ready')
+  const started = parts.move()
+  const stop = () => started.disposeAsync()
   return { url: listener.url, publicUrl, databaseUrl, nats: broadcast.server, stop }
+}
+
+type RuntimeOptions = ControllerOptions & {
+  readonly storage: Storage
+  readonly metrics: Metrics
+  readonly nextId: () => string
+}
+
+/** The runtime, whose every event other controllers, the metrics and the log of lines hear of. */
+function openRuntime({ log, onSeam, storage, metrics, nextId }: RuntimeOptions): Runtime {
+  const runtime = createRuntime({ db: storage.connections.db, nextId, ...(onSeam === undefined ? {} : { onSeam }) })
+  runtime.onAppended((appended) => {
+    storage.notifications.announce()
+    metrics.appended(appended)
+    for (const { event } of appended) {
+      const { id, stream, version, type, state_to, correlation_id } = event
+      log.info({ event_id: id, stream, seq: version, job_id: correlation_id, state: state_to }, type)
+    }
+  })
+  return runtime
 }

@@ -15,7 +15,7 @@ export type HttpListener = {
   readonly url: string
   /** Hands requests to the application from now on. */
   readonly open: (fetch: Fetch) => void
-  /** No new connections; those under way get `graceMs`, then they are cut. */
+  /** No new connections; those under way get `graceMs`, then they are cut. A second call waits for the first. */
   readonly close: (graceMs: number) => Promise<void>
 }
 
@@ -58,14 +58,15 @@ export async function listen({ httpAddr, tls }: Pick<Config, 'httpAddr' | 'tls'>
         })
   await bind(server, httpAddr)
   const { port } = server.address() as AddressInfo
+  let closed: Promise<void> | null = null
   const host = httpAddr.host.includes(':') ? `[${httpAddr.host}]` : httpAddr.host
   return {
     url: `${tls === undefined ? 'http' : 'https'}://${host}:${port}`,
     open: (next) => {
       application = next
     },
-    close: (graceMs) =>
-      new Promise((resolve, reject) => {
+    close: (graceMs) => {
+      closed ??= new Promise((resolve, reject) => {
         const cut = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), graceMs)
         server.close((error) => {
           clearTimeout(cut)
@@ -73,7 +74,9 @@ export async function listen({ httpAddr, tls }: Pick<Config, 'httpAddr' | 'tls'>
           else resolve()
         })
         if ('closeIdleConnections' in server) server.closeIdleConnections()
-      }),
+      })
+      return closed
+    },
   }
 }
 
