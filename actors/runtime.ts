@@ -21,6 +21,7 @@ import { createDatabaseClock } from '../eventstore/postgres/clock.ts'
 import type { Database } from '../eventstore/postgres/database.ts'
 import { type ProjectedRow, project } from '../eventstore/read-models/project.ts'
 import type { JobContext } from '../machines/job/context.ts'
+import { pathOf } from '../machines/evolve.ts'
 import {
   checkEvent,
   jobStream,
@@ -31,7 +32,6 @@ import {
   type StreamId,
   serverStream,
 } from '../machines/kinds.ts'
-import { pathOf } from '../machines/state-path.ts'
 import { createKeyedMutex } from './keyed-mutex.ts'
 import { createRecentActors } from './recent-actors.ts'
 

@@ -1,6 +1,9 @@
 /** What both streams' event catalogues have in common. */
 import { z } from 'zod'
 
+/** An event as machines see it: its stored type and data. Without the version of its data's shape it is of the newest. */
+export type DomainEvent = { readonly type: string; readonly data: unknown; readonly schema_version?: number }
+
 /** A catalogue: one entry per event type, with the version of its data's shape. Released shapes are never edited. */
 export type EventCatalogue = Readonly<Record<string, { readonly version: number; readonly data: z.ZodType }>>
 

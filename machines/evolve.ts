@@ -8,11 +8,17 @@
  *   `<invoke id>.succeeded` ⇄ `xstate.done.actor.<invoke id>`     `<delay name>.elapsed` ⇄ `xstate.after.<delay>.<state>`
  *   `<invoke id>.failed`    ⇄ `xstate.error.actor.<invoke id>`
  */
-import { type AnyMachineSnapshot, type AnyStateMachine, type AnyStateNode, createActor, type StateValue } from 'xstate'
+import {
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  type AnyStateNode,
+  createActor,
+  fromPromise,
+  type PromiseActorLogic,
+  type StateValue,
+} from 'xstate'
+import type { DomainEvent } from './event.ts'
 import type { Upcast } from './upcast.ts'
-
-/** An event as machines see it: its stored type and data. Without the version of its data's shape it is of the newest. */
-export type DomainEvent = { readonly type: string; readonly data: unknown; readonly schema_version?: number }
 
 /** A side effect that a state asked for. `key` is the step key (the invoke's id), `src` names the service. */
 export type EffectRequest = { readonly key: string; readonly src: string; readonly input: unknown }
@@ -130,6 +136,27 @@ export function createEvolve<Snapshot extends AnyMachineSnapshot>(
       machine.resolveState({ value: inOrder(machine.root, value), context }) as unknown as Snapshot,
     pending: (snapshot) => pendingIn(snapshot, deadlineOfEvent),
   }
+}
+
+/**
+ * Declares a side effect's input and output: typed like an actor, but never run by XState. `actors/` performs it; a
+ * machine that ran it by itself would be a bug.
+ */
+export function effect<Output, Input>(): PromiseActorLogic<Output, Input> {
+  return fromPromise<Output, Input>(() =>
+    Promise.reject(new Error('machines only ask for effects, actors/ performs them')),
+  )
+}
+
+/**
+ * A state value as text, for people, metrics and the log's `state_from`/`state_to`:
+ * `{provisioning: {redfish: 'mountingTask'}}` → `provisioning.redfish.mountingTask`; parallel regions are joined by `|`.
+ */
+export function pathOf(value: StateValue): string {
+  if (typeof value === 'string') return value
+  return Object.entries(value)
+    .map(([state, inner]) => (inner === undefined ? state : `${state}.${pathOf(inner)}`))
+    .join('|')
 }
 
 type ActionScope = {

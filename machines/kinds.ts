@@ -1,7 +1,7 @@
 /** The two kinds of actor: their stream names, machines and event catalogues. What runs machines goes through here. */
 import type { z } from 'zod'
-import { type EventCatalogue, InvalidEventError } from './event.ts'
-import { createEvolve, type DomainEvent, type Evolve } from './evolve.ts'
+import { type DomainEvent, type EventCatalogue, InvalidEventError } from './event.ts'
+import { createEvolve, type Evolve } from './evolve.ts'
 import { jobEvents } from './job/events.ts'
 import { type JobSnapshot, jobMachine, jobMachineVersion } from './job/machine.ts'
 import { jobUpcasts } from './job/upcasts.ts'

@@ -4,8 +4,7 @@
  * `upcasts.ts` beside it the way from the version before. Machines, read models and sentences then know the newest version
  * only.
  */
-import { type EventCatalogue, InvalidEventError } from './event.ts'
-import type { DomainEvent } from './evolve.ts'
+import { type DomainEvent, type EventCatalogue, InvalidEventError } from './event.ts'
 
 /**
  * By type, then by the version that is left: makes data of the next version. Pure and total for all data of its version;

@@ -2,7 +2,7 @@
  * Many actors at once, and cheaply those that this process remembers: of them only the events since are read. Two
  * statements for any number of actors, one where all are remembered.
  */
-import type { DomainEvent } from '../../machines/evolve.ts'
+import type { DomainEvent } from '../../machines/event.ts'
 import { type KindName, kinds, parseStream, type SnapshotOf, type StreamId } from '../../machines/kinds.ts'
 import type { Database } from '../postgres/database.ts'
 

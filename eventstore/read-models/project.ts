@@ -1,6 +1,6 @@
 /** Read models as pure functions of a state: the same rows come out of an append and of a rebuild. */
 
-import type { DomainEvent } from '../../machines/evolve.ts'
+import type { DomainEvent } from '../../machines/event.ts'
 import type { JobRequested } from '../../machines/job/events.ts'
 import { viewJob } from '../../machines/job/view.ts'
 import { type KindName, kinds, type SnapshotOf } from '../../machines/kinds.ts'

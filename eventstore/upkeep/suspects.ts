@@ -3,8 +3,8 @@
  * read models page by page and are cheap; what they suspect is looked at exactly by `inspect.ts`.
  */
 import { type SQL, sql } from 'drizzle-orm'
+import { pathOf } from '../../machines/evolve.ts'
 import { kinds, parseStream, type StreamId } from '../../machines/kinds.ts'
-import { pathOf } from '../../machines/state-path.ts'
 import { loadActor } from '../log/read.ts'
 import type { Database } from '../postgres/database.ts'
 import { abandoned, type Lateness, overdue } from './lateness.ts'

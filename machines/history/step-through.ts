@@ -1,7 +1,7 @@
 /** A history, step by step: what every event found, what it made of it, and what it asked for. */
 import type { StateValue } from 'xstate'
-import type { DeadlineRequest, DomainEvent, EffectRequest, Evolve } from '../evolve.ts'
-import { pathOf } from '../state-path.ts'
+import type { DomainEvent } from '../event.ts'
+import { type DeadlineRequest, type EffectRequest, type Evolve, pathOf } from '../evolve.ts'
 
 /** What of a recorded event a step tells. */
 export type HappenedEvent = DomainEvent & {

@@ -8,9 +8,8 @@
  */
 
 import { InvalidEventError } from '../event.ts'
-import type { EffectRequest } from '../evolve.ts'
+import { type EffectRequest, pathOf } from '../evolve.ts'
 import { type Kind, type KindName, readRecorded, type SnapshotOf } from '../kinds.ts'
-import { pathOf } from '../state-path.ts'
 
 /** An event as it was recorded. What is not known of a history's effects is not compared. */
 export type RecordedEvent = {

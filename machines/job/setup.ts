@@ -3,8 +3,8 @@
  * `step`, which is how a state asks for an effect.
  */
 import { assign, setup } from 'xstate'
-import { effect } from '../effect.ts'
 import type { FailureData } from '../event.ts'
+import { effect } from '../evolve.ts'
 import type { JobContext, JobServices } from './context.ts'
 import type { JobEvent, JobRequested } from './events.ts'
 import { failureKeyOfUnit, type StepKey } from './steps.ts'

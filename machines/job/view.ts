@@ -1,5 +1,5 @@
 /** What the outside sees of a job (spec/job.md, spec/api.md), derived from its state. */
-import { pathOf } from '../state-path.ts'
+import { pathOf } from '../evolve.ts'
 import type { JobContext } from './context.ts'
 import type { JobSnapshot } from './machine.ts'
 

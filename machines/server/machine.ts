@@ -5,8 +5,8 @@
  * Regions are parallel because reads of a server never wait for its job: it can be probed while it is reserved.
  */
 import { type ActorRefFrom, assign, type SnapshotFrom, setup } from 'xstate'
-import { effect } from '../effect.ts'
 import type { FailureData } from '../event.ts'
+import { effect } from '../evolve.ts'
 import type { DescriptionData } from './description.ts'
 import type { PowerAction, ServerEvent, ServerEventData, ServerRegistration, TlsPolicyData } from './events.ts'
 import type { LearnedData } from './learned.ts'

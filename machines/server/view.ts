@@ -1,5 +1,5 @@
 /** What the outside sees of a server, derived from its state. */
-import { pathOf } from '../state-path.ts'
+import { pathOf } from '../evolve.ts'
 import type { ServerContext, ServerSnapshot } from './machine.ts'
 
 export const serverStatuses = ['probing', 'available', 'reserved', 'unreachable', 'removed'] as const

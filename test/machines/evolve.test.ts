@@ -1,14 +1,12 @@
 /** The fold: how XState's actions and event names become effects, deadlines and words of ours. */
 import { describe, expect, test } from 'vitest'
 import { assign, setup } from 'xstate'
-import { effect } from '../../machines/effect.ts'
 import { InvalidEventError } from '../../machines/event.ts'
-import { createEvolve } from '../../machines/evolve.ts'
+import { createEvolve, effect, pathOf } from '../../machines/evolve.ts'
 import { jobMachine } from '../../machines/job/machine.ts'
 import { stepKeys } from '../../machines/job/steps.ts'
 import { checkEvent, kinds, parseStream } from '../../machines/kinds.ts'
 import { serverMachine } from '../../machines/server/machine.ts'
-import { pathOf } from '../../machines/state-path.ts'
 import { nodesOf } from './picture/nodes.ts'
 
 const smallSetup = setup({

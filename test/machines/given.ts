@@ -3,9 +3,9 @@
  * and all that follows. Every event is checked against its catalogue, and one that the machine would drop is an error.
  */
 import { expect } from 'vitest'
-import type { DomainEvent, Evolve, Evolved } from '../../machines/evolve.ts'
+import type { DomainEvent } from '../../machines/event.ts'
+import { type Evolve, type Evolved, pathOf } from '../../machines/evolve.ts'
 import { checkEvent, type KindName, kinds, type SnapshotOf } from '../../machines/kinds.ts'
-import { pathOf } from '../../machines/state-path.ts'
 
 /** What follows from an event. What is left out must not happen; `context` is compared where it says something. */
 export type Consequence = {

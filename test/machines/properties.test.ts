@@ -1,9 +1,9 @@
 /** What holds for every sequence of events that a machine takes. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { ActorState, DomainEvent, Evolved } from '../../machines/evolve.ts'
+import type { DomainEvent } from '../../machines/event.ts'
+import { type ActorState, type Evolved, pathOf } from '../../machines/evolve.ts'
 import type { KindName, SnapshotOf } from '../../machines/kinds.ts'
-import { pathOf } from '../../machines/state-path.ts'
 import { evolveOf } from './given.ts'
 import * as ofJob from './job/samples.ts'
 import * as ofServer from './server/samples.ts'

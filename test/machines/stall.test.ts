@@ -1,6 +1,6 @@
 /** That an actor was found to stand still, or is recorded, is a fact of its history, whatever it is doing, and no more. */
 import { expect, test } from 'vitest'
-import type { DomainEvent } from '../../machines/evolve.ts'
+import type { DomainEvent } from '../../machines/event.ts'
 import { evolveOf, fold } from './given.ts'
 import * as ofJob from './job/samples.ts'
 import * as ofServer from './server/samples.ts'

@@ -5,8 +5,8 @@ import { loadActor, readStream, stateAt } from '../../../eventstore/log/read.ts'
 import { beginning, readCheckpoint, readTail, saveCheckpoint } from '../../../eventstore/log/tail.ts'
 import { leaseEffects } from '../../../eventstore/pending/effects.ts'
 import { rebuild } from '../../../eventstore/upkeep/rebuild.ts'
+import { pathOf } from '../../../machines/evolve.ts'
 import { kinds, type StreamId, serverStream } from '../../../machines/kinds.ts'
-import { pathOf } from '../../../machines/state-path.ts'
 import {
   commit,
   jobAfter,

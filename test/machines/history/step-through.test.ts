@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { DomainEvent } from '../../../machines/evolve.ts'
+import type { DomainEvent } from '../../../machines/event.ts'
 import { stepThrough } from '../../../machines/history/step-through.ts'
 import { kinds } from '../../../machines/kinds.ts'
 import { budgets, happened, wayTo } from '../job/samples.ts'

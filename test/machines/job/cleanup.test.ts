@@ -1,6 +1,6 @@
 /** Cleanup on every path: host off before the media are out, a host that was never restarted is left alone. */
 import { describe, expect, test } from 'vitest'
-import type { DomainEvent } from '../../../machines/evolve.ts'
+import type { DomainEvent } from '../../../machines/event.ts'
 import { evolveOf, fold, given } from '../given.ts'
 import { happened, type JobEventType, jobId, slots, type WayState, wayTo, wayToAnnouncedReset } from './samples.ts'
 

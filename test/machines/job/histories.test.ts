@@ -5,11 +5,11 @@
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { DomainEvent } from '../../../machines/evolve.ts'
+import type { DomainEvent } from '../../../machines/event.ts'
+import { pathOf } from '../../../machines/evolve.ts'
 import { jobMachineVersion } from '../../../machines/job/machine.ts'
 import { viewJob } from '../../../machines/job/view.ts'
 import { checkEvent, kinds, readRecorded } from '../../../machines/kinds.ts'
-import { pathOf } from '../../../machines/state-path.ts'
 import { evolveOf } from '../given.ts'
 import { goldenFolder, recording } from '../golden.ts'
 import { scenarios } from './scenarios.ts'

@@ -1,5 +1,5 @@
 /** One event of every type of a job, as it would be recorded, and the way of a job that succeeds. */
-import type { DomainEvent } from '../../../machines/evolve.ts'
+import type { DomainEvent } from '../../../machines/event.ts'
 import type { JobEventData, jobEvents } from '../../../machines/job/events.ts'
 
 export type JobEventType = keyof typeof jobEvents

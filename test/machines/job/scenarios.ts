@@ -1,5 +1,5 @@
 /** The ways in which a job can come to its end: what test/golden/histories records. */
-import type { DomainEvent } from '../../../machines/evolve.ts'
+import type { DomainEvent } from '../../../machines/event.ts'
 import { evolveOf, fold } from '../given.ts'
 import {
   happened,

@@ -1,5 +1,5 @@
 /** One event of every type of a server, as it would be recorded. */
-import type { DomainEvent } from '../../../machines/evolve.ts'
+import type { DomainEvent } from '../../../machines/event.ts'
 import type { ServerEventData, serverEvents } from '../../../machines/server/events.ts'
 
 export type ServerEventType = keyof typeof serverEvents
