@@ -4,15 +4,11 @@
  * `commands/`, `services/` (one file per kind of side effect).
  */
 
+import { LRUCache } from 'lru-cache'
 import { type Actor, loadActors } from '../eventstore/log/actors.ts'
-import {
-  type Condition,
-  type Consequences,
-  type NewEvent,
-  type StreamAppend,
-  VersionConflict,
-} from '../eventstore/log/append.ts'
+import { VersionConflict } from '../eventstore/log/append.ts'
 import { createBatch } from '../eventstore/log/batch.ts'
+import type { Condition, Consequences, NewEvent, StreamAppend } from '../eventstore/log/commit.ts'
 import { hashEvent, plainJson } from '../eventstore/log/event.ts'
 import { createGroupCommit } from '../eventstore/log/group-commit.ts'
 import type { OnSeam } from '../eventstore/log/seams.ts'
@@ -33,7 +29,6 @@ import {
   serverStream,
 } from '../machines/kinds.ts'
 import { createKeyedMutex } from './keyed-mutex.ts'
-import { createRecentActors } from './recent-actors.ts'
 
 /** Where and why an event came from; goes onto every event of a commit. */
 export type Cause = {
@@ -115,14 +110,15 @@ const streamsPerReadMax = 50
 const readsUnderWayMax = 4
 
 /**
- * An actor that this process stored last is not read again. It may be out of date, and then one of two things happens: an
- * append is refused by the version, or by the event it was to follow; a refusal, an empty answer, or a decision that
- * appends to less than it has read counts for nothing, and all is decided again on what is stored.
+ * An actor that this process stored last is not read again: with 64 actors that is worth 2 to 2.7 times as many
+ * transitions a second, and two thirds of the CPU time of each. It may be out of date, since another controller may have
+ * appended. Then the append is refused by the version or by the event that it was to follow; a refusal, an empty answer, or
+ * a decision that appends to fewer streams than it has read counts for nothing, and all is decided again on what is stored.
  */
 export function createRuntime({ db, nextId, onSeam }: RuntimeOptions): Runtime {
   const listeners: ((appended: readonly Appended[]) => void)[] = []
   const groups = createGroupCommit(db)
-  const recent = createRecentActors({ actorsMax: recentActorsMax })
+  const recent = new LRUCache<StreamId, Actor<KindName>>({ max: recentActorsMax })
   const now = createDatabaseClock(db)
   /**
    * Commits of this process that read the same stream go one after the other: raced, all but one would be refused, read the

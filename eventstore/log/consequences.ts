@@ -3,18 +3,15 @@
  * from an append, a rebuild, or the repair of a single actor.
  */
 import { and, eq, inArray } from 'drizzle-orm'
-import type { DeadlineRequest, EffectRequest, Evolved } from '../../machines/evolve.ts'
-import { type KindName, kinds, parseStream, type SnapshotOf, type StreamId } from '../../machines/kinds.ts'
+import type { DeadlineRequest, EffectRequest } from '../../machines/evolve.ts'
+import type { StreamId } from '../../machines/kinds.ts'
 import type { Queryable } from '../postgres/database.ts'
 import { deadlines, effects } from '../schema.ts'
 import type { StoredEvent } from './event.ts'
-import { readStream } from './read.ts'
 
 type AskingEvent = Pick<StoredEvent, 'id' | 'stream' | 'version' | 'at'>
 export type EffectRow = ReturnType<typeof effectRow>
 export type DeadlineRow = ReturnType<typeof deadlineRow>
-
-const eventPage = 1000
 
 /** The row of an effect. Its id is the same after a rebuild. */
 export function effectRow({ id, stream, version, at }: AskingEvent, { key, src, input }: EffectRequest) {
@@ -24,44 +21,6 @@ export function effectRow({ id, stream, version, at }: AskingEvent, { key, src, 
 /** The row of a deadline: due so long after its event. */
 export function deadlineRow({ stream, at }: AskingEvent, { name, delayMs }: DeadlineRequest) {
   return { stream, name, due_at: new Date(Date.parse(at) + delayMs).toISOString() }
-}
-
-export type ReplayedEvent = { readonly event: StoredEvent; readonly evolved: Evolved<SnapshotOf[KindName]> }
-
-/** Folds a stream from its first event, whatever its length, and shows each event with what it made of the actor. */
-async function* replay(db: Queryable, stream: StreamId): AsyncGenerator<ReplayedEvent, void, undefined> {
-  const { evolve } = kinds[parseStream(stream).kind]
-  let snapshot: SnapshotOf[KindName] | undefined
-  for (let afterVersion = 0; ; ) {
-    const page = await readStream(db, stream, { afterVersion, limit: eventPage })
-    for (const event of page) {
-      const evolved = snapshot === undefined ? evolve.start(event) : evolve.next(snapshot as never, event)
-      snapshot = evolved.snapshot
-      yield { event, evolved }
-    }
-    const last = page.at(-1)
-    if (last === undefined) return
-    afterVersion = last.version
-  }
-}
-
-/** The rows that belong to an actor, by key and by name. */
-export type PendingRows = {
-  readonly effects: ReadonlyMap<string, EffectRow>
-  readonly deadlines: ReadonlyMap<string, DeadlineRow>
-}
-
-/** What a stream's actor waits for, by its log alone. */
-export async function pendingByLog(db: Queryable, stream: StreamId): Promise<PendingRows> {
-  const asked = new Map<string, EffectRow>()
-  const armed = new Map<string, DeadlineRow>()
-  for await (const { event, evolved } of replay(db, stream)) {
-    for (const key of evolved.withdrawn) asked.delete(key)
-    for (const effect of evolved.asked) asked.set(effect.key, effectRow(event, effect))
-    for (const name of evolved.disarmed) armed.delete(name)
-    for (const deadline of evolved.armed) armed.set(deadline.name, deadlineRow(event, deadline))
-  }
-  return { effects: asked, deadlines: armed }
 }
 
 /** Rows of one stream that are to be put back and taken away, because its log says so. */

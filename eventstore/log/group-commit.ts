@@ -12,15 +12,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { appendingMax, type Database } from '../postgres/database.ts'
 import { sqlState } from '../postgres/sql-error.ts'
-import {
-  append as appendOne,
-  appendTogether,
-  type Condition,
-  ConditionGone,
-  type StreamAppend,
-  ValueTaken,
-  VersionConflict,
-} from './append.ts'
+import { append as appendOne, appendTogether, ConditionGone, ValueTaken, VersionConflict } from './append.ts'
+import type { Condition, StreamAppend } from './commit.ts'
 import type { CommitAppend } from './statement.ts'
 
 export type GroupCommit = {

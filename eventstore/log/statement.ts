@@ -8,7 +8,7 @@
  * what a commit replaces was written by commits that its decision had seen.
  */
 import type { DeadlineRequest, EffectRequest } from '../../machines/evolve.ts'
-import type { Condition, NewEvent, StreamAppend } from './append.ts'
+import type { Condition, NewEvent, StreamAppend } from './commit.ts'
 import { deadlineRow, effectRow } from './consequences.ts'
 
 /** Appends that are stored together or not at all. Repairs go another way, see append.ts. */

@@ -5,10 +5,11 @@
 import { sql } from 'drizzle-orm'
 import type { StallData, StallReason } from '../../machines/event.ts'
 import { jobStream, type KindName, kinds, parseStream, type StreamId, serverStream } from '../../machines/kinds.ts'
-import { pendingByLog, type Repair } from '../log/consequences.ts'
+import type { Repair } from '../log/consequences.ts'
 import { loadActor } from '../log/read.ts'
 import type { Database, Queryable } from '../postgres/database.ts'
 import { abandoned, type Lateness, overdue } from './lateness.ts'
+import { pendingByLog } from './pending-by-log.ts'
 
 /** A violation; `known`: it is in the history already, and nothing has changed since. */
 export type Violation = StallData & { readonly known: boolean }

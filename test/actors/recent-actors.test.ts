@@ -1,9 +1,8 @@
-/** What a controller remembers of actors, and that it never matters when another one knows better. */
+/** What a controller remembers of actors never matters when another one knows better. */
 import { describe, expect, test } from 'vitest'
-import { createRecentActors } from '../../actors/recent-actors.ts'
 import { connect } from '../../eventstore/postgres/database.ts'
 import { verifyLog } from '../../eventstore/upkeep/verify.ts'
-import { jobStream, kinds, type StreamId, serverStream } from '../../machines/kinds.ts'
+import { jobStream, type StreamId, serverStream } from '../../machines/kinds.ts'
 import { happened, jobId } from '../machines/job/samples.ts'
 import * as ofServer from '../machines/server/samples.ts'
 import { controllerParts, databaseOfTest, type Parts } from './rig/controller.ts'
@@ -25,41 +24,6 @@ async function twoControllers() {
   await propose(one, job, happened('job.requested'))
   return { one, other, url }
 }
-
-describe('memory', () => {
-  const actor = {
-    snapshot: kinds.job.evolve.start(happened('job.requested')).snapshot,
-    version: 1,
-    hash: '',
-    firstEvent: { ...happened('job.requested'), at: '' },
-    lastEvent: { at: '' },
-  }
-
-  test('holds so many actors, and lets go of the one that was not asked for the longest', () => {
-    const recent = createRecentActors({ actorsMax: 2 })
-    recent.set('job-a', actor)
-    recent.set('job-b', actor)
-    expect(recent.get('job-a')).toBe(actor)
-    recent.set('job-c', actor)
-    expect(['job-a', 'job-b', 'job-c'].map((stream) => recent.get(stream as StreamId))).toEqual([
-      actor,
-      undefined,
-      actor,
-    ])
-  })
-
-  test('of an actor that was stored again is the newer one, and takes no other actor its place', () => {
-    const recent = createRecentActors({ actorsMax: 2 })
-    const newer = { ...actor, version: 2 }
-    for (const [stream, stored] of [
-      ['job-a', actor],
-      ['job-b', actor],
-      ['job-b', newer],
-    ] as const)
-      recent.set(stream, stored)
-    expect([recent.get('job-a'), recent.get('job-b')]).toEqual([actor, newer])
-  })
-})
 
 describe('when another controller has appended since', () => {
   test('the next event finds its place behind', async () => {

@@ -3,13 +3,8 @@ import fc from 'fast-check'
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createRuntime, NotAccepted } from '../../../actors/runtime.ts'
-import {
-  append,
-  ConditionGone,
-  type StreamAppend,
-  ValueTaken,
-  VersionConflict,
-} from '../../../eventstore/log/append.ts'
+import { append, ConditionGone, ValueTaken, VersionConflict } from '../../../eventstore/log/append.ts'
+import type { StreamAppend } from '../../../eventstore/log/commit.ts'
 import { hashEvent, plainJson } from '../../../eventstore/log/event.ts'
 import { readStream } from '../../../eventstore/log/read.ts'
 import { leaseEffects } from '../../../eventstore/pending/effects.ts'

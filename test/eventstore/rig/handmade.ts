@@ -1,7 +1,7 @@
 // Appends that no machine decided: an event that fits its stream by version and hash, and nothing else.
 import { eq } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
-import type { StreamAppend } from '../../../eventstore/log/append.ts'
+import type { StreamAppend } from '../../../eventstore/log/commit.ts'
 import { hashEvent } from '../../../eventstore/log/event.ts'
 import { loadActor } from '../../../eventstore/log/read.ts'
 import type { Database } from '../../../eventstore/postgres/database.ts'

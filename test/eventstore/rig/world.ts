@@ -1,7 +1,7 @@
 // An event store of one's own with a runtime on it, and jobs on their way through a successful run.
 import { v7 as uuidv7 } from 'uuid'
 import { type Cause, createRuntime, type Proposal, type Runtime } from '../../../actors/runtime.ts'
-import type { Condition, NewEvent } from '../../../eventstore/log/append.ts'
+import type { Condition, NewEvent } from '../../../eventstore/log/commit.ts'
 import { beginning, readTail, saveCheckpoint } from '../../../eventstore/log/tail.ts'
 import { type Connections, connect, type Database } from '../../../eventstore/postgres/database.ts'
 import { type Notifications, startNotifications } from '../../../eventstore/postgres/notifications.ts'

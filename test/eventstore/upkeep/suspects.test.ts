@@ -1,12 +1,12 @@
 /** The sweep's two looks: pages of suspects that are cheap, and one actor exactly. */
 import type { SQL } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { pendingByLog } from '../../../eventstore/log/consequences.ts'
 import { readStream } from '../../../eventstore/log/read.ts'
 import { leaseEffects } from '../../../eventstore/pending/effects.ts'
 import { databaseNow } from '../../../eventstore/postgres/clock.ts'
 import { inspect } from '../../../eventstore/upkeep/inspect.ts'
 import type { Lateness } from '../../../eventstore/upkeep/lateness.ts'
+import { pendingByLog } from '../../../eventstore/upkeep/pending-by-log.ts'
 import { rebuild } from '../../../eventstore/upkeep/rebuild.ts'
 import { findSuspects, type KnownStates, type SweepCursor, sweepStart } from '../../../eventstore/upkeep/suspects.ts'
 import { jobStream, type StreamId, serverStream } from '../../../machines/kinds.ts'

@@ -1,0 +1,38 @@
+/** What is appended together, and what must hold when it is. */
+import type { DeadlineRequest, EffectRequest } from '../../machines/evolve.ts'
+import type { StreamId } from '../../machines/kinds.ts'
+import type { ProjectedRow } from '../read-models/project.ts'
+import type { Repair } from './consequences.ts'
+import type { HashedEvent } from './event.ts'
+
+export type NewEvent = HashedEvent & { readonly hash: string }
+
+/** One event's consequences, by the machine that evolved over it. */
+export type Consequences = {
+  readonly asked: readonly EffectRequest[]
+  readonly withdrawn: readonly string[]
+  readonly armed: readonly DeadlineRequest[]
+  readonly disarmed: readonly string[]
+}
+
+export type StreamAppend = {
+  readonly stream: StreamId
+  readonly events: readonly { readonly event: NewEvent; readonly consequences: Consequences }[]
+  readonly projected: ProjectedRow
+  /** The state after the last event, where a snapshot is due. */
+  readonly snapshot: { readonly version: number; readonly machineVersion: string; readonly state: unknown } | null
+}
+
+/** What must still hold at commit: the lease of the effect that reports, the deadline that fires, what a repair mends. */
+export type Condition =
+  /** `ends`: the outcome, which also removes the effect; otherwise a fact recorded while it goes on. */
+  | {
+      readonly kind: 'lease'
+      readonly effectId: string
+      readonly owner: string
+      readonly epoch: number
+      readonly ends: boolean
+    }
+  | { readonly kind: 'deadline'; readonly stream: StreamId; readonly name: string }
+  /** Rows of the state before the commit are missing or in the way: they are put right by it. */
+  | { readonly kind: 'repair'; readonly repair: Repair }
