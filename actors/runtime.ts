@@ -8,7 +8,7 @@ import { LRUCache } from 'lru-cache'
 import { type Actor, loadActors } from '../eventstore/log/actors.ts'
 import { VersionConflict } from '../eventstore/log/append.ts'
 import { createBatch } from '../eventstore/log/batch.ts'
-import type { Condition, Consequences, NewEvent, StreamAppend } from '../eventstore/log/commit.ts'
+import type { Condition, NewEvent, StreamAppend } from '../eventstore/log/commit.ts'
 import { hashEvent, plainJson } from '../eventstore/log/event.ts'
 import { createGroupCommit } from '../eventstore/log/group-commit.ts'
 import type { OnSeam } from '../eventstore/log/seams.ts'
@@ -16,15 +16,15 @@ import { snapshotDue } from '../eventstore/log/snapshots.ts'
 import { createDatabaseClock } from '../eventstore/postgres/clock.ts'
 import type { Database } from '../eventstore/postgres/database.ts'
 import { type ProjectedRow, project } from '../eventstore/read-models/project.ts'
+import { type Consequences, pathOf } from '../machines/evolve.ts'
+import { foldOf } from '../machines/fold.ts'
 import type { JobContext } from '../machines/job/context.ts'
-import { pathOf } from '../machines/evolve.ts'
 import {
   checkEvent,
   jobStream,
   type KindName,
   kinds,
   parseStream,
-  type SnapshotOf,
   type StreamId,
   serverStream,
 } from '../machines/kinds.ts'
@@ -250,8 +250,8 @@ function evolveStream(
   { now, cause, nextId }: { readonly now: string; readonly cause: Cause; readonly nextId: () => string },
 ): EvolvedStream {
   const { kind } = parseStream(stream)
-  const { evolve, machineVersion, createdBy } = kinds[kind]
-  let snapshot: SnapshotOf[typeof kind] | undefined = actor?.snapshot
+  const { machineVersion } = kinds[kind]
+  const fold = foldOf(kinds[kind], actor?.snapshot)
   let version = actor?.version ?? 0
   let hash = actor?.hash ?? null
   // The database's clock may step back; a stream's own time does not.
@@ -263,14 +263,9 @@ function evolveStream(
     const data = plainJson(proposed.data)
     const schemaVersion = checkEvent(kind, { type: proposed.type, data }).version
     const domainEvent = { type: proposed.type, data }
-    const accepted =
-      snapshot === undefined ? proposed.type === createdBy : evolve.accepts(snapshot as never, domainEvent)
-    if (!accepted) {
-      throw new NotAccepted(stream, snapshot === undefined ? 'not there yet' : pathOf(snapshot.value), proposed.type)
-    }
-    const before = snapshot === undefined ? null : pathOf(snapshot.value)
-    const evolved = snapshot === undefined ? evolve.start(domainEvent) : evolve.next(snapshot as never, domainEvent)
-    snapshot = evolved.snapshot
+    const before = fold.state
+    if (!fold.accepts(domainEvent)) throw new NotAccepted(stream, before ?? 'not there yet', proposed.type)
+    const evolved = fold.take(domainEvent)
     version += 1
     const unhashed = {
       id: nextId(),
@@ -292,18 +287,19 @@ function evolveStream(
     }
     hash = hashEvent(unhashed)
     stored.push({ event: { ...unhashed, hash }, consequences: evolved })
-    if (snapshotDue(version)) kept = { version, machineVersion, state: plainJson(evolve.dehydrate(snapshot as never)) }
+    if (snapshotDue(version)) kept = { version, machineVersion, state: plainJson(fold.dehydrated()) }
   }
 
   const first = actor?.firstEvent ?? stored[0]?.event
   const last = stored.at(-1)?.event
-  if (snapshot === undefined || first === undefined || last === undefined)
+  const { snapshot } = fold
+  if (snapshot === null || first === undefined || last === undefined)
     throw new Error(`nothing was proposed for ${stream}`)
   return {
     append: {
       stream,
       events: stored,
-      projected: project(kind, snapshot as never, { firstEvent: first, lastEvent: last }),
+      projected: project(kind, snapshot, { firstEvent: first, lastEvent: last }),
       snapshot: kept,
     },
     actor: { snapshot, version, hash: last.hash, firstEvent: first, lastEvent: last },

@@ -9,6 +9,7 @@
  *   `<invoke id>.failed`    ⇄ `xstate.error.actor.<invoke id>`
  */
 import {
+  type AnyActorScope,
   type AnyMachineSnapshot,
   type AnyStateMachine,
   type AnyStateNode,
@@ -29,14 +30,16 @@ export type DeadlineRequest = { readonly name: string; readonly delayMs: number 
 /** What is left of a machine's snapshot when effects and deadlines live elsewhere; plain JSON. */
 export type ActorState = { readonly value: StateValue; readonly context: Record<string, unknown> }
 
-export type Evolved<Snapshot> = {
-  readonly snapshot: Snapshot
+/** What one event leaves to be done, and to be done no more. */
+export type Consequences = {
   readonly asked: readonly EffectRequest[]
   /** Keys of effects whose state was left. A key that is also in `asked` is replaced by the new request. */
   readonly withdrawn: readonly string[]
   readonly armed: readonly DeadlineRequest[]
   readonly disarmed: readonly string[]
 }
+
+export type Evolved<Snapshot> = Consequences & { readonly snapshot: Snapshot }
 
 export type Evolve<Snapshot> = {
   /** The first event of a stream creates the actor; its data is the machine's input. */
@@ -94,11 +97,11 @@ export function createEvolve<Snapshot extends AnyMachineSnapshot>(
 
   const run = (
     before: AnyMachineSnapshot | undefined,
-    step: (actionScope: ActionScope) => AnyMachineSnapshot,
+    step: (actionScope: AnyActorScope) => AnyMachineSnapshot,
   ): Evolved<Snapshot> => {
     const asks = new Map<string, EffectRequest>()
     const arms = new Map<string, DeadlineRequest>()
-    const actionScope: ActionScope = {
+    const actionScope: AnyActorScope = {
       ...scope,
       actionExecutor: (action) => {
         const params = action.params as Record<string, unknown> | undefined
@@ -126,10 +129,9 @@ export function createEvolve<Snapshot extends AnyMachineSnapshot>(
   }
 
   return {
-    start: (event) =>
-      run(undefined, (actionScope) => machine.getInitialSnapshot(actionScope as never, upcast(event).data as never)),
+    start: (event) => run(undefined, (actionScope) => machine.getInitialSnapshot(actionScope, upcast(event).data)),
     next: (snapshot, event) =>
-      run(snapshot, (actionScope) => machine.transition(snapshot, translate(event), actionScope as never)),
+      run(snapshot, (actionScope) => machine.transition(snapshot, translate(event), actionScope)),
     accepts: (snapshot, event) => snapshot.can(translate(event)),
     dehydrate: (snapshot) => ({ value: snapshot.value, context: snapshot.context as Record<string, unknown> }),
     rehydrate: ({ value, context }) =>
@@ -157,11 +159,6 @@ export function pathOf(value: StateValue): string {
   return Object.entries(value)
     .map(([state, inner]) => (inner === undefined ? state : `${state}.${pathOf(inner)}`))
     .join('|')
-}
-
-type ActionScope = {
-  readonly actionExecutor: (action: { readonly type: string; readonly params?: unknown }) => void
-  readonly [key: string]: unknown
 }
 
 /** `redfish.mount.task.failed` → [`redfish.mount.task`, `failed`]. */

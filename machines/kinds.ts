@@ -16,17 +16,20 @@ export type SnapshotOf = { readonly job: JobSnapshot; readonly server: ServerSna
 /** `job-<uuid>` or `server-<serial>`. */
 export type StreamId = `${KindName}-${string}`
 
+/** A kind of actor; of no name in particular it is one of the two, never a mixture. */
 export type Kind<Name extends KindName = KindName> = {
-  readonly name: Name
-  readonly machineVersion: string
-  readonly events: EventCatalogue
-  /** The type of a stream's first event: its data are the machine's input. */
-  readonly createdBy: string
-  /** An event in its newest version, for all that reads its data. */
-  readonly upcast: Upcast
-  /** Takes events of every version. */
-  readonly evolve: Evolve<SnapshotOf[Name]>
-}
+  readonly [Each in Name]: {
+    readonly name: Each
+    readonly machineVersion: string
+    readonly events: EventCatalogue
+    /** The type of a stream's first event: its data are the machine's input. */
+    readonly createdBy: string
+    /** An event in its newest version, for all that reads its data. */
+    readonly upcast: Upcast
+    /** Takes events of every version. */
+    readonly evolve: Evolve<SnapshotOf[Each]>
+  }
+}[Name]
 
 /** What of a kind it takes to read its events. */
 type Catalogued = Pick<Kind, 'name' | 'events' | 'upcast'>

@@ -7,7 +7,6 @@ import { followStream } from '../../eventstore/log/follow.ts'
 import { loadActor, readStream, stateAt, versionAt } from '../../eventstore/log/read.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import type { Notifications } from '../../eventstore/postgres/notifications.ts'
-import type { Evolve } from '../../machines/evolve.ts'
 import { changesBetween } from '../../machines/history/changes.ts'
 import { stepThrough } from '../../machines/history/step-through.ts'
 import { type KindName, kinds, type SnapshotOf, type StreamId } from '../../machines/kinds.ts'
@@ -141,9 +140,8 @@ export function createHistory({ db, notifications, drain, limits, log }: History
     ): Promise<z.infer<typeof stateChanges>> => {
       const { from, to = await versionOf(kind, stream, undefined) } = query
       const events = await readStream(db, stream, { upToVersion: Math.max(from, to) })
-      const evolve: Evolve<SnapshotOf[Name]> = kinds[kind].evolve
       const shown = new Map<number, unknown>()
-      for (const step of stepThrough(evolve, events))
+      for (const step of stepThrough(kinds[kind], events))
         if (step.seq === from || step.seq === to) shown.set(step.seq, show(step.snapshot))
       for (const version of [from, to]) if (!shown.has(version)) throw new NoSuchState(`there is no event ${version}`)
       return { from, to, changes: [...changesBetween(shown.get(from), shown.get(to))] }

@@ -37,7 +37,7 @@ export function foldJob(jobId: string, events: readonly StoredEvent[]): Replayed
   const chain = new Chain(jobStream(jobId))
   const faults = events.map((event) => chain.check(event))
   const bads = faults.findIndex((fault) => fault !== null)
-  const steps = [...stepThrough(kinds.job.evolve, bads < 0 ? events : events.slice(0, bads))]
+  const steps = [...stepThrough(kinds.job, bads < 0 ? events : events.slice(0, bads))]
   const last = steps.at(-1)
   const fault = bads < 0 ? null : `event ${events[bads]?.version}: ${faults[bads]}`
   if (last === undefined) throw new Error(`job ${jobId} cannot be replayed: ${fault}`)

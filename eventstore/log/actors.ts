@@ -3,6 +3,8 @@
  * statements for any number of actors, one where all are remembered.
  */
 import type { DomainEvent } from '../../machines/event.ts'
+import type { ActorState } from '../../machines/evolve.ts'
+import { foldOf } from '../../machines/fold.ts'
 import { type KindName, kinds, parseStream, type SnapshotOf, type StreamId } from '../../machines/kinds.ts'
 import type { Database } from '../postgres/database.ts'
 
@@ -25,8 +27,11 @@ type SnapshotRow = {
   readonly stream: StreamId
   readonly version: number
   readonly machine_version: string
-  readonly state: unknown
+  readonly state: ActorState
 }
+
+/** A state from which the events after `version` lead on. */
+type Kept = Pick<Actor<KindName>, 'snapshot' | 'version'>
 
 type EventRow = DomainEvent & {
   readonly stream: StreamId
@@ -74,13 +79,10 @@ export async function loadActors(
   for (const stream of streams) {
     const events = rows.get(stream) ?? []
     const remembered = known.get(stream)
+    if (remembered === undefined) actors.set(stream, actorAfter(stream, kept.get(stream), events))
     // A database that failed over may have lost what it had acknowledged.
-    if (remembered !== undefined && events[0]?.hash !== remembered.hash) lost.push(stream)
-    else
-      actors.set(
-        stream,
-        remembered ? goOn(stream, remembered, events.slice(1)) : rebuild(stream, kept.get(stream), events),
-      )
+    else if (events[0]?.hash !== remembered.hash) lost.push(stream)
+    else actors.set(stream, events.length === 1 ? remembered : actorAfter(stream, remembered, events))
   }
   if (lost.length > 0) {
     const again = await loadActors(
@@ -96,11 +98,15 @@ export async function loadActors(
 async function readSnapshots(
   { $client }: Pick<Database, '$client'>,
   streams: readonly StreamId[],
-): Promise<ReadonlyMap<StreamId, SnapshotRow>> {
+): Promise<ReadonlyMap<StreamId, Kept>> {
   if (streams.length === 0) return new Map()
   const rows = await $client.unsafe<SnapshotRow[]>(snapshotsStatement, [JSON.stringify(streams)], { prepare: true })
-  const usable = rows.filter((row) => row.machine_version === kinds[parseStream(row.stream).kind].machineVersion)
-  return new Map(usable.map((row) => [row.stream, row]))
+  return new Map(
+    rows.flatMap(({ stream, version, machine_version, state }) => {
+      const { machineVersion, evolve } = kinds[parseStream(stream).kind]
+      return machine_version === machineVersion ? [[stream, { snapshot: evolve.rehydrate(state), version }]] : []
+    }),
+  )
 }
 
 async function readEvents(
@@ -111,24 +117,18 @@ async function readEvents(
   return Map.groupBy(rows, ({ stream }) => stream)
 }
 
-function rebuild(stream: StreamId, kept: SnapshotRow | undefined, events: readonly EventRow[]): Actor<KindName> | null {
-  const { evolve } = kinds[parseStream(stream).kind]
-  const [first, ...later] = events
-  if (first === undefined) return null
-  const begun = { version: first.version, hash: first.hash, firstEvent: told(first), lastEvent: told(first) }
-  if (kept === undefined) return goOn(stream, { snapshot: evolve.start(first).snapshot, ...begun }, later)
-  const own = later.find(({ version }) => version === kept.version) ?? first
-  const restored = { ...begun, version: own.version, hash: own.hash, lastEvent: told(own) }
-  const since = later.filter(({ version }) => version > kept.version)
-  return goOn(stream, { snapshot: evolve.rehydrate(kept.state as never), ...restored }, since)
-}
-
-function goOn(stream: StreamId, actor: Actor<KindName>, events: readonly EventRow[]): Actor<KindName> {
-  const { evolve } = kinds[parseStream(stream).kind]
-  const last = events.at(-1)
-  if (last === undefined) return actor
-  const snapshot = events.reduce((before, event) => evolve.next(before as never, event).snapshot, actor.snapshot)
-  return { ...actor, snapshot, version: last.version, hash: last.hash, lastEvent: told(last) }
+/** The actor after `events`, of which `before` has the first ones behind it; null where there is none. */
+function actorAfter(
+  stream: StreamId,
+  before: (Kept & { readonly firstEvent?: Actor<KindName>['firstEvent'] }) | undefined,
+  events: readonly EventRow[],
+): Actor<KindName> | null {
+  const fold = foldOf(kinds[parseStream(stream).kind], before?.snapshot)
+  for (const event of events) if (event.version > (before?.version ?? 0)) fold.take(event)
+  const [first, last] = [events[0], events.at(-1)]
+  if (fold.snapshot === null || first === undefined || last === undefined) return null
+  const firstEvent = before?.firstEvent ?? told(first)
+  return { snapshot: fold.snapshot, version: last.version, hash: last.hash, firstEvent, lastEvent: told(last) }
 }
 
 /** The driver leaves instants as Postgres writes them. */

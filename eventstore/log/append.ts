@@ -6,12 +6,13 @@
  * version of a stream is always written by a later transaction (see tail.ts).
  */
 import { and, eq, inArray } from 'drizzle-orm'
+import type { Consequences } from '../../machines/evolve.ts'
 import type { StreamId } from '../../machines/kinds.ts'
 import type { Database, Queryable } from '../postgres/database.ts'
 import { sqlState, violatedConstraint } from '../postgres/sql-error.ts'
 import { writeProjection } from '../read-models/write.ts'
 import { deadlines, effects, events, snapshots } from '../schema.ts'
-import type { Condition, Consequences, NewEvent, StreamAppend } from './commit.ts'
+import type { Condition, NewEvent, StreamAppend } from './commit.ts'
 import { deadlineRow, effectRow, type Repair, repairPending } from './consequences.ts'
 import { appendParameters, appendStatement, type CommitAppend } from './statement.ts'
 

@@ -1,19 +1,11 @@
 /** What is appended together, and what must hold when it is. */
-import type { DeadlineRequest, EffectRequest } from '../../machines/evolve.ts'
+import type { Consequences } from '../../machines/evolve.ts'
 import type { StreamId } from '../../machines/kinds.ts'
 import type { ProjectedRow } from '../read-models/project.ts'
 import type { Repair } from './consequences.ts'
 import type { HashedEvent } from './event.ts'
 
 export type NewEvent = HashedEvent & { readonly hash: string }
-
-/** One event's consequences, by the machine that evolved over it. */
-export type Consequences = {
-  readonly asked: readonly EffectRequest[]
-  readonly withdrawn: readonly string[]
-  readonly armed: readonly DeadlineRequest[]
-  readonly disarmed: readonly string[]
-}
 
 export type StreamAppend = {
   readonly stream: StreamId

@@ -4,6 +4,7 @@
  */
 import { and, eq, inArray } from 'drizzle-orm'
 import type { DeadlineRequest, EffectRequest } from '../../machines/evolve.ts'
+import type { NetConsequences } from '../../machines/fold.ts'
 import type { StreamId } from '../../machines/kinds.ts'
 import type { Queryable } from '../postgres/database.ts'
 import { deadlines, effects } from '../schema.ts'
@@ -12,6 +13,17 @@ import type { StoredEvent } from './event.ts'
 type AskingEvent = Pick<StoredEvent, 'id' | 'stream' | 'version' | 'at'>
 export type EffectRow = ReturnType<typeof effectRow>
 export type DeadlineRow = ReturnType<typeof deadlineRow>
+
+/** The rows that events leave behind. */
+export function pendingRows({ asked, armed }: NetConsequences<AskingEvent>): {
+  readonly effects: readonly EffectRow[]
+  readonly deadlines: readonly DeadlineRow[]
+} {
+  return {
+    effects: [...asked.values()].map(({ event, effect }) => effectRow(event, effect)),
+    deadlines: [...armed.values()].map(({ event, deadline }) => deadlineRow(event, deadline)),
+  }
+}
 
 /** The row of an effect. Its id is the same after a rebuild. */
 export function effectRow({ id, stream, version, at }: AskingEvent, { key, src, input }: EffectRequest) {

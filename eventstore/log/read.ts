@@ -1,5 +1,6 @@
 /** Reading streams: an actor to decide on, and histories as they are stored. */
 import { and, asc, eq, gt, lte, or, sql } from 'drizzle-orm'
+import { foldOf } from '../../machines/fold.ts'
 import { type KindName, kinds, parseStream, type SnapshotOf, type StreamId } from '../../machines/kinds.ts'
 import type { Queryable } from '../postgres/database.ts'
 import { events, snapshots } from '../schema.ts'
@@ -51,13 +52,18 @@ export async function stateAt<Name extends KindName>(
   stream: StreamId,
   version: number,
 ): Promise<SnapshotOf[Name] | null> {
-  const { evolve } = kinds[kindName]
-  const [first, ...later] = await readStream(db, stream, { upToVersion: version })
-  if (first === undefined) return null
-  return later.reduce((snapshot, event) => evolve.next(snapshot, event).snapshot, evolve.start(first).snapshot)
+  const fold = foldOf(kinds[kindName])
+  for await (const event of readHistory(db, stream, version)) fold.take(event)
+  return fold.snapshot
 }
 
-export type StreamRange = { readonly afterVersion?: number; readonly upToVersion?: number; readonly limit?: number }
+const historyPage = 1000
+
+export type StreamRange = {
+  readonly afterVersion?: number
+  readonly upToVersion?: number | undefined
+  readonly limit?: number
+}
 
 /** A stream's events in order. */
 export async function readStream(db: Queryable, stream: StreamId, range: StreamRange = {}): Promise<StoredEvent[]> {
@@ -74,6 +80,21 @@ export async function readStream(db: Queryable, stream: StreamId, range: StreamR
     .orderBy(asc(events.version))
     .limit(range.limit ?? 100_000)
   return rows.map(toStoredEvent)
+}
+
+/** A stream's events in order from the first one, read a page at a time. */
+export async function* readHistory(
+  db: Queryable,
+  stream: StreamId,
+  upToVersion?: number,
+): AsyncGenerator<StoredEvent, void, undefined> {
+  for (let afterVersion = 0; ; ) {
+    const page = await readStream(db, stream, { afterVersion, upToVersion, limit: historyPage })
+    yield* page
+    const last = page.at(-1)
+    if (last === undefined || page.length < historyPage) return
+    afterVersion = last.version
+  }
 }
 
 /** The version of the last event at or before an instant; 0 when there is none. */

@@ -7,9 +7,9 @@
  * under a key needs the removal of what had it. All parts see the database as it was at the beginning, which is enough:
  * what a commit replaces was written by commits that its decision had seen.
  */
-import type { DeadlineRequest, EffectRequest } from '../../machines/evolve.ts'
+import { NetConsequences } from '../../machines/fold.ts'
 import type { Condition, NewEvent, StreamAppend } from './commit.ts'
-import { deadlineRow, effectRow } from './consequences.ts'
+import { pendingRows } from './consequences.ts'
 
 /** Appends that are stored together or not at all. Repairs go another way, see append.ts. */
 export type CommitAppend = {
@@ -120,9 +120,9 @@ export function appendParameters(commits: readonly CommitAppend[]): string[] {
     ),
     conditions.flatMap((one) => (one.kind === 'deadline' ? [{ stream: one.stream, name: one.name }] : [])),
     net.flatMap(({ withdrawn }) => withdrawn),
-    net.flatMap(({ asked }) => asked),
+    net.flatMap(({ effects }) => effects),
     net.flatMap(({ disarmed }) => disarmed),
-    net.flatMap(({ armed }) => armed),
+    net.flatMap(({ deadlines }) => deadlines),
     appends.flatMap(({ projected, events: [first] }) =>
       // What was asked for is the longest of a row and never changes: it goes with the first event only.
       projected.table === 'jobs'
@@ -145,22 +145,13 @@ function headOf({ stream, events: [first] }: StreamAppend) {
   return [{ stream, version: first.event.version - 1, hash: first.event.prev_hash }]
 }
 
-/** What several events in a row leave behind: what the first asked for and the second withdrew never comes to be. */
+/** What the events of one append leave to be done. */
 function netConsequences({ stream, events }: StreamAppend) {
-  const withdrawn = new Set<string>()
-  const disarmed = new Set<string>()
-  const asked = new Map<string, { readonly event: NewEvent; readonly effect: EffectRequest }>()
-  const armed = new Map<string, { readonly event: NewEvent; readonly deadline: DeadlineRequest }>()
-  for (const { event, consequences } of events) {
-    for (const key of consequences.withdrawn) if (!asked.delete(key)) withdrawn.add(key)
-    for (const effect of consequences.asked) asked.set(effect.key, { event, effect })
-    for (const name of consequences.disarmed) if (!armed.delete(name)) disarmed.add(name)
-    for (const deadline of consequences.armed) armed.set(deadline.name, { event, deadline })
-  }
+  const net = new NetConsequences<NewEvent>()
+  for (const { event, consequences } of events) net.add(event, consequences)
   return {
-    withdrawn: [...withdrawn].map((key) => ({ stream, key })),
-    asked: [...asked.values()].map(({ event, effect }) => effectRow(event, effect)),
-    disarmed: [...disarmed].map((name) => ({ stream, name })),
-    armed: [...armed.values()].map(({ event, deadline }) => deadlineRow(event, deadline)),
+    withdrawn: [...net.withdrawn].map((key) => ({ stream, key })),
+    disarmed: [...net.disarmed].map((name) => ({ stream, name })),
+    ...pendingRows(net),
   }
 }

@@ -4,6 +4,7 @@
  */
 import { sql } from 'drizzle-orm'
 import type { StallData, StallReason } from '../../machines/event.ts'
+import { foldOf } from '../../machines/fold.ts'
 import { jobStream, type KindName, kinds, parseStream, type StreamId, serverStream } from '../../machines/kinds.ts'
 import type { Repair } from '../log/consequences.ts'
 import { loadActor } from '../log/read.ts'
@@ -36,7 +37,7 @@ async function inspectIn(tx: Queryable, stream: StreamId, lateness: Lateness): P
   const { kind, id } = parseStream(stream)
   const actor = await loadActor(tx, kind, stream)
   if (actor === null) return null
-  const waits = kinds[kind].evolve.pending(actor.snapshot as never)
+  const waits = foldOf(kinds[kind], actor.snapshot).waits()
   const effects = await tx.execute<{ key: string; id: string; late: boolean }>(
     sql`select key, id, coalesce(${abandoned(lateness)}, false) as late from effects where stream = ${stream}`,
   )

@@ -1,9 +1,9 @@
 /** Reproduces every derived table from the log alone. */
 import { asc, gt, sql } from 'drizzle-orm'
 import type { PgTable } from 'drizzle-orm/pg-core'
-import type { Evolved } from '../../machines/evolve.ts'
-import { type KindName, kinds, parseStream, type SnapshotOf, type StreamId } from '../../machines/kinds.ts'
-import { type DeadlineRow, deadlineRow, type EffectRow, effectRow } from '../log/consequences.ts'
+import { type Fold, foldOf, NetConsequences } from '../../machines/fold.ts'
+import { kinds, type StreamId } from '../../machines/kinds.ts'
+import { pendingRows } from '../log/consequences.ts'
 import type { StoredEvent } from '../log/event.ts'
 import { toStoredEvent } from '../log/read.ts'
 import { snapshotDue } from '../log/snapshots.ts'
@@ -53,7 +53,7 @@ export async function rebuild(db: Database): Promise<Rebuilt> {
           if (folded !== undefined) await rows.add(folded.rows())
           folded = new FoldedStream(event)
           streams += 1
-        } else folded.next(event)
+        } else folded.take(event)
         count += 1
       }
       const last = page.at(-1)
@@ -73,48 +73,37 @@ type DerivedRows = { readonly [Table in keyof typeof derived]?: readonly (typeof
 /** One stream's events folded so far, and what of them the tables hold. */
 class FoldedStream {
   readonly stream: StreamId
-  readonly #kind: KindName
   readonly #firstEvent: StoredEvent
-  readonly #effects = new Map<string, EffectRow>()
-  readonly #deadlines = new Map<string, DeadlineRow>()
+  readonly #fold: Fold
+  readonly #net = new NetConsequences<StoredEvent>()
   #lastEvent: StoredEvent
-  #state: SnapshotOf[KindName]
   #kept: typeof snapshots.$inferInsert | null = null
 
   constructor(first: StoredEvent) {
     this.stream = first.stream
-    this.#kind = parseStream(first.stream).kind
     this.#firstEvent = first
     this.#lastEvent = first
-    const evolved = kinds[this.#kind].evolve.start(first)
-    this.#state = evolved.snapshot
-    this.#take(first, evolved)
+    this.#fold = foldOf(kinds[first.machine])
+    this.take(first)
   }
 
-  next(event: StoredEvent): void {
-    this.#take(event, kinds[this.#kind].evolve.next(this.#state as never, event))
-  }
-
-  #take(event: StoredEvent, { snapshot, asked, withdrawn, armed, disarmed }: Evolved<SnapshotOf[KindName]>): void {
+  take(event: StoredEvent): void {
     this.#lastEvent = event
-    this.#state = snapshot
-    for (const key of withdrawn) this.#effects.delete(key)
-    for (const effect of asked) this.#effects.set(effect.key, effectRow(event, effect))
-    for (const name of disarmed) this.#deadlines.delete(name)
-    for (const deadline of armed) this.#deadlines.set(deadline.name, deadlineRow(event, deadline))
+    this.#net.add(event, this.#fold.take(event))
     if (!snapshotDue(event.version)) return
-    const { evolve, machineVersion } = kinds[this.#kind]
-    const state = evolve.dehydrate(snapshot as never)
-    this.#kept = { stream: this.stream, version: event.version, machine_version: machineVersion, state }
+    const { machineVersion } = kinds[event.machine]
+    const { stream, version } = event
+    this.#kept = { stream, version, machine_version: machineVersion, state: this.#fold.dehydrated() }
   }
 
   rows(): DerivedRows {
+    const { machine: kind } = this.#firstEvent
+    if (this.#fold.snapshot === null) throw new Error(`${this.stream} has no event`)
     const stream = { firstEvent: this.#firstEvent, lastEvent: this.#lastEvent }
-    const { table, row } = project(this.#kind, this.#state as never, stream)
+    const { table, row } = project(kind, this.#fold.snapshot, stream)
     return {
+      ...pendingRows(this.#net),
       [table]: [row],
-      effects: [...this.#effects.values()],
-      deadlines: [...this.#deadlines.values()],
       snapshots: this.#kept === null ? [] : [this.#kept],
     }
   }

@@ -3,7 +3,7 @@
  * read models page by page and are cheap; what they suspect is looked at exactly by `inspect.ts`.
  */
 import { type SQL, sql } from 'drizzle-orm'
-import { pathOf } from '../../machines/evolve.ts'
+import { foldOf } from '../../machines/fold.ts'
 import { kinds, parseStream, type StreamId } from '../../machines/kinds.ts'
 import { loadActor } from '../log/read.ts'
 import type { Database } from '../postgres/database.ts'
@@ -52,8 +52,9 @@ async function isSuspect(db: Database, row: Row, states: KnownStates): Promise<b
     // It may have gone on since the page was read; then another state is learned, and the row is looked at exactly.
     const actor = await loadActor(db, kind, row.stream)
     if (actor === null) return true
-    const { effects, deadlines } = kinds[kind].evolve.pending(actor.snapshot as never)
-    states.set(`${kind}/${pathOf(actor.snapshot.value)}`, { effects: listed(effects), deadlines: listed(deadlines) })
+    const fold = foldOf(kinds[kind], actor.snapshot)
+    const { effects, deadlines } = fold.waits()
+    states.set(`${kind}/${fold.state}`, { effects: listed(effects), deadlines: listed(deadlines) })
   }
   const waits = states.get(name)
   return waits?.effects !== row.effects || waits.deadlines !== row.deadlines

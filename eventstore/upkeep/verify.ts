@@ -6,9 +6,9 @@
 import type { KeyObject } from 'node:crypto'
 import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm'
 import { InvalidEventError } from '../../machines/event.ts'
-import { pathOf } from '../../machines/evolve.ts'
+import { type Fold, foldOf } from '../../machines/fold.ts'
 import { type Change, changesBetween } from '../../machines/history/changes.ts'
-import { type Kinds, kinds, parseStream, readRecorded, type StreamId } from '../../machines/kinds.ts'
+import { type Kind, type Kinds, kinds, parseStream, readRecorded, type StreamId } from '../../machines/kinds.ts'
 import { hashEvent, plainJson, type StoredEvent } from '../log/event.ts'
 import { toStoredEvent } from '../log/read.ts'
 import type { Database } from '../postgres/database.ts'
@@ -108,15 +108,16 @@ function told({ path, ...values }: Change): string {
  */
 export class Chain {
   readonly stream: StreamId
-  readonly #registry: Kinds
+  readonly #kind: Kind
+  readonly #fold: Fold
   #version = 0
   #hash: string | null = null
-  #snapshot: unknown
   #broken = false
 
   constructor(stream: StreamId, registry: Kinds = kinds) {
     this.stream = stream
-    this.#registry = registry
+    this.#kind = registry[parseStream(stream).kind]
+    this.#fold = foldOf(this.#kind)
   }
 
   /** Whether an event was bad. */
@@ -134,8 +135,7 @@ export class Chain {
 
   /** The first place where a stored state is not the one that the events checked so far give; null where it is. */
   differenceFrom(state: unknown): Change | null {
-    const { evolve } = this.#registry[parseStream(this.stream).kind]
-    const [first] = changesBetween(state, plainJson(evolve.dehydrate(this.#snapshot as never)))
+    const [first] = changesBetween(state, plainJson(this.#fold.dehydrated()))
     return first ?? null
   }
 
@@ -143,20 +143,17 @@ export class Chain {
     if (event.version !== this.#version + 1) return `version ${this.#version + 1} is missing`
     if (event.prev_hash !== this.#hash) return 'prev_hash is not the hash of the event before'
     if (hashEvent(event) !== event.hash) return 'its content does not have its hash: it was altered'
-    const kind = this.#registry[parseStream(event.stream).kind]
     // Whoever alters an event can also compute its hash; a machine must not be given what it cannot read.
     try {
-      readRecorded(kind, event)
+      readRecorded(this.#kind, event)
     } catch (error) {
       if (error instanceof InvalidEventError) return error.message
       throw error
     }
-    const { evolve } = kind
-    const evolved = event.version === 1 ? evolve.start(event) : evolve.next(this.#snapshot as never, event)
+    this.#fold.take(event)
     this.#version = event.version
     this.#hash = event.hash
-    this.#snapshot = evolved.snapshot
-    const state = pathOf(evolved.snapshot.value)
+    const { state } = this.#fold
     return state === event.state_to ? null : `replay gives state ${state}, recorded was ${event.state_to}`
   }
 }

@@ -1,7 +1,8 @@
 /** A history, step by step: what every event found, what it made of it, and what it asked for. */
-import type { StateValue } from 'xstate'
 import type { DomainEvent } from '../event.ts'
-import { type DeadlineRequest, type EffectRequest, type Evolve, pathOf } from '../evolve.ts'
+import { type DeadlineRequest, type EffectRequest, pathOf } from '../evolve.ts'
+import { foldOf } from '../fold.ts'
+import type { Kind, KindName, SnapshotOf } from '../kinds.ts'
 
 /** What of a recorded event a step tells. */
 export type HappenedEvent = DomainEvent & {
@@ -33,23 +34,25 @@ export type Step<Snapshot> = {
   readonly snapshot: Snapshot
 }
 
-/** Folds a stream's events from its first one through a machine. The states are those that this machine gives. */
-export function* stepThrough<Snapshot extends { readonly value: StateValue }>(
-  evolve: Evolve<Snapshot>,
+/** Folds a stream's events from its first one through a kind's machine. The states are those that this machine gives. */
+export function* stepThrough<Name extends KindName>(
+  kind: Kind<Name>,
   events: Iterable<HappenedEvent>,
-): Generator<Step<Snapshot>, void, undefined> {
-  let last: { readonly snapshot: Snapshot; readonly path: string; readonly sinceMs: number } | undefined
+): Generator<Step<SnapshotOf[Name]>, void, undefined> {
+  const fold = foldOf(kind)
+  let sinceMs = 0
   for (const event of events) {
-    const evolved = last === undefined ? evolve.start(event) : evolve.next(last.snapshot, event)
+    const before = fold.state
+    const evolved = fold.take(event)
     const after = pathOf(evolved.snapshot.value)
     const atMs = Date.parse(event.at)
     yield {
       seq: event.version,
       at: event.at,
       type: event.type,
-      before: last?.path ?? null,
+      before,
       after,
-      spentMs: last === undefined ? null : atMs - last.sinceMs,
+      spentMs: before === null ? null : atMs - sinceMs,
       by: event.actor,
       cause: event.causation_id,
       asked: evolved.asked,
@@ -61,11 +64,7 @@ export function* stepThrough<Snapshot extends { readonly value: StateValue }>(
       disarmed: evolved.disarmed.filter((name) => event.type !== `${name}.elapsed`),
       snapshot: evolved.snapshot,
     }
-    last = {
-      snapshot: evolved.snapshot,
-      path: after,
-      sinceMs: last !== undefined && after === last.path ? last.sinceMs : atMs,
-    }
+    if (after !== before) sinceMs = atMs
   }
 }
 

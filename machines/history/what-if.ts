@@ -8,7 +8,8 @@
  */
 
 import { InvalidEventError } from '../event.ts'
-import { type EffectRequest, pathOf } from '../evolve.ts'
+import { type Evolved, pathOf } from '../evolve.ts'
+import { type Fold, foldOf } from '../fold.ts'
 import { type Kind, type KindName, readRecorded, type SnapshotOf } from '../kinds.ts'
 
 /** An event as it was recorded. What is not known of a history's effects is not compared. */
@@ -44,13 +45,19 @@ export function firstDivergence<Name extends KindName>(
   history: readonly RecordedEvent[],
 ): Divergence | null {
   const askedBy = recordedAsks(history)
-  let snapshot: SnapshotOf[Name] | undefined
+  const fold = foldOf(kind)
   for (const [index, event] of history.entries()) {
     const recorded = { state: event.state_to, asked: (event.id === undefined ? null : askedBy.get(event.id)) ?? [] }
     const told = { seq: index + 1, type: event.type, recorded }
-    const before = snapshot === undefined ? null : { state: pathOf(snapshot.value), asked: [] }
-    const step = attempt(kind, snapshot, event)
-    if ('fault' in step) return { ...told, kind: step.kind, message: step.fault, now: before }
+    const before = fold.state
+    const step = attempt(kind, fold, event)
+    if ('fault' in step)
+      return {
+        ...told,
+        kind: step.kind,
+        message: step.fault,
+        now: before === null ? null : { state: before, asked: [] },
+      }
     const now = { state: pathOf(step.snapshot.value), asked: step.asked.map(({ key }) => key) }
     if (now.state !== recorded.state) {
       const message = `leads to ${now.state}, recorded was ${recorded.state}`
@@ -61,28 +68,21 @@ export function firstDivergence<Name extends KindName>(
       const message = `does not ask for ${missing.join(', ')} any more`
       return { ...told, kind: 'other effects', message, now }
     }
-    snapshot = step.snapshot
   }
   return null
 }
 
-type Attempt<Snapshot> =
-  | { readonly snapshot: Snapshot; readonly asked: readonly EffectRequest[] }
+type Attempt<Name extends KindName> =
+  | Evolved<SnapshotOf[Name]>
   | { readonly kind: 'unreadable' | 'not accepted'; readonly fault: string }
 
-function attempt<Name extends KindName>(
-  kind: Kind<Name>,
-  snapshot: SnapshotOf[Name] | undefined,
-  recorded: RecordedEvent,
-): Attempt<SnapshotOf[Name]> {
+function attempt<Name extends KindName>(kind: Kind<Name>, fold: Fold<Name>, recorded: RecordedEvent): Attempt<Name> {
   try {
     const event = readRecorded(kind, recorded)
-    if (snapshot === undefined) {
-      if (event.type === kind.createdBy) return kind.evolve.start(event)
-      return { kind: 'not accepted', fault: `a ${kind.name} begins with ${kind.createdBy}` }
-    }
-    if (kind.evolve.accepts(snapshot, event)) return kind.evolve.next(snapshot, event)
-    return { kind: 'not accepted', fault: `is not accepted in ${pathOf(snapshot.value)}` }
+    if (fold.accepts(event)) return fold.take(event)
+    const fault =
+      fold.state === null ? `a ${kind.name} begins with ${kind.createdBy}` : `is not accepted in ${fold.state}`
+    return { kind: 'not accepted', fault }
   } catch (error) {
     if (error instanceof InvalidEventError) return { kind: 'unreadable', fault: error.message }
     // What an action or a guard throws on data of a shape that it did not expect: the machine is what is being asked about.

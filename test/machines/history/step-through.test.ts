@@ -13,7 +13,7 @@ function stepsOf(events: readonly DomainEvent[]) {
     actor: index === 0 ? 'principal:alice' : 'controller:c1',
     causation_id: index === 0 ? 'request-1' : `e${index}/step`,
   }))
-  return [...stepThrough(kinds.job.evolve, dated)]
+  return [...stepThrough(kinds.job, dated)]
 }
 
 const minute = (index: number) => new Date(Date.UTC(2026, 2, 1, 10, index)).toISOString()
