@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { patienceMs, testMaxMs } from './test/rig/patience.ts'
 
 /** Longest first, so that no worker is left with a long one at the end; on a first run nothing but the folders tells which. */
 class LongestFirst extends BaseSequencer {
@@ -32,7 +33,8 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     // Of the tests of one file that may run at a time.
     maxConcurrency: 24,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: testMaxMs,
+    hookTimeout: testMaxMs,
+    expect: { poll: { timeout: patienceMs } },
   },
 })

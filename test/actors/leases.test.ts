@@ -251,7 +251,7 @@ test('a controller that was paused past its lease takes the effect over from its
   await ended({ key: 'iso.build', result: 'withdrawn' })
   expect(before.context.signal.aborted).toBe(true)
   // What came before the build may be about to end, and the probe was leased anew as well if it was still there.
-  await expect.poll(underWay, { timeout: 10_000 }).toBe(1)
+  await expect.poll(underWay).toBe(1)
   build.open()
   await parts.eventOf(job, 'iso.build.succeeded')
 })

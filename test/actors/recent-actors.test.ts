@@ -5,6 +5,7 @@ import { verifyLog } from '../../eventstore/upkeep/verify.ts'
 import { jobStream, type StreamId, serverStream } from '../../machines/kinds.ts'
 import { happened, jobId } from '../machines/job/samples.ts'
 import * as ofServer from '../machines/server/samples.ts'
+import { patience } from '../rig/patience.ts'
 import { controllerParts, databaseOfTest, type Parts } from './rig/controller.ts'
 
 const cause = { actor: 'principal:alice', causationId: null, correlationId: null, trace: null }
@@ -94,6 +95,6 @@ test('when the database has lost what it had acknowledged, as in a failover, the
     [1, 'job.requested'],
     [2, 'cancel.requested'],
   ])
-  const { faults } = await verifyLog(one.db, { signal: AbortSignal.timeout(10_000) })
+  const { faults } = await verifyLog(one.db, { signal: patience() })
   expect(faults).toEqual([])
 })

@@ -11,6 +11,7 @@ import { InvalidEventError } from '../../machines/event.ts'
 import { jobStream, serverStream } from '../../machines/kinds.ts'
 import { happened, jobId } from '../machines/job/samples.ts'
 import * as ofServer from '../machines/server/samples.ts'
+import { patience } from '../rig/patience.ts'
 import { controllerParts, databaseOfTest, type Parts } from './rig/controller.ts'
 import { appendAtOnce } from './rig/held-appends.ts'
 
@@ -186,7 +187,7 @@ test('a history that is longer than its snapshots goes on in the same words, and
   for (let rounds = 0; rounds < 5; rounds += 1)
     await propose(parts, server, Array.from({ length: 6 }, () => probe).flat())
   expect(await parts.db.select({ version: snapshots.version }).from(snapshots)).toEqual([{ version: 50 }])
-  const { faults } = await verifyLog(parts.db, { signal: AbortSignal.timeout(10_000) })
+  const { faults } = await verifyLog(parts.db, { signal: patience() })
   expect(faults).toEqual([])
 })
 

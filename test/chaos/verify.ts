@@ -7,6 +7,7 @@ import type { StoredEvent } from '../../eventstore/log/event.ts'
 import { connect } from '../../eventstore/postgres/database.ts'
 import { verifyLog } from '../../eventstore/upkeep/verify.ts'
 import type { SimulatedBmc, Simulator } from '../../redfish/simulator/server.ts'
+import { patience } from '../rig/patience.ts'
 import type { Received, Subscriber } from './subscriber.ts'
 
 /** A job, and the outcome that its host's script implies. */
@@ -22,8 +23,6 @@ export type Verified = {
   /** Hears the evidence of what does not hold, a line each. */
   readonly say: (text: string) => void
 }
-
-const deliveryTimeoutMs = 120_000
 
 export async function verify({
   client,
@@ -110,7 +109,7 @@ async function deliveries(
   signal: AbortSignal,
 ): Promise<string[]> {
   const expected = [...lengths.values()].reduce((sum, length) => sum + length, 0)
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(deliveryTimeoutMs)])
+  const limit = AbortSignal.any([signal, patience()])
   while (subscriber.received.length < expected && !limit.aborted) await delay(200)
   return [...lengths].flatMap(([stream, length]) => orderFault(stream, length, subscriber.received))
 }

@@ -8,6 +8,7 @@ import { startController } from '../../deploy/controller/controller.ts'
 import { createLog } from '../../deploy/controller/log.ts'
 import { readConfig } from '../../deploy/settings/config.ts'
 import { quickRedfish } from '../e2e/rig/quick-redfish.ts'
+import { patience } from '../rig/patience.ts'
 import type { Orders } from './controller.ts'
 
 const { controllerId, killAt, stopAt } = JSON.parse(process.argv[2] ?? '{}') as Orders
@@ -24,7 +25,7 @@ const controller = await startController({
   config: reading.config,
   log: createLog({ level: 'warn', controller: controllerId }),
   controllerId,
-  signal: AbortSignal.timeout(60_000),
+  signal: patience(),
   redfishLimits: quickRedfish,
   timing,
   onSeam: (seam) => {

@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { ClientError } from '../../deploy/cli/client.ts'
 import type { Seam } from '../../eventstore/log/seams.ts'
+import { patience } from '../rig/patience.ts'
 
 /** What a controller process is told besides its settings. */
 export type Orders = {
@@ -86,7 +87,7 @@ export function supervise(env: NodeJS.ProcessEnv, killAt: Seam | null): Supervis
     stop: async () => {
       stopping = true
       if (current.exitCode !== null || current.signalCode !== null) return
-      const gone = once(current, 'exit', { signal: AbortSignal.timeout(20_000) })
+      const gone = once(current, 'exit', { signal: patience() })
       current.kill('SIGTERM')
       const [code, signal] = await gone
       if (code !== 0) throw new Error(`the controller ended with ${signal ?? code}`)

@@ -12,8 +12,6 @@ import { freshDatabase } from '../rig/postgres.ts'
 import { type StoppingController, startStopping } from './stopping-controller.ts'
 
 const [overtaken, successor] = ['overtaken', 'successor'] as const
-const testTimeoutMs = 120_000
-const jobTimeoutMs = 60_000
 /** One lease ends while its holder stands still, the other one does not. */
 const [shortLeaseMs, longLeaseMs] = [1000, 30_000]
 
@@ -44,7 +42,6 @@ async function setUp({ onTestFinished }: TestContext) {
 
 test.concurrent.for(['iso.build', 'redfish.mount.task', 'redfish.reset'])(
   'the outcome of %s is refused to who was overtaken, while its successor is still at it',
-  { timeout: testTimeoutMs },
   async (key, context) => {
     const { expect } = context
     const { bmc, other, start } = await setUp(context)
@@ -57,11 +54,11 @@ test.concurrent.for(['iso.build', 'redfish.mount.task', 'redfish.reset'])(
     await second.stopped
 
     first.goOn()
-    await expect.poll(() => first.resultsOf(key), { timeout: jobTimeoutMs }).not.toEqual([])
+    await expect.poll(() => first.resultsOf(key)).not.toEqual([])
     expect(await first.resultsOf(key)).toEqual(['withdrawn'])
     second.goOn()
 
-    expect(await completed(first.client, jobId, jobTimeoutMs)).toMatchObject({ outcome: 'succeeded', cleanup: 'clean' })
+    expect(await completed(first.client, jobId)).toMatchObject({ outcome: 'succeeded', cleanup: 'clean' })
     const history = await expectSoundEnd(first.client, jobId, bmc)
     const outcomes = history.filter(({ type }) => type === `${key}.succeeded` || type === `${key}.failed`)
     // The host may report before its reset has an outcome, which then nobody waits for any more.
@@ -74,9 +71,7 @@ test.concurrent.for(['iso.build', 'redfish.mount.task', 'redfish.reset'])(
   },
 )
 
-test.concurrent('a reset that was announced and not sent is not sent by who was overtaken', {
-  timeout: testTimeoutMs,
-}, async (context) => {
+test.concurrent('a reset that was announced and not sent is not sent by who was overtaken', async (context) => {
   const { expect } = context
   const { bmc, other, start } = await setUp(context)
   const first = await start(overtaken, 'append.after:redfish.reset.requested', shortLeaseMs)
@@ -87,10 +82,10 @@ test.concurrent('a reset that was announced and not sent is not sent by who was 
   await second.stopped
 
   first.goOn()
-  await expect.poll(() => first.resultsOf('redfish.reset'), { timeout: jobTimeoutMs }).not.toEqual([])
+  await expect.poll(() => first.resultsOf('redfish.reset')).not.toEqual([])
   second.goOn()
 
-  expect(await completed(first.client, jobId, jobTimeoutMs)).toMatchObject({ outcome: 'succeeded', cleanup: 'clean' })
+  expect(await completed(first.client, jobId)).toMatchObject({ outcome: 'succeeded', cleanup: 'clean' })
   const resets = (await expectSoundEnd(first.client, jobId, bmc))
     .filter(({ type }) => type.startsWith('redfish.reset.'))
     .map(({ type, actor }) => `${type} by ${actor}`)
@@ -115,7 +110,7 @@ async function expectHealthy(
   const [{ client }] = controllers
   await register(client, bmc)
   const jobId = await submit(client, bmc.serial)
-  await follow(client, jobId, ({ state_to }) => state_to === 'complete', jobTimeoutMs)
+  await follow(client, jobId, ({ state_to }) => state_to === 'complete')
   expect(await client.request(`/api/v1/jobs/${jobId}`)).toMatchObject({ outcome: 'succeeded', cleanup: 'clean' })
   for (const controller of controllers) await controller.client.request('/readyz')
   for (const controller of controllers) await controller.stop()

@@ -4,9 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { connect as connectNats, consumerOpts } from 'nats'
-import { inject } from 'vitest'
 import { createClient } from '../../deploy/cli/client.ts'
 import { jobBody } from '../../deploy/cli/job.ts'
 import type { StoredEvent } from '../../eventstore/log/event.ts'
@@ -21,6 +19,7 @@ import { freePort } from '../e2e/rig/processes.ts'
 import { bmcConfigs, expectSoundEnd, linuxRecipe, register } from '../e2e/rig/site.ts'
 import { storageFolder } from '../e2e/rig/storage.ts'
 import { freshNats } from '../rig/nats.ts'
+import { patience, patienceMs } from '../rig/patience.ts'
 import { freshDatabase } from '../rig/postgres.ts'
 import { processEnv } from '../rig/process-env.ts'
 import { supervise } from './controller.ts'
@@ -46,7 +45,6 @@ export type JobRun = {
 }
 
 const serial = 'S1'
-const stepMaxMs = 40_000
 const leaseTtlMs = 1000
 const eventsMax = 1000
 
@@ -60,8 +58,6 @@ export async function runJob(killAt: Seam | null): Promise<JobRun> {
   const controller = supervise(
     {
       ...processEnv,
-      // Most of what a controller's start costs is compiling its sources, and here it is started hundreds of times.
-      NODE_COMPILE_CACHE: join(inject('runDir'), 'compile-cache'),
       STORAGE_ROOT: folder,
       HTTP_ADDR: `127.0.0.1:${port}`,
       PUBLIC_URL: url,
@@ -86,7 +82,7 @@ export async function runJob(killAt: Seam | null): Promise<JobRun> {
     // Some seams come after the job's end.
     if (killAt !== null) await within(controller.restarted, `a crash at ${killAt}`)
     const history = await insist(() => expectSoundEnd(client, jobId, bmc))
-    await orphansEnded(database.url, { leaseTtlMs, signal: AbortSignal.timeout(stepMaxMs) })
+    await orphansEnded(database.url, { leaseTtlMs, signal: patience() })
     await controller.stop()
     return {
       seams: [...new Set(controller.passed)],
@@ -136,7 +132,7 @@ async function hear(url: string) {
 
 async function within<Result>(wanted: Promise<Result>, what: string): Promise<Result> {
   const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`no ${what} within ${stepMaxMs} ms`)), stepMaxMs)
+  const timer = setTimeout(() => reject(new Error(`no ${what} within ${patienceMs} ms`)), patienceMs)
   try {
     return await Promise.race([wanted, promise])
   } finally {
@@ -148,7 +144,7 @@ async function readLog(url: string): Promise<Pick<JobRun, 'logged' | 'verificati
   const { db, close } = connect({ url, poolMax: 1 })
   try {
     const events = await readTail(db, beginning, eventsMax)
-    const verification = await verifyLog(db, { signal: AbortSignal.timeout(stepMaxMs) })
+    const verification = await verifyLog(db, { signal: patience() })
     return { logged: events.map(({ event }) => event.id), verification }
   } finally {
     await close()

@@ -3,6 +3,7 @@
  * seams whose names it matches: `npm run test:crash -- redfish.reset`.
  */
 import { startVitest } from 'vitest/node'
+import { patienceMs, testMaxMs } from '../rig/patience.ts'
 
 const [pattern] = process.argv.slice(2)
 
@@ -14,7 +15,9 @@ const vitest = await startVitest('test', [], {
   reporters: ['verbose'],
   // Jobs that run side by side; each spends half of its time waiting.
   maxConcurrency: 4,
-  testTimeout: 120_000,
+  testTimeout: testMaxMs,
+  hookTimeout: testMaxMs,
+  expect: { poll: { timeout: patienceMs } },
   ...(pattern === undefined ? {} : { testNamePattern: pattern }),
 })
 await vitest.close()

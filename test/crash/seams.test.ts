@@ -27,5 +27,4 @@ test.concurrent.each(chosen)(
   'killed at %s, a job comes to the same end',
   async (seam) => expectSameEnd(await runJob(seam), uncrashed),
   // They run side by side, two processes each, beside all other tests.
-  120_000,
 )

@@ -2,13 +2,12 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { inject } from 'vitest'
 import { type Client, createClient } from '../../deploy/cli/client.ts'
 import type { Seam } from '../../eventstore/log/seams.ts'
 import { freePort } from '../e2e/rig/processes.ts'
 import { storageFolder } from '../e2e/rig/storage.ts'
+import { patienceMs } from '../rig/patience.ts'
 import { processEnv } from '../rig/process-env.ts'
 import type { Orders } from './controller.ts'
 
@@ -37,7 +36,6 @@ export type StoppingOptions = {
   readonly natsUrl: string
 }
 
-const timeoutMs = 60_000
 const standingPollMs = 20
 
 /** Resolves once it is ready. */
@@ -49,7 +47,6 @@ export async function startStopping(options: StoppingOptions): Promise<StoppingC
   const child = fork(new URL('controller-process.ts', import.meta.url), [JSON.stringify(orders)], {
     env: {
       ...processEnv,
-      NODE_COMPILE_CACHE: join(inject('runDir'), 'compile-cache'),
       STORAGE_ROOT: folder,
       HTTP_ADDR: `127.0.0.1:${port}`,
       PUBLIC_URL: options.publicUrl ?? url,
@@ -71,7 +68,7 @@ export async function startStopping(options: StoppingOptions): Promise<StoppingC
   }
   // Whoever waits for it hears of it; nobody has to.
   stopped.promise.catch(() => {})
-  const limit = setTimeout(() => give(new Error(`${controllerId} did not come to ${stopAt}`)), timeoutMs)
+  const limit = setTimeout(() => give(new Error(`${controllerId} did not come to ${stopAt}`)), patienceMs)
   void stopped.promise.finally(() => clearTimeout(limit)).catch(() => {})
   void exited.then(([code, signal]) => give(new Error(`controller ${controllerId} ended with ${signal ?? code}`)))
   child.on('message', (message: { readonly seam: Seam } | { readonly url: string }) => {

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Client, createClient } from '../../deploy/cli/client.ts'
 import { type Simulator, startSimulator } from '../../redfish/simulator/server.ts'
 import { freshNats } from '../rig/nats.ts'
+import { patienceMs } from '../rig/patience.ts'
 import { freshDatabase } from '../rig/postgres.ts'
 import { type ControllerProcess, freePort, startProcess } from './rig/processes.ts'
 import { bmcConfigs, completed, expectSoundEnd, follow, register, submit } from './rig/site.ts'
@@ -84,7 +85,6 @@ test.each(kills.map((type, index) => ({ type, serial: `S${index + 1}` })))(
 
     expect(await subscriber.reconnect(jobId, events.length)).toEqual(events.map(({ id }) => id))
   },
-  60_000,
 )
 
 /** A durable consumer, as an ordinary subscriber has one: it goes on where it was when it comes back. */
@@ -123,7 +123,7 @@ async function subscribeDurably(url: string) {
       const { promise, resolve } = Promise.withResolvers<void>()
       wake = () => own().length >= expected && resolve()
       wake()
-      const limit = setTimeout(resolve, 15_000)
+      const limit = setTimeout(resolve, patienceMs)
       await promise
       clearTimeout(limit)
       await current.connection.close()

@@ -14,6 +14,7 @@ import { slotLayouts } from '../../redfish/simulator/profiles/slot-layouts.ts'
 import { startSimulator } from '../../redfish/simulator/server.ts'
 import { baseKinds, makeBase } from '../actors/media/rig/base-iso.ts'
 import { freshNats } from '../rig/nats.ts'
+import { patience } from '../rig/patience.ts'
 import { freshDatabase } from '../rig/postgres.ts'
 import { freePort, startProcess } from './rig/processes.ts'
 import { bmcConfigs, completed, expectSoundEnd, follow, register, type Site, startSite, submit } from './rig/site.ts'
@@ -32,7 +33,7 @@ beforeAll(async () => {
   base = await makeBase(made, baseKinds['UEFI from CD and disk, the EFI image in a GPT of its own'])
   site = await startSite({ bmcs })
   await copyFile(base, join(site.folder, 'images', 'maintenance.iso'))
-}, 300_000)
+})
 
 afterAll(async () => {
   await site.stop()
@@ -71,7 +72,7 @@ test.each([
     .filter(({ type }) => type === 'media.read.observed')
     .map(({ data }) => (data as JobEventData<'media.read.observed'>).medium)
   expect([...new Set(read)].toSorted()).toEqual(reads)
-  await bmc.host.reached('installed', AbortSignal.timeout(5000))
+  await bmc.host.reached('installed', patience())
   expect(bmc.hostBoots.map(({ from }) => from)).toEqual(['cd', 'disk'])
 })
 
@@ -139,4 +140,4 @@ test('a merged ISO that is lost with its controller is built again by the next o
     await database.drop()
     await rm(folder, { recursive: true, force: true })
   }
-}, 90_000)
+})

@@ -4,6 +4,7 @@ import { ClientError } from '../../deploy/cli/client.ts'
 import type { StoredEvent } from '../../eventstore/log/event.ts'
 import type { JobEventData } from '../../machines/job/events.ts'
 import type { SimulatedBmc } from '../../redfish/simulator/server.ts'
+import { patience } from '../rig/patience.ts'
 import { completed, expectSoundEnd, follow, isComplete, linuxRecipe, type Site, startSite, submit } from './rig/site.ts'
 
 const failures = [
@@ -66,7 +67,7 @@ describe('a Linux job', () => {
       'cleanup.reset.succeeded',
       'server.release.succeeded',
     ])
-    await bmc.host.reached('installed', AbortSignal.timeout(5000))
+    await bmc.host.reached('installed', patience())
     expect(bmc.hostBoots.map(({ from }) => from)).toEqual(['cd', 'disk'])
     expect(types(events).filter((type) => type === 'redfish.reset.requested')).toHaveLength(1)
     expect(types(events)).toContain('media.read.observed')

@@ -25,7 +25,7 @@ beforeAll(async () => {
     speed: 5,
     idleMs: 1000,
   })
-}, 180_000)
+})
 
 afterAll(async () => {
   await nats.stop()

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Client, createClient } from '../../deploy/cli/client.ts'
 import { type Simulator, startSimulator } from '../../redfish/simulator/server.ts'
 import { freshNats } from '../rig/nats.ts'
+import { patience } from '../rig/patience.ts'
 import { freshDatabase } from '../rig/postgres.ts'
 import { orphansEnded, tooManySessions } from './rig/open-sessions.ts'
 import { type ControllerProcess, freePort, startProcess } from './rig/processes.ts'
@@ -66,8 +67,7 @@ const probe = (serial: string, client: Client) =>
 
 const everyBmcProbed = () => Promise.all(serials.map((serial) => probe(serial, clients[0])))
 
-const endOfOrphans = (timeoutMs = 20_000) =>
-  orphansEnded(database.url, { leaseTtlMs, signal: AbortSignal.timeout(timeoutMs) })
+const endOfOrphans = () => orphansEnded(database.url, { leaseTtlMs, signal: patience() })
 
 test('a killed controller’s sessions are ended although nobody has anything to do on those BMCs', async () => {
   expect(simulator.bmcs.filter(({ state }) => state.sessions > 0)).toHaveLength(serials.length)
@@ -78,7 +78,7 @@ test('a killed controller’s sessions are ended although nobody has anything to
   ;[controllers[0], controllers[1]] = [await startProcess(settings[0]), await startProcess(settings[1])]
   await endOfOrphans()
   expect(tooManySessions(simulator, { max: 0 })).toEqual([])
-}, 60_000)
+})
 
 test('a controller that stood still for longer than its lease logs in anew', async () => {
   await everyBmcProbed()
@@ -90,7 +90,7 @@ test('a controller that stood still for longer than its lease logs in anew', asy
   for (const controller of controllers) controller.resume()
   await everyBmcProbed()
   expect(tooManySessions(simulator, { max: controllers.length })).toEqual([])
-}, 60_000)
+})
 
 /** Where every third job is cancelled: right after such an event. The others run to their end. */
 const cancelledAfter = [
@@ -116,7 +116,7 @@ test('many jobs, a third of them cancelled, and three kills leave at most one se
     await controllers[1].kill()
     controllers[1] = await startProcess(settings[1])
     // The killed one's sessions may be there besides its successor's until its lease has run out and nobody writes.
-    await endOfOrphans(90_000)
+    await endOfOrphans()
   }
   const runJobs = async (serial: string) => {
     for (let count = 0; count < jobsPerServer; count++) {
@@ -127,7 +127,7 @@ test('many jobs, a third of them cancelled, and three kills leave at most one se
         await follow(clients[0], jobId, (event) => event.type === moment || isComplete(event))
         await clients[0].request(`/api/v1/jobs/${jobId}/cancel`, { method: 'POST' })
       }
-      const { outcome } = await completed(clients[0], jobId, 60_000)
+      const { outcome } = await completed(clients[0], jobId)
       ended[outcome as keyof typeof ended]++
       if (killsAfter.includes(ended.succeeded + ended.cancelled + ended.failed)) {
         killing = killing.then(killOne)
@@ -150,4 +150,4 @@ test('many jobs, a third of them cancelled, and three kills leave at most one se
   expect(tooManySessions(simulator, { max: 2 })).toEqual([])
   await Promise.all(controllers.map((controller) => controller.stop()))
   expect(tooManySessions(simulator, { max: 0 })).toEqual([])
-}, 240_000)
+})

@@ -5,6 +5,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Bmc, MediaLayout, ResetIntent } from '../../redfish/bmc.ts'
 import { BmcError, type BmcFailure } from '../../redfish/failure.ts'
+import { patience } from '../rig/patience.ts'
 
 /** What is right on one BMC and not on every other. */
 export type BmcTraits = {
@@ -87,7 +88,7 @@ function imagesFor({ scheme, layout }: BmcTraits) {
   }
 }
 
-const options = () => ({ signal: AbortSignal.timeout(10_000) })
+const options = () => ({ signal: patience() })
 const unannounced = async () => {}
 
 async function layoutOf(bmc: Bmc): Promise<MediaLayout> {

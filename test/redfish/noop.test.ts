@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { createNoopBmc, type NoopCall } from '../../redfish/noop.ts'
+import { patience } from '../rig/patience.ts'
 import { describeBmc, USUAL_TRAITS } from './bmc-contract.ts'
 
 describeBmc('the noop client', {
@@ -14,7 +15,7 @@ describeBmc('the noop client', {
 test('the noop client tells what it would have done, without the image', async () => {
   const calls: NoopCall[] = []
   const bmc = createNoopBmc({ serial: 'NOOP1', onCall: (call) => calls.push(call) })
-  const options = { signal: AbortSignal.timeout(1_000) }
+  const options = { signal: patience() }
   const { slots } = await bmc.discover(options)
   const [slot] = slots
   if (slot === undefined) throw new Error('no slot')
@@ -26,7 +27,7 @@ test('the noop client tells what it would have done, without the image', async (
 
 test('a restart of the noop host uses the boot override up', async () => {
   const bmc = createNoopBmc({ serial: 'NOOP1', now: () => 1_700_000_000_000 })
-  const options = { signal: AbortSignal.timeout(1_000) }
+  const options = { signal: patience() }
   await bmc.setBootOnceFromCd(options)
   await bmc.restart({ ...options, onIntent: async () => {} })
   expect(await bmc.bootOverride(options)).toMatchObject({ enabled: 'Disabled' })

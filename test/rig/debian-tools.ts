@@ -4,6 +4,7 @@ import { delimiter, join, resolve } from 'node:path'
 import { unpackDebianPackages } from '../../deploy/local/debian-packages.ts'
 import { firstExecutable } from '../../deploy/local/files.ts'
 import { CommandFailed, runCommand } from '../../deploy/local/run-command.ts'
+import { patience, patienceMs } from './patience.ts'
 
 /** A program and the environment to run it in, whole. */
 export type Tool = { command: string; env: NodeJS.ProcessEnv }
@@ -22,7 +23,6 @@ const packages = {
   python3: 'python3-sushy',
 } as const
 const cacheDir = resolve(import.meta.dirname, '../../.cache/debian')
-const unpackTimeoutMs = 5 * 60 * 1000
 const found = new Map<ToolName, Promise<Tool>>()
 
 /**
@@ -41,7 +41,7 @@ export function tool(name: ToolName): Promise<Tool> {
 async function find(name: ToolName): Promise<Tool> {
   const installed = name === 'python3' ? await systemPython() : await onPath(name)
   if (installed !== undefined) return installed
-  const signal = AbortSignal.timeout(unpackTimeoutMs)
+  const signal = patience()
   const unpacked = await unpackDebianPackages({ packages: [packages[name]], cacheDir, signal })
   if (name === 'python3') {
     const env = {
@@ -71,8 +71,8 @@ async function systemPython(): Promise<Tool | undefined> {
       command,
       args: ['-c', 'from sushy import Sushy'],
       env,
-      signal: AbortSignal.timeout(30_000),
-      timeoutMs: 30_000,
+      signal: patience(),
+      timeoutMs: patienceMs,
     })
     return { command, env }
   } catch (error) {

@@ -9,6 +9,7 @@ import type { TestProject } from 'vitest/node'
 import { startNatsServer } from '../../deploy/local/nats-server.ts'
 import { startPostgres } from '../../deploy/local/postgres.ts'
 import { migrate } from '../../eventstore/postgres/migrate.ts'
+import { patience } from './patience.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -19,8 +20,6 @@ declare module 'vitest' {
     runDir: string
   }
 }
-
-const startTimeoutMs = 5 * 60 * 1000
 
 /** Vitest calls it before the tests; what it returns, after them. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -47,7 +46,7 @@ async function startServers({
   project: TestProject
   runDir: string
 }): Promise<() => Promise<void>> {
-  const signal = AbortSignal.timeout(startTimeoutMs)
+  const signal = patience()
   const packagesDir = resolve(import.meta.dirname, '../../.cache/debian')
   // What a test writes need not survive a power failure.
   const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }

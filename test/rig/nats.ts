@@ -3,8 +3,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { inject } from 'vitest'
 import { startNatsServer } from '../../deploy/local/nats-server.ts'
-
-const startTimeoutMs = 60_000
+import { patience } from './patience.ts'
 
 /**
  * The one server of the test run. All tests share it, so a stream on it needs a name and subjects that no other test
@@ -21,7 +20,7 @@ export function natsUrl(): string {
 export async function freshNats(): Promise<{ url: string; stop(): Promise<void> }> {
   const storeDir = await mkdtemp(join(inject('runDir'), 'nats-'))
   const packagesDir = resolve(import.meta.dirname, '../../.cache/debian')
-  const nats = await startNatsServer({ storeDir, packagesDir, signal: AbortSignal.timeout(startTimeoutMs) })
+  const nats = await startNatsServer({ storeDir, packagesDir, signal: patience() })
   if (!nats.running) throw new Error(nats.reason)
   return nats
 }

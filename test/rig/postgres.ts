@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { inject } from 'vitest'
+import { patienceMs } from './patience.ts'
 
 /** An empty, migrated database of its own. The url's user is the cluster's superuser. */
 export type FreshDatabase = {
@@ -25,7 +26,7 @@ async function administer(template: URL, statement: (sql: postgres.Sql) => Promi
   // A database can only be copied while nobody is connected to it, so this goes through another one.
   const admin = new URL(template)
   admin.pathname = '/postgres'
-  const sql = postgres(admin.href, { max: 1, connect_timeout: 10 })
+  const sql = postgres(admin.href, { max: 1, connect_timeout: patienceMs / 1000 })
   try {
     await statement(sql)
   } finally {

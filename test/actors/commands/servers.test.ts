@@ -5,6 +5,7 @@ import { ActiveJob, UnknownServer } from '../../../actors/refusals.ts'
 import { UnsealError } from '../../../eventstore/ledgers/vault.ts'
 import { events, sealed, servers } from '../../../eventstore/schema.ts'
 import { serverStream } from '../../../machines/kinds.ts'
+import { patience } from '../../rig/patience.ts'
 import { controllerParts, credentials, databaseOfTest, perform, requester } from '../rig/controller.ts'
 import { scriptedServices } from '../rig/scripted-services.ts'
 
@@ -19,7 +20,7 @@ const registration = {
 }
 
 const setUp = async () => controllerParts(await databaseOfTest())
-const soon = () => ({ requester, signal: AbortSignal.timeout(10_000) })
+const soon = () => ({ requester, signal: patience() })
 const refs = async ({ db }: Awaited<ReturnType<typeof setUp>>) =>
   (await db.select({ ref: sealed.ref }).from(sealed)).map(({ ref }) => ref)
 

@@ -15,7 +15,6 @@ import { directoriesOf } from './rig/path-tables.ts'
 import { contentsOf, runTool } from './rig/run-tool.ts'
 import { sampleFiles } from './rig/sample-task.ts'
 
-const timeoutMs = 300_000
 const timestamp = new Date('2026-03-29T01:30:15.678Z')
 const kinds = Object.keys(baseKinds) as BaseKind[]
 
@@ -83,7 +82,7 @@ async function bootReport(image: string): Promise<string> {
   return (await runTool('xorriso', ['-indev', image, '-report_el_torito', 'plain'])).toString()
 }
 
-describe.each(kinds)('a base that boots %s', { timeout: timeoutMs }, (kind) => {
+describe.each(kinds)('a base that boots %s', (kind) => {
   const hasJoliet = baseKinds[kind].some((flag) => flag === '-J')
   const hasGpt = kind.includes('GPT')
   let base: string
@@ -98,7 +97,7 @@ describe.each(kinds)('a base that boots %s', { timeout: timeoutMs }, (kind) => {
     before = await readFile(base)
     after = applied(before, await merge(before))
     await writeFile(merged, after)
-  }, timeoutMs)
+  })
 
   test('has the task besides everything that it had, for xorriso by Rock Ridge', async () => {
     const expected = new Map([...(await xorrisoTree(base, 'nojoliet')), ...inTask(sampleFiles)])
@@ -184,9 +183,7 @@ describe.each(kinds)('a base that boots %s', { timeout: timeoutMs }, (kind) => {
   })
 })
 
-test('any legal files come out of xorriso, 7-Zip and the simulated host as they went in', {
-  timeout: timeoutMs,
-}, async () => {
+test('any legal files come out of xorriso, 7-Zip and the simulated host as they went in', async () => {
   const base = await makeBase(await inFolder('any'), baseKinds['UEFI from CD'])
   const before = await readFile(base)
   await fc.assert(
@@ -208,13 +205,13 @@ test('any legal files come out of xorriso, 7-Zip and the simulated host as they 
   )
 })
 
-describe('a base that will not do is refused with what is wrong with it', { timeout: timeoutMs }, () => {
+describe('a base that will not do is refused with what is wrong with it', () => {
   let good: Buffer
   let folder: string
   beforeAll(async () => {
     folder = await inFolder('bad')
     good = await readFile(await makeBase(folder, baseKinds['UEFI from CD']))
-  }, timeoutMs)
+  })
 
   const refused = async (base: Buffer, message: string | RegExp) => {
     const error = await merge(base).then(
@@ -289,7 +286,7 @@ describe('a base that will not do is refused with what is wrong with it', { time
   })
 })
 
-test('a damaged GPT is left alone', { timeout: timeoutMs }, async () => {
+test('a damaged GPT is left alone', async () => {
   const base = await readFile(
     await makeBase(await inFolder('gpt'), baseKinds['UEFI from CD and disk, with an isohybrid GPT']),
   )

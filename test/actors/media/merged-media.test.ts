@@ -30,7 +30,7 @@ beforeAll(async () => {
     await readFile(await makeBase(await mkdtemp(join(folder, 'made-')), baseKinds['UEFI from CD'])),
     Buffer.from('odd'),
   ])
-}, 300_000)
+})
 
 afterAll(() => rm(folder, { recursive: true }))
 

@@ -14,7 +14,6 @@ import { contentsOf, filesBelow, runTool } from './rig/run-tool.ts'
 import { sampleFiles, sampleImg, sampleJobId } from './rig/sample-task.ts'
 
 const run = promisify(execFile)
-const timeoutMs = 300_000
 const timestamp = new Date('2026-01-02T03:04:05Z')
 const base = { label: 'TASK', serial: 1, timestamp }
 
@@ -68,7 +67,7 @@ describe('the digest', () => {
   })
 })
 
-describe('fsck.fat', { timeout: timeoutMs }, () => {
+describe('fsck.fat', () => {
   test('finds nothing to repair and nothing to complain about', async () => {
     const lines = (await runTool('fsck.fat', ['-n', '-v', sample])).toString()
     expect(lines).toContain('FATs, 16 bit entries')
@@ -77,7 +76,7 @@ describe('fsck.fat', { timeout: timeoutMs }, () => {
   })
 })
 
-describe('mtools', { timeout: timeoutMs }, () => {
+describe('mtools', () => {
   test('list long and short names, the kickstart as KS.CFG, one date, and what the volume is called', async () => {
     const listing = (await runTool('mdir', ['-i', sample, '::'])).toString()
     expect(listing).toContain('Volume in drive : is TASK')
@@ -94,15 +93,13 @@ describe('mtools', { timeout: timeoutMs }, () => {
   })
 })
 
-describe('7-Zip', { timeout: timeoutMs }, () => {
+describe('7-Zip', () => {
   test('takes every file and byte out', async () => {
     expect(await sevenZipExtract(sample)).toEqual(contentsOf(sampleFiles))
   })
 })
 
-test('any legal files come out of mtools and the simulated host as they went in, and fsck.fat has nothing to say', {
-  timeout: timeoutMs,
-}, async () => {
+test('any legal files come out of mtools and the simulated host as they went in, and fsck.fat has nothing to say', async () => {
   let images = 0
   await fc.assert(
     fc.asyncProperty(legalFiles({ filesMax: 40 }), async (files) => {
@@ -121,7 +118,7 @@ test('any legal files come out of mtools and the simulated host as they went in,
   )
 })
 
-describe('sizes', { timeout: timeoutMs }, () => {
+describe('sizes', () => {
   const filled = (path: string, length: number) => ({ path, bytes: new Uint8Array(length).fill(7) })
 
   test.each([

@@ -9,8 +9,6 @@ import { legalFiles } from './rig/legal-files.ts'
 import { contentsOf, filesBelow, runTool } from './rig/run-tool.ts'
 import { sampleFiles, sampleIso } from './rig/sample-task.ts'
 
-const timeoutMs = 300_000
-
 let directory: string
 let sample: string
 
@@ -60,7 +58,7 @@ async function isoinfoExtract({
   return new Map(names.map((name, index) => [name, contents[index]]))
 }
 
-describe('xorriso', { timeout: timeoutMs }, () => {
+describe('xorriso', () => {
   test('finds every file and byte by Rock Ridge', async () => {
     expect(await xorrisoExtract(sample, 'nojoliet')).toEqual(contentsOf(sampleFiles))
   })
@@ -80,7 +78,7 @@ describe('xorriso', { timeout: timeoutMs }, () => {
   })
 })
 
-describe('isoinfo', { timeout: timeoutMs }, () => {
+describe('isoinfo', () => {
   test('sees a volume with Joliet and Rock Ridge, and nothing to boot', async () => {
     const description = (await runTool('isoinfo', ['-d', '-i', sample])).toString()
     expect(description).toContain('Volume id: TASK_0199E1D27C4E7A108F000123456\n')
@@ -111,7 +109,7 @@ describe('isoinfo', { timeout: timeoutMs }, () => {
   })
 })
 
-describe('7-Zip', { timeout: timeoutMs }, () => {
+describe('7-Zip', () => {
   test('finds every file and byte', async () => {
     expect(await sevenZipExtract(sample)).toEqual(contentsOf(sampleFiles))
   })
@@ -121,7 +119,7 @@ describe('7-Zip', { timeout: timeoutMs }, () => {
   })
 })
 
-test('any legal files come out of xorriso and 7-Zip as they went in', { timeout: timeoutMs }, async () => {
+test('any legal files come out of xorriso and 7-Zip as they went in', async () => {
   let images = 0
   await fc.assert(
     fc.asyncProperty(legalFiles({ filesMax: 30 }), async (files) => {

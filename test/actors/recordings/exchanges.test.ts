@@ -19,6 +19,7 @@ import { serverStream } from '../../../machines/kinds.ts'
 import type { ExchangeObservation } from '../../../redfish/client/options.ts'
 import { createNoopBmc } from '../../../redfish/noop.ts'
 import { openWorld } from '../../eventstore/rig/world.ts'
+import { patience } from '../../rig/patience.ts'
 
 const world = await openWorld()
 afterAll(world.close)
@@ -125,7 +126,7 @@ test('what is too much is counted, and the file says so', async () => {
 
   const { servers, recordings } = await registered(one)
   expect(servers).toBeDefined()
-  const file = await recordings.file(serial, { jobId: null, requester, signal: AbortSignal.timeout(5000) })
+  const file = await recordings.file(serial, { jobId: null, requester, signal: patience() })
   expect(file.exchanges.map(({ path }) => path)).toEqual(['/1', '/2', '/3'])
   expect(file.header.missing).toContainEqual(expect.stringContaining('2 exchanges'))
 })
@@ -159,7 +160,7 @@ test('a recording that is a day old ends when its BMC is used next, or another i
   await one.prepare(serial)
   await one.flush()
   expect(await readExchanges(db, id)).toEqual([])
-  await recordings.start(serial, requester, AbortSignal.timeout(5000))
+  await recordings.start(serial, requester, patience())
   expect(await endsOf()).toMatchObject([{ actor: 'controller:one', data: { recording_id: id, reason: 'time-over' } }])
 })
 
@@ -174,7 +175,7 @@ test('a controller that could not store exchanges leaves a gap that the file nam
   ] as const)
     await insert(controller, number)
   const { recordings } = await registered(recorder('one'))
-  const { header } = await recordings.file(serial, { jobId: null, requester, signal: AbortSignal.timeout(5000) })
+  const { header } = await recordings.file(serial, { jobId: null, requester, signal: patience() })
   expect(header.missing).toEqual([
     '2 exchanges that could not be stored',
     expect.stringContaining('2 controllers took part'),

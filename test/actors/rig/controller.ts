@@ -20,6 +20,7 @@ import { startNotifications } from '../../../eventstore/postgres/notifications.t
 import type { Budgets } from '../../../machines/job/events.ts'
 import type { StreamId } from '../../../machines/kinds.ts'
 import { budgets as defaultBudgets } from '../../machines/job/samples.ts'
+import { patience } from '../../rig/patience.ts'
 import { freshDatabase } from '../../rig/postgres.ts'
 
 export const requester: Requester = { actor: 'principal:alice', requestId: 'request-1', trace: null }
@@ -82,7 +83,7 @@ export async function controllerParts(
     history: (stream: StreamId) => readStream(db, stream),
     /** Follows a stream to the next event of a type, stored or still to come. */
     eventOf: async (stream: StreamId, type: string, afterVersion = 0): Promise<StoredEvent> => {
-      const signal = AbortSignal.timeout(waitMaxMs)
+      const signal = patience()
       const seen: string[] = []
       for await (const event of followStream({ db, notifications }, stream, { afterVersion, signal })) {
         seen.push(event.type)

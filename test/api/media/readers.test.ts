@@ -61,7 +61,7 @@ test('readers that ask and go away at once leave no file open', async () => {
   )
   await server.requestsEnded(readersMax)
   // Nothing is reported for a reader that took nothing, so the last files may still be closing.
-  await expect.poll(() => openFilesBelow(server.directory), { timeout: 10_000 }).toEqual([])
+  await expect.poll(() => openFilesBelow(server.directory)).toEqual([])
 })
 
 test('200 readers at once each get all of their bytes', async () => {

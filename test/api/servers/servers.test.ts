@@ -5,6 +5,7 @@ import { readStream } from '../../../eventstore/log/read.ts'
 import { serverStream } from '../../../machines/kinds.ts'
 import { describedToday } from '../../../machines/server/description.ts'
 import { commit } from '../../eventstore/rig/world.ts'
+import { patience } from '../../rig/patience.ts'
 import { bmcPassword, description, openSite, siteOn } from '../site.ts'
 
 const site = await openSite()
@@ -18,7 +19,7 @@ const found = { description, fingerprint: null, elapsed_ms: 42 }
 async function answering<Result>(serial: string, event: { type: string; data: unknown }, request: Promise<Result>) {
   const asked = event.type.startsWith('server.power') ? 'server.power.requested' : 'server.probe.requested'
   const waiter = world.notifications.waiter()
-  const signal = AbortSignal.timeout(10_000)
+  const signal = patience()
   for (;;) {
     const { body } = await ask('GET', `${servers}/${serial}/events`)
     if ((body['events'] as unknown as { type: string }[]).some(({ type }) => type === asked)) break

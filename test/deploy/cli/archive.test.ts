@@ -18,6 +18,7 @@ import {
   successfulRun,
   type World,
 } from '../../eventstore/rig/world.ts'
+import { patienceMs } from '../../rig/patience.ts'
 import { processEnv } from '../../rig/process-env.ts'
 
 let world: World
@@ -31,9 +32,6 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** Every run starts a program that loads all of the product. */
-const [runTimeoutMs, runsTimeoutMs] = [60_000, 240_000]
-
 const program = resolve(import.meta.dirname, '../../../deploy/cli.ts')
 const secretsKey = Buffer.alloc(32, 3).toString('base64')
 const whenever = ['--before', '2999-01-01T00:00:00Z']
@@ -45,7 +43,7 @@ function environment(secrets: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 type Ended = { readonly status: number; readonly text: string; readonly errors: string }
 
 function run(words: readonly string[], secrets: NodeJS.ProcessEnv = { SECRETS_KEY: secretsKey }): Promise<Ended> {
-  const options = { cwd: folder, env: environment(secrets), timeout: runTimeoutMs }
+  const options = { cwd: folder, env: environment(secrets), timeout: patienceMs }
   return new Promise((done, reject) => {
     execFile(process.execPath, [program, ...words], options, (error, text, errors) => {
       if (error !== null && typeof error.code !== 'number') return reject(error)
@@ -68,125 +66,101 @@ const countOf = async (table: 'tombstones' | 'jobs') => {
   return Number(row?.['count'])
 }
 
-test(
-  'jobs are counted, written, verified, shown and removed; an auditor needs the public key only',
-  async () => {
-    const jobId = await endedJob()
-    await endedJob()
-    await jobAfter(world, 3)
-    await saveAllPublished(world)
-    const dry = await run(['archive', ...whenever, '--dry-run'])
-    expect(dry.text).toBe(
-      '34 events of 2 jobs would be archived\nleft: 0 complete jobs are not published to NATS yet, 1 jobs are under way\n',
-    )
+test('jobs are counted, written, verified, shown and removed; an auditor needs the public key only', async () => {
+  const jobId = await endedJob()
+  await endedJob()
+  await jobAfter(world, 3)
+  await saveAllPublished(world)
+  const dry = await run(['archive', ...whenever, '--dry-run'])
+  expect(dry.text).toBe(
+    '34 events of 2 jobs would be archived\nleft: 0 complete jobs are not published to NATS yet, 1 jobs are under way\n',
+  )
 
-    const written = await run(['archive', jobId, '--output', 'one.gz', '--json'])
-    expect([written.status, written.errors]).toEqual([0, ''])
-    const { file_sha256 } = JSON.parse(written.text)
-    expect(JSON.parse(written.text)).toMatchObject({ file: 'one.gz', streams: 1, events: 17, unpublished: 0 })
-    expect((await run(['archive', 'verify', 'one.gz'])).text).toContain('17 events in 1 streams: the archive is intact')
-    expect((await run(['archive', 'show', 'one.gz'])).text).toMatch(
-      new RegExp(`^${jobId} +17 events {2}[0-9a-f]{64}\n$`),
-    )
-    const shown = await run(['archive', 'show', 'one.gz', jobId])
-    expect(shown.text).toContain('17 events replay to the states that were recorded; hashes hold')
-    expect(await countOf('jobs')).toBe(3)
+  const written = await run(['archive', jobId, '--output', 'one.gz', '--json'])
+  expect([written.status, written.errors]).toEqual([0, ''])
+  const { file_sha256 } = JSON.parse(written.text)
+  expect(JSON.parse(written.text)).toMatchObject({ file: 'one.gz', streams: 1, events: 17, unpublished: 0 })
+  expect((await run(['archive', 'verify', 'one.gz'])).text).toContain('17 events in 1 streams: the archive is intact')
+  expect((await run(['archive', 'show', 'one.gz'])).text).toMatch(new RegExp(`^${jobId} +17 events {2}[0-9a-f]{64}\n$`))
+  const shown = await run(['archive', 'show', 'one.gz', jobId])
+  expect(shown.text).toContain('17 events replay to the states that were recorded; hashes hold')
+  expect(await countOf('jobs')).toBe(3)
 
-    const removed = await run([
-      'archive',
-      'remove',
-      'one.gz',
-      '--reason',
-      'older than a year',
-      '--by',
-      'principal:alice',
-    ])
-    expect([removed.status, removed.errors]).toEqual([0, ''])
-    const [tombstone] = await world.owner.raw`select * from tombstones`
-    expect(tombstone).toMatchObject({
-      archive_sha256: file_sha256,
-      removed_by: 'principal:alice',
-      reason: 'older than a year',
-    })
-    expect(await countOf('jobs')).toBe(2)
+  const removed = await run(['archive', 'remove', 'one.gz', '--reason', 'older than a year', '--by', 'principal:alice'])
+  expect([removed.status, removed.errors]).toEqual([0, ''])
+  const [tombstone] = await world.owner.raw`select * from tombstones`
+  expect(tombstone).toMatchObject({
+    archive_sha256: file_sha256,
+    removed_by: 'principal:alice',
+    reason: 'older than a year',
+  })
+  expect(await countOf('jobs')).toBe(2)
 
-    expect((await run(['audit', 'verify'])).text).toMatch(/1 tombstones: the log is intact/)
-    const stranger = await run(['audit', 'verify'], {})
-    expect([stranger.status, stranger.text]).toEqual([1, expect.stringContaining('which is not a trusted one')])
-    await writeFile(`${folder}/key.pem`, (await run(['archive', 'public-key'])).text)
-    const auditor = await run(['audit', 'verify', '--public-key', 'key.pem'], {})
-    expect([auditor.status, auditor.text]).toEqual([0, expect.stringContaining('the log is intact')])
-  },
-  runsTimeoutMs,
-)
+  expect((await run(['audit', 'verify'])).text).toMatch(/1 tombstones: the log is intact/)
+  const stranger = await run(['audit', 'verify'], {})
+  expect([stranger.status, stranger.text]).toEqual([1, expect.stringContaining('which is not a trusted one')])
+  await writeFile(`${folder}/key.pem`, (await run(['archive', 'public-key'])).text)
+  const auditor = await run(['audit', 'verify', '--public-key', 'key.pem'], {})
+  expect([auditor.status, auditor.text]).toEqual([0, expect.stringContaining('the log is intact')])
+})
 
-test(
-  'a removal that was killed in the middle leaves whole histories or tombstones, and is gone on with',
-  async () => {
-    const jobs: string[] = []
-    for (let index = 0; index < 5; index += 1) jobs.push(await endedJob())
-    await saveAllPublished(world)
-    const [, , third = ''] = jobs.toSorted()
-    const held = Promise.withResolvers<void>()
-    const letGo = Promise.withResolvers<void>()
-    // The removal of the third waits for this row when it has its tombstone and has deleted its events.
-    const holding = world.owner.raw.begin(async (tx) => {
-      await tx`select from jobs where id = ${third} for update`
-      held.resolve()
-      await letGo.promise
-    })
-    await held.promise
-    const words = ['archive', ...whenever, '--output', 'all.gz', '--remove', '--reason', 'old']
-    const child = spawn(process.execPath, [program, ...words], {
-      cwd: folder,
-      env: environment({ SECRETS_KEY: secretsKey }),
-      stdio: 'ignore',
-    })
-    await untilWaiting(child)
-    expect(await countOf('tombstones')).toBe(2)
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-    expect((await run(['audit', 'verify'])).status).toBe(0)
-    letGo.resolve()
-    await holding
-    const again = await run(words)
-    expect([again.status, again.errors]).toEqual([2, expect.stringContaining('"archive remove" goes on')])
-    const rest = await run(['archive', 'remove', 'all.gz', '--reason', 'old', '--json'])
-    const { removed, before, refused } = JSON.parse(rest.text)
-    // The third's statement was in the server's hands already, which may have gone on with it.
-    expect([removed + before, refused, [2, 3].includes(before)]).toEqual([5, [], true])
-    expect([await countOf('tombstones'), await countOf('jobs')]).toEqual([5, 0])
-    expect((await run(['audit', 'verify'])).text).toMatch(/5 tombstones: the log is intact/)
-  },
-  runsTimeoutMs,
-)
+test('a removal that was killed in the middle leaves whole histories or tombstones, and is gone on with', async () => {
+  const jobs: string[] = []
+  for (let index = 0; index < 5; index += 1) jobs.push(await endedJob())
+  await saveAllPublished(world)
+  const [, , third = ''] = jobs.toSorted()
+  const held = Promise.withResolvers<void>()
+  const letGo = Promise.withResolvers<void>()
+  // The removal of the third waits for this row when it has its tombstone and has deleted its events.
+  const holding = world.owner.raw.begin(async (tx) => {
+    await tx`select from jobs where id = ${third} for update`
+    held.resolve()
+    await letGo.promise
+  })
+  await held.promise
+  const words = ['archive', ...whenever, '--output', 'all.gz', '--remove', '--reason', 'old']
+  const child = spawn(process.execPath, [program, ...words], {
+    cwd: folder,
+    env: environment({ SECRETS_KEY: secretsKey }),
+    stdio: 'ignore',
+  })
+  await untilWaiting(child)
+  expect(await countOf('tombstones')).toBe(2)
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  expect((await run(['audit', 'verify'])).status).toBe(0)
+  letGo.resolve()
+  await holding
+  const again = await run(words)
+  expect([again.status, again.errors]).toEqual([2, expect.stringContaining('"archive remove" goes on')])
+  const rest = await run(['archive', 'remove', 'all.gz', '--reason', 'old', '--json'])
+  const { removed, before, refused } = JSON.parse(rest.text)
+  // The third's statement was in the server's hands already, which may have gone on with it.
+  expect([removed + before, refused, [2, 3].includes(before)]).toEqual([5, [], true])
+  expect([await countOf('tombstones'), await countOf('jobs')]).toEqual([5, 0])
+  expect((await run(['audit', 'verify'])).text).toMatch(/5 tombstones: the log is intact/)
+})
 
-test(
-  'what cannot be done is said',
-  async () => {
-    const jobId = await endedJob()
-    const unpublished = await run(['archive', jobId, '--output', 'x.gz'])
-    expect(unpublished.errors).toContain('1 complete jobs are not published to NATS yet')
-    await saveAllPublished(world)
-    expect((await run(['archive', '--output', 'x.gz'])).errors).toContain('say which: job ids, --serial or --before')
-    expect((await run(['archive', jobId])).errors).toContain('--output says where to')
-    expect((await run(['archive', 'x', '--dry-run'])).errors).toContain('a job id is a UUID')
-    expect((await run(['archive', jobId, '--output', 'x.gz', '--remove'])).errors).toContain(
-      '--remove wants a --reason',
-    )
-    const keyless = await run(['archive', jobId, '--output', 'x.gz', '--remove', '--reason', 'old'], {})
-    expect(keyless.errors).toContain('there is no key to sign with')
-    expect(await countOf('tombstones')).toBe(0)
-    const lines = gunzipSync(await readFile(`${folder}/x.gz`)).toString()
-    await writeFile(`${folder}/x.gz`, gzipSync(lines.replace('principal:test', 'principal:mall')))
-    const broken = await run(['archive', 'verify', 'x.gz'])
-    expect([broken.status, broken.errors]).toEqual([
-      1,
-      expect.stringMatching(/^provisioner: line 3: .* prev_hash is not the hash/),
-    ])
-  },
-  runsTimeoutMs,
-)
+test('what cannot be done is said', async () => {
+  const jobId = await endedJob()
+  const unpublished = await run(['archive', jobId, '--output', 'x.gz'])
+  expect(unpublished.errors).toContain('1 complete jobs are not published to NATS yet')
+  await saveAllPublished(world)
+  expect((await run(['archive', '--output', 'x.gz'])).errors).toContain('say which: job ids, --serial or --before')
+  expect((await run(['archive', jobId])).errors).toContain('--output says where to')
+  expect((await run(['archive', 'x', '--dry-run'])).errors).toContain('a job id is a UUID')
+  expect((await run(['archive', jobId, '--output', 'x.gz', '--remove'])).errors).toContain('--remove wants a --reason')
+  const keyless = await run(['archive', jobId, '--output', 'x.gz', '--remove', '--reason', 'old'], {})
+  expect(keyless.errors).toContain('there is no key to sign with')
+  expect(await countOf('tombstones')).toBe(0)
+  const lines = gunzipSync(await readFile(`${folder}/x.gz`)).toString()
+  await writeFile(`${folder}/x.gz`, gzipSync(lines.replace('principal:test', 'principal:mall')))
+  const broken = await run(['archive', 'verify', 'x.gz'])
+  expect([broken.status, broken.errors]).toEqual([
+    1,
+    expect.stringMatching(/^provisioner: line 3: .* prev_hash is not the hash/),
+  ])
+})
 
 /** Resolves once the program waits for a row in the database. @throws Error when it ended before. */
 async function untilWaiting(child: ChildProcess): Promise<void> {

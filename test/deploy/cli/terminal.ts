@@ -13,6 +13,8 @@ import { replayCommand } from '../../../deploy/cli/replay.ts'
 import { serverCommands } from '../../../deploy/cli/server.ts'
 import { whatIfCommand } from '../../../deploy/cli/what-if.ts'
 import type { Site } from '../../api/site.ts'
+import { patienceMs } from '../../rig/patience.ts'
+import { processEnv } from '../../rig/process-env.ts'
 
 export type Ended = { readonly status: number; readonly text: string; readonly errors: string }
 export type Terminal = {
@@ -40,12 +42,16 @@ export async function openTerminal({ app }: Pick<Site, 'app'>): Promise<Terminal
     run: (...words) => runHere(client, words),
     runProgram: (...words) =>
       new Promise((done) => {
-        execFile(process.execPath, [file, '--url', url, ...words], { timeout: 20_000 }, (error, text, errors) =>
-          done({
-            status: error === null ? 0 : Number(error.code ?? Number.NaN),
-            text: stripVTControlCharacters(text),
-            errors,
-          }),
+        execFile(
+          process.execPath,
+          [file, '--url', url, ...words],
+          { env: processEnv, timeout: patienceMs },
+          (error, text, errors) =>
+            done({
+              status: error === null ? 0 : Number(error.code ?? Number.NaN),
+              text: stripVTControlCharacters(text),
+              errors,
+            }),
         )
       }),
   }

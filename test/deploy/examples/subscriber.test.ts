@@ -95,7 +95,6 @@ async function handled(sequence: number): Promise<void> {
     const manager = await connection.jetstreamManager()
     await expect
       .poll(async () => (await manager.consumers.info(streamName, 'subscriber-example')).ack_floor.stream_seq, {
-        timeout: 20_000,
         interval: 20,
       })
       .toBeGreaterThanOrEqual(sequence)

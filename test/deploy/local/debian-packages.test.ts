@@ -5,8 +5,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { unpackDebianPackages } from '../../../deploy/local/debian-packages.ts'
 import { runCommand } from '../../../deploy/local/run-command.ts'
 import { type ToolName, tool } from '../../rig/debian-tools.ts'
+import { patience, patienceMs } from '../../rig/patience.ts'
 
-const timeoutMs = 60_000
 let cacheDir: string
 
 beforeEach(async () => {
@@ -17,14 +17,12 @@ afterEach(async () => {
   await rm(cacheDir, { recursive: true, force: true })
 })
 
-test('a package is unpacked once, whoever asks at the same time, and its program runs', {
-  timeout: 120_000,
-}, async () => {
+test('a package is unpacked once, whoever asks at the same time, and its program runs', async () => {
   const progress: string[] = []
   const request = {
     packages: ['hello'],
     cacheDir,
-    signal: AbortSignal.timeout(timeoutMs),
+    signal: patience(),
     onProgress: progress.push.bind(progress),
   }
   const [first, second] = await Promise.all([unpackDebianPackages(request), unpackDebianPackages(request)])
@@ -32,7 +30,13 @@ test('a package is unpacked once, whoever asks at the same time, and its program
   expect(second.root).toBe(first.root)
   expect(progress.filter((message) => message.startsWith('unpacking'))).toEqual(['unpacking 1 packages'])
   expect(await readdir(cacheDir)).not.toContain('partial')
-  const run = { command: first.command('hello'), args: [], env: first.env, signal: request.signal, timeoutMs }
+  const run = {
+    command: first.command('hello'),
+    args: [],
+    env: first.env,
+    signal: request.signal,
+    timeoutMs: patienceMs,
+  }
   expect(await runCommand(run)).toContain('world')
 
   progress.length = 0
@@ -40,13 +44,13 @@ test('a package is unpacked once, whoever asks at the same time, and its program
   expect(progress).toEqual([])
 })
 
-test('a package that no source offers is an error that names it', { timeout: 120_000 }, async () => {
-  const request = { packages: ['no-such-package-anywhere'], cacheDir, signal: AbortSignal.timeout(timeoutMs) }
+test('a package that no source offers is an error that names it', async () => {
+  const request = { packages: ['no-such-package-anywhere'], cacheDir, signal: patience() }
   await expect(unpackDebianPackages(request)).rejects.toThrow(/could not provide no-such-package-anywhere/)
 })
 
 test.each(['--purge', 'a b', 'Upper', ''])('%j is not taken for a package name', async (name) => {
-  const request = { packages: [name], cacheDir, signal: AbortSignal.timeout(timeoutMs) }
+  const request = { packages: [name], cacheDir, signal: patience() }
   await expect(unpackDebianPackages(request)).rejects.toThrow('not a Debian package name')
 })
 
@@ -54,7 +58,7 @@ test('a machine without apt is told what to install by other means', async () =>
   const path = process.env['PATH']
   process.env['PATH'] = '/nonexistent'
   try {
-    const request = { packages: ['hello'], cacheDir, signal: AbortSignal.timeout(timeoutMs) }
+    const request = { packages: ['hello'], cacheDir, signal: patience() }
     await expect(unpackDebianPackages(request)).rejects.toThrow('no apt-get: install hello')
   } finally {
     process.env['PATH'] = path
@@ -69,7 +73,7 @@ test.each<[ToolName, string[], RegExp]>([
   ['mcopy', ['--version'], /mtools/],
   ['sgdisk', ['--version'], /GPT fdisk/],
   ['python3', ['-c', 'import sushy, sys; print(sys.executable, sushy.__file__)'], /python3.* .*dist-packages\/sushy/],
-])('the tool %s runs', { timeout: 120_000 }, async (name, args, output) => {
+])('the tool %s runs', async (name, args, output) => {
   const { command, env } = await tool(name)
-  expect(await runCommand({ command, args, env, signal: AbortSignal.timeout(timeoutMs), timeoutMs })).toMatch(output)
+  expect(await runCommand({ command, args, env, signal: patience(), timeoutMs: patienceMs })).toMatch(output)
 })

@@ -4,6 +4,7 @@ import { connect, type NatsConnection } from 'nats'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { unpackDebianPackages } from '../../../deploy/local/debian-packages.ts'
 import { type LocalNats, startNatsServer } from '../../../deploy/local/nats-server.ts'
+import { patience, patienceMs } from '../../rig/patience.ts'
 import { killAfter } from './killed-controller.ts'
 
 const module = new URL('../../../deploy/local/nats-server.ts', import.meta.url).href
@@ -28,7 +29,7 @@ async function start(options: { packagesDir?: string } = {}): Promise<LocalNats 
 }
 
 async function tryStart(options: { packagesDir?: string } = {}): Promise<LocalNats> {
-  const signal = AbortSignal.timeout(60_000)
+  const signal = patience()
   const server = await startNatsServer({ storeDir: join(dir, 'store'), packagesDir, signal, ...options })
   started.push(server)
   return server
@@ -71,7 +72,7 @@ test('streams are there after a stop and a start, on the same port', async () =>
 
 test('the server of a killed controller is taken over, and still stops', async () => {
   const options = JSON.stringify({ storeDir: join(dir, 'store'), packagesDir })
-  const expression = `started.startNatsServer({ ...${options}, signal: AbortSignal.timeout(30000) })`
+  const expression = `started.startNatsServer({ ...${options}, signal: AbortSignal.timeout(${patienceMs}) })`
   await killAfter({ module, expression })
   const server = await start()
   await store(server.url)
@@ -108,7 +109,7 @@ test('a container engine is used when there is neither a server nor apt, and fin
   const unpacked = await unpackDebianPackages({
     packages: ['nats-server'],
     cacheDir: packagesDir,
-    signal: AbortSignal.timeout(60_000),
+    signal: patience(),
   })
   // Stands for an engine: a container is a process that keeps its state in a folder.
   const engine = `

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import postgres from 'postgres'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { type EmbeddedPostgres, startPostgres } from '../../../deploy/local/postgres.ts'
+import { patience, patienceMs } from '../../rig/patience.ts'
 import { killAfter } from './killed-controller.ts'
 
 const module = new URL('../../../deploy/local/postgres.ts', import.meta.url).href
@@ -19,7 +20,7 @@ afterEach(async () => {
 })
 
 async function start(options: { port?: number } = {}): Promise<EmbeddedPostgres> {
-  const server = await startPostgres({ dataDir, signal: AbortSignal.timeout(30_000), ...options })
+  const server = await startPostgres({ dataDir, signal: patience(), ...options })
   started.push(server)
   return server
 }
@@ -45,7 +46,7 @@ test('what was written is there after a stop and a start', async () => {
 
 test('the server of a killed controller is taken over, and still stops', async () => {
   const options = JSON.stringify({ dataDir })
-  const expression = `started.startPostgres({ ...${options}, signal: AbortSignal.timeout(30000) })`
+  const expression = `started.startPostgres({ ...${options}, signal: AbortSignal.timeout(${patienceMs}) })`
   await killAfter({ module, expression })
   const pid = (await readFile(join(dataDir, 'cluster', 'postmaster.pid'), 'utf8')).split('\n')[0]
   const server = await start()

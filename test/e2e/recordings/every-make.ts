@@ -39,7 +39,7 @@ beforeAll(async () => {
   made = await mkdtemp(join(tmpdir(), 'provisioner-recordings-'))
   base = await makeBase(made, baseKinds['UEFI from CD and disk, the EFI image in a GPT of its own'])
   recording = await openSite(names.map((profile) => ({ profile, serial: serialOf(profile) })))
-}, 240_000)
+})
 
 afterAll(async () => {
   await recording.site.stop()

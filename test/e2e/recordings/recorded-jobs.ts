@@ -19,15 +19,13 @@ export type ReplayedRun = RunJob & {
   readonly requests: RecordedServer['requests']
 }
 
-const jobTimeoutMs = 90_000
-
 export function recordingPathOf(serial: string): string {
   return `/api/v1/servers/${serial}/recording`
 }
 
 async function run(site: Site, serial: string): Promise<RunJob> {
   const jobId = await submit(site.client, serial)
-  const job = await completed(site.client, jobId, jobTimeoutMs)
+  const job = await completed(site.client, jobId)
   const { events } = await site.client.request<{ events: readonly StoredEvent[] }>(`/api/v1/jobs/${jobId}/events`)
   return { job, story: storyOf(events) }
 }

@@ -69,7 +69,7 @@ test.concurrent('a whole job that was recorded runs again from the file alone', 
   const again = await replayFile(recorded.text)
   expectSameRun(again, recorded)
   expect(again.outstanding).toEqual([])
-}, 120_000)
+})
 
 test.concurrent('a refusal that failed a job fails it again, at the same step and for the same reason', async () => {
   const error = {
@@ -85,13 +85,13 @@ test.concurrent('a refusal that failed a job fails it again, at the same step an
   const { kind, message_id } = recorded.job.failure as Partial<FailureData>
   expect([kind, message_id]).toEqual(['refused', 'IDRAC.2.8.LIC501'])
   expectSameRun(await replayFile(recorded.text), recorded)
-}, 120_000)
+})
 
 test.concurrent('a host that reported a failure reports it again', async () => {
   const recorded = await recordJob(site, serials.failed)
   expect(recorded.job).toMatchObject({ outcome: 'failed', failed_step: 'workflow.partition' })
   expectSameRun(await replayFile(recorded.text), recorded)
-}, 120_000)
+})
 
 test.concurrent('nothing in the file identifies the machine or opens anything, and what was not recorded is said', async () => {
   const path = recordingPathOf(serials.read)
@@ -148,4 +148,4 @@ test.concurrent('nothing in the file identifies the machine or opens anything, a
   expect(tree.exchanges).toEqual([])
   expect(tree.tree.length).toBeGreaterThan(8)
   expect(tree.header.missing).toEqual(['all exchanges: no recording was started before the job ran'])
-}, 60_000)
+})

@@ -3,6 +3,7 @@
  * One make is part of `npm test`. An argument runs the makes whose names it matches: `npm run test:recordings -- ilo`.
  */
 import { startVitest } from 'vitest/node'
+import { patienceMs, testMaxMs } from '../../rig/patience.ts'
 
 const [pattern] = process.argv.slice(2)
 
@@ -14,7 +15,9 @@ const vitest = await startVitest('test', [], {
   reporters: ['verbose'],
   // Each has a controller of its own, and spends half of its time waiting.
   maxConcurrency: 4,
-  testTimeout: 180_000,
+  testTimeout: testMaxMs,
+  hookTimeout: testMaxMs,
+  expect: { poll: { timeout: patienceMs } },
   ...(pattern === undefined ? {} : { testNamePattern: pattern }),
 })
 await vitest.close()

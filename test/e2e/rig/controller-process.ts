@@ -3,6 +3,7 @@
 import { startController } from '../../../deploy/controller/controller.ts'
 import { createLog } from '../../../deploy/controller/log.ts'
 import { readConfig } from '../../../deploy/settings/config.ts'
+import { patience } from '../../rig/patience.ts'
 import { quickRedfish } from './quick-redfish.ts'
 
 const reading = readConfig({ env: process.env, flags: {}, readFile: () => '' })
@@ -12,7 +13,7 @@ const controller = await startController({
   config: reading.config,
   log: createLog({ level: 'info', controller: controllerId }),
   controllerId,
-  signal: AbortSignal.timeout(30_000),
+  signal: patience(),
   redfishLimits: quickRedfish,
 })
 process.send?.({ url: controller.url })

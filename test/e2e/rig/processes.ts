@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { patience } from '../../rig/patience.ts'
 import { processEnv } from '../../rig/process-env.ts'
 
 export type ControllerProcess = {
@@ -18,7 +19,6 @@ export type ControllerProcess = {
   readonly ended: Promise<void>
 }
 
-const startTimeoutMs = 30_000
 /** Linux gives 32768 to 60999 to outgoing connections (ip_local_port_range). */
 const keptPorts = [10_240, 32_768] as const
 
@@ -35,7 +35,7 @@ export async function startProcess(env: NodeJS.ProcessEnv): Promise<ControllerPr
     child.kill(signal)
     await ended
   }
-  const ready = once(child, 'message', { signal: AbortSignal.timeout(startTimeoutMs) })
+  const ready = once(child, 'message', { signal: patience() })
   try {
     await Promise.race([ready, ended.then(() => Promise.reject(new Error('the controller ended before it was ready')))])
   } catch (error) {

@@ -18,6 +18,7 @@ import { viewJob } from '../../../machines/job/view.ts'
 import { kinds } from '../../../machines/kinds.ts'
 import { type BmcConfig, type SimulatedBmc, type Simulator, startSimulator } from '../../../redfish/simulator/server.ts'
 import { freshNats } from '../../rig/nats.ts'
+import { patience } from '../../rig/patience.ts'
 import { freshDatabase } from '../../rig/postgres.ts'
 import { quickRedfish } from './quick-redfish.ts'
 import { storageFolder } from './storage.ts'
@@ -96,7 +97,7 @@ export async function startSite({
     config: reading.config,
     log: createLog({ level: 'debug', controller: 'e2e', destination }),
     controllerId: 'e2e',
-    signal: AbortSignal.timeout(30_000),
+    signal: patience(),
     redfishLimits: quickRedfish,
   })
   const client = createClient({ url: controller.url, ...auth })
@@ -142,12 +143,8 @@ export async function follow(
   client: Client,
   jobId: string,
   until: (event: StoredEvent) => boolean,
-  timeoutMs = 30_000,
 ): Promise<StoredEvent> {
-  for await (const event of client.stream<StoredEvent>(
-    `/api/v1/jobs/${jobId}/events?after_seq=0`,
-    AbortSignal.timeout(timeoutMs),
-  )) {
+  for await (const event of client.stream<StoredEvent>(`/api/v1/jobs/${jobId}/events?after_seq=0`, patience())) {
     if (until(event)) return event
   }
   throw new Error(`the event stream of job ${jobId} ended before the event that was waited for`)
@@ -155,8 +152,8 @@ export async function follow(
 
 export const isComplete = (event: StoredEvent) => event.state_to === 'complete'
 
-export async function completed(client: Client, jobId: string, timeoutMs = 30_000): Promise<JobAnswer> {
-  await follow(client, jobId, isComplete, timeoutMs)
+export async function completed(client: Client, jobId: string): Promise<JobAnswer> {
+  await follow(client, jobId, isComplete)
   return client.request<JobAnswer>(`/api/v1/jobs/${jobId}`)
 }
 

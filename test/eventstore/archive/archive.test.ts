@@ -15,6 +15,7 @@ import { findTombstone, removeStream, signRemoval, tombstoneKey } from '../../..
 import { verifyLog } from '../../../eventstore/upkeep/verify.ts'
 import { parseStream, type StreamId, serverStream } from '../../../machines/kinds.ts'
 import { storageFolder } from '../../e2e/rig/storage.ts'
+import { patience } from '../../rig/patience.ts'
 import {
   commit,
   jobAfter,
@@ -47,8 +48,7 @@ const everything = { before: '2999-01-01T00:00:00.000Z' }
 const idOf = (stream: StreamId) => parseStream(stream).id
 const run = promisify(execFile)
 
-const verify = (trustedKeys = [key.publicKey]) =>
-  verifyLog(world.db, { signal: AbortSignal.timeout(20_000), trustedKeys })
+const verify = (trustedKeys = [key.publicKey]) => verifyLog(world.db, { signal: patience(), trustedKeys })
 
 /** Says that the publisher has published all there is. */
 const publish = () => saveAllPublished(world)

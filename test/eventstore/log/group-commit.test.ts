@@ -11,6 +11,7 @@ import { events } from '../../../eventstore/schema.ts'
 import { verifyLog } from '../../../eventstore/upkeep/verify.ts'
 import type { StreamId } from '../../../machines/kinds.ts'
 import { openLine } from '../../rig/line.ts'
+import { patience } from '../../rig/patience.ts'
 import { nextOf } from '../rig/handmade.ts'
 import { commit, jobAfter, openWorld, progress, registerServer, requestJob, sha256, type World } from '../rig/world.ts'
 
@@ -140,6 +141,6 @@ test('a commit whose connection is lost before Postgres has it, or after, is sto
     await controller.close()
     await line.close()
   }
-  const { faults } = await verifyLog(world.db, { signal: AbortSignal.timeout(10_000) })
+  const { faults } = await verifyLog(world.db, { signal: patience() })
   expect(faults).toEqual([])
 })

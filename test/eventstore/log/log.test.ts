@@ -5,6 +5,7 @@ import { readStream } from '../../../eventstore/log/read.ts'
 import { sqlState } from '../../../eventstore/postgres/sql-error.ts'
 import { verifyLog } from '../../../eventstore/upkeep/verify.ts'
 import type { StreamId } from '../../../machines/kinds.ts'
+import { patience } from '../../rig/patience.ts'
 import { jobAfter, openWorld, successfulRun, type World } from '../rig/world.ts'
 
 let world: World
@@ -16,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-const signal = AbortSignal.timeout(60_000)
+const signal = patience()
 const restrictViolation = '23001'
 const insufficientPrivilege = '42501'
 

@@ -8,6 +8,7 @@ import { connect } from '../../../eventstore/postgres/database.ts'
 import { createSessionLock, LockLost } from '../../../eventstore/postgres/session-lock.ts'
 import { verifyLog } from '../../../eventstore/upkeep/verify.ts'
 import { openLine } from '../../rig/line.ts'
+import { patience } from '../../rig/patience.ts'
 import { commit, jobAfter, openWorld, progress, type World } from '../rig/world.ts'
 
 /** Longer than any statement of these tests takes on a busy machine. */
@@ -76,7 +77,7 @@ test('an append whose answer never arrives is found to be stored, and is stored 
   const history = await readStream(world.db, stream)
   expect(history).toHaveLength(12)
   expect(history.at(-1)?.id).toBe(event?.id)
-  const { faults } = await verifyLog(world.db, { signal: AbortSignal.timeout(10_000) })
+  const { faults } = await verifyLog(world.db, { signal: patience() })
   expect(faults).toEqual([])
 })
 
@@ -89,12 +90,12 @@ test('a lock behind it is lost, and somebody else has it within five seconds', a
   expect(await other.acquire()).toBeNull()
   line.swallow('everything')
   // Postgres hears nothing of the holder: it ends the session, as it does to one whose process was stopped.
-  await expect.poll(async () => (await other.acquire()) !== null, { timeout: 5000 }).toBe(true)
-  await expect.poll(() => held.aborted, { timeout: 5000 }).toBe(true)
+  await expect.poll(async () => (await other.acquire()) !== null).toBe(true)
+  await expect.poll(() => held.aborted).toBe(true)
   expect(held.reason).toBeInstanceOf(LockLost)
   await other.release()
   line.restore()
-  await expect.poll(() => lock.acquire().then((signal) => signal !== null, String), { timeout: 10_000 }).toBe(true)
+  await expect.poll(() => lock.acquire().then((signal) => signal !== null, String)).toBe(true)
   await lock.release()
   await Promise.all([lock.close(), other.close()])
-}, 30_000)
+})

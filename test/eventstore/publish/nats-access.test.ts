@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { unpackDebianPackages } from '../../../deploy/local/debian-packages.ts'
 import { type NatsAccess, openEventStream } from '../../../eventstore/publish/jetstream.ts'
+import { patience } from '../../rig/patience.ts'
 
 const servers: ChildProcess[] = []
 let withPassword: string
@@ -26,7 +27,7 @@ afterAll(async () => {
 /** A server that asks who one is. Resolves with its address. */
 async function startServer(...login: string[]): Promise<string> {
   const cacheDir = resolve(import.meta.dirname, '../../../.cache/debian')
-  const signal = AbortSignal.timeout(60_000)
+  const signal = patience()
   const unpacked = await unpackDebianPackages({ packages: ['nats-server'], cacheDir, signal })
   const storeDir = await mkdtemp(join(inject('runDir'), 'nats-access-'))
   const server = spawn(unpacked.command('nats-server'), [

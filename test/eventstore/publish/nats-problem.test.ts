@@ -12,6 +12,7 @@ import { type NatsAccess, openEventStream } from '../../../eventstore/publish/je
 import { openStatesBucket } from '../../../eventstore/publish/latest-states-bucket.ts'
 import { problemOf } from '../../../eventstore/publish/nats-problem.ts'
 import { freePort } from '../../e2e/rig/processes.ts'
+import { patience } from '../../rig/patience.ts'
 import { withNats } from './rig.ts'
 
 const servers: ChildProcess[] = []
@@ -40,7 +41,7 @@ async function startServer(config: string): Promise<string> {
   const unpacked = await unpackDebianPackages({
     packages: ['nats-server'],
     cacheDir,
-    signal: AbortSignal.timeout(60_000),
+    signal: patience(),
   })
   const dir = await mkdtemp(join(inject('runDir'), 'nats-problem-'))
   await writeFile(join(dir, 'nats.conf'), config.replace('STORE', dir))

@@ -8,6 +8,7 @@ import type { StoredEvent } from '../../../eventstore/log/event.ts'
 import type { CloudEvent } from '../../../eventstore/publish/cloud-event.ts'
 import { type Publisher, type PublisherLog, startPublisher } from '../../../eventstore/publish/publisher.ts'
 import { allSubjects } from '../../../eventstore/publish/subjects.ts'
+import { patience } from '../../rig/patience.ts'
 import { openWorld, type World } from '../rig/world.ts'
 
 export const streamName = 'PROVISIONER'
@@ -80,7 +81,7 @@ export async function openSite(): Promise<Site> {
   const storeDir = await mkdtemp(join(inject('runDir'), 'publisher-'))
   const start = async (): Promise<LocalNats & { running: true }> => {
     const packagesDir = resolve(import.meta.dirname, '../../../.cache/debian')
-    const server = await startNatsServer({ storeDir, packagesDir, signal: AbortSignal.timeout(60_000) })
+    const server = await startNatsServer({ storeDir, packagesDir, signal: patience() })
     if (!server.running) throw new Error(server.reason)
     return server
   }

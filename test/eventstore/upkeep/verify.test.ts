@@ -5,6 +5,7 @@ import { loadActor, readStream } from '../../../eventstore/log/read.ts'
 import { verifyLog } from '../../../eventstore/upkeep/verify.ts'
 import { kinds, type StreamId } from '../../../machines/kinds.ts'
 import { nextKinds } from '../../machines/next-release.ts'
+import { patience } from '../../rig/patience.ts'
 import { commit, jobAfter, openWorld, progress, successfulRun, type World } from '../rig/world.ts'
 
 let world: World
@@ -13,7 +14,7 @@ beforeEach(async () => {
 })
 afterEach(() => world.close())
 
-const verify = (registry = kinds) => verifyLog(world.db, { signal: AbortSignal.timeout(20_000), registry })
+const verify = (registry = kinds) => verifyLog(world.db, { signal: patience(), registry })
 
 /** A job under way with that many events. */
 async function jobOf(events: number): Promise<StreamId> {

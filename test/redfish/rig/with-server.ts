@@ -3,6 +3,7 @@ import type { Bmc } from '../../../redfish/bmc.ts'
 import { createHttpBmc } from '../../../redfish/client/client.ts'
 import type { HttpBmcOptions } from '../../../redfish/client/options.ts'
 import { BmcError } from '../../../redfish/failure.ts'
+import { patience } from '../../rig/patience.ts'
 import { QUICK_LIMITS, QUICK_RETRIES } from './quick.ts'
 import { type RawHandler, type RawServer, startRawServer } from './raw-server.ts'
 
@@ -24,7 +25,7 @@ export async function withServer(
     limits: { ...QUICK_LIMITS, ...options.limits },
   })
   try {
-    await run({ bmc, server, signal: AbortSignal.timeout(10_000) })
+    await run({ bmc, server, signal: patience() })
   } finally {
     await closeAnyway(bmc)
     await server.close()

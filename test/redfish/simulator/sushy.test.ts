@@ -8,12 +8,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { isProfileName, type ProfileName } from '../../../redfish/simulator/profiles/catalogue.ts'
 import { type SimulatedBmc, startSimulator } from '../../../redfish/simulator/server.ts'
 import { tool } from '../../rig/debian-tools.ts'
+import { patienceMs } from '../../rig/patience.ts'
 import { call, post } from './rig/caller.ts'
 import { type Site, startSite } from './rig/site.ts'
 
 const run = promisify(execFile)
 const script = resolve(import.meta.dirname, 'sushy-client.py')
-const deadlineMs = 60_000
 let site: Site
 
 beforeEach(async () => {
@@ -37,7 +37,7 @@ async function runSushy(bmc: SimulatedBmc, slot: string): Promise<Record<string,
     const { command, env } = await tool('python3')
     // requests prefers these to what sushy tells it to verify with, and would send our addresses to a proxy.
     const own = { ...env, REQUESTS_CA_BUNDLE: undefined, CURL_CA_BUNDLE: undefined, NO_PROXY: '127.0.0.1' }
-    const { stdout } = await run(command, args, { env: own, timeout: deadlineMs })
+    const { stdout } = await run(command, args, { env: own, timeout: patienceMs })
     return Object.fromEntries(Object.entries(JSON.parse(stdout)))
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -205,26 +205,22 @@ async function enableRemoteMedia(bmc: SimulatedBmc): Promise<void> {
   const manager = '/redfish/v1/Managers/Self'
   await post(bmc, `${manager}/Actions/Oem/Ami/VirtualMedia.EnableRMedia`, { RMediaState: 'Enable' })
   const drives = async () => (await call(bmc, `${manager}/VirtualMedia`)).body['Members@odata.count']
-  await expect.poll(drives, { timeout: 10_000 }).toBe(1)
+  await expect.poll(drives).toBe(1)
 }
-
-// The first run may have to unpack Debian packages.
-const timeout = 6 * deadlineMs
 
 test.each(Object.entries(profiles))(
   'sushy logs in, lists, inserts, boots once from CD, resets, ejects and logs out on %s',
-  { timeout },
   async (profile, expected) => {
     if (!isProfileName(profile)) throw new Error(`${profile} is no profile`)
     await holds(profile, expected)
   },
 )
 
-test('it does so over HTTPS with the certificate verified', { timeout }, async () => {
+test('it does so over HTTPS with the certificate verified', async () => {
   await holds('generic', profiles.generic, true)
 })
 
-test('on the emulator of its own makers it gets along with Basic and an override that stays', { timeout }, async () => {
+test('on the emulator of its own makers it gets along with Basic and an override that stays', async () => {
   const config = { serial: 'SN-SUSHY', username: 'admin', password: 'sushy-password', profile: 'sushy-tools' } as const
   const simulator = await startSimulator({ bmcs: [config], speed: 20 })
   try {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { TaskFile } from '../../../../actors/media/task-iso.ts'
 import { type ToolName, tool } from '../../../rig/debian-tools.ts'
+import { patienceMs } from '../../../rig/patience.ts'
 
 const execute = promisify(execFile)
 
@@ -15,7 +16,7 @@ export async function runTool(name: ToolName, args: readonly string[]): Promise<
     env: { ...env, TZ: 'UTC', LC_ALL: 'C' },
     encoding: 'buffer',
     maxBuffer: 64 * 1024 * 1024,
-    timeout: 60_000,
+    timeout: patienceMs,
   } as const
   const { stdout } = await execute(command, args, options)
   return stdout

@@ -8,6 +8,7 @@ import { createService } from '../../../../redfish/client/service/service.ts'
 import { createTransport } from '../../../../redfish/client/wire/transport.ts'
 import { BmcError, problemOf } from '../../../../redfish/failure.ts'
 import { expectGolden } from '../../../machines/golden.ts'
+import { patience } from '../../../rig/patience.ts'
 import { fixturesMissing, type RecordedError, recordedErrors } from '../../rig/fixtures.ts'
 import { type RawAnswer, startRawServer, treeHandler } from '../../rig/raw-server.ts'
 
@@ -55,7 +56,7 @@ async function classified(recorded: RecordedError) {
     { transport, limits: DEFAULT_LIMITS, retries: DEFAULT_RETRIES, surroundings, memory: createMemory({}) },
   )
   const file = recorded.name
-  const call = service.begin('any', { signal: AbortSignal.timeout(5_000) })
+  const call = service.begin('any', { signal: patience() })
   try {
     await service.post(call, ANYTHING, { body: {}, repeat: 'never' })
     return {

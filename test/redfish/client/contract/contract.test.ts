@@ -3,6 +3,7 @@ import { createHttpBmc } from '../../../../redfish/client/client.ts'
 import { BmcError } from '../../../../redfish/failure.ts'
 import type { ProfileName } from '../../../../redfish/simulator/profiles/catalogue.ts'
 import { startSimulator } from '../../../../redfish/simulator/server.ts'
+import { patience } from '../../../rig/patience.ts'
 import { describeBmc, type FailingBmc } from '../../bmc-contract.ts'
 import { QUICK_LIMITS, QUICK_RETRIES } from '../../rig/quick.ts'
 import { contractProfiles, traitsOf } from './profiles.ts'
@@ -94,7 +95,7 @@ describe('what a job costs', () => {
   test('the requests of one media boot stay under the published ceiling', async () => {
     const under = await simulated({ tls: false })
     try {
-      const options = { signal: AbortSignal.timeout(10_000) }
+      const options = { signal: patience() }
       const { layout } = await under.bmc.discover(options)
       if (layout?.kind !== 'two-cds') throw new Error('no two slots')
       const before = under.requests().length

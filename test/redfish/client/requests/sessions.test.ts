@@ -7,6 +7,7 @@ import { ADVICE } from '../../../../redfish/failure.ts'
 import type { Learned } from '../../../../redfish/learned.ts'
 import { createTransientLedger, type SessionLedger } from '../../../../redfish/session-ledger.ts'
 import { type SimulatedBmc, type Simulator, startSimulator } from '../../../../redfish/simulator/server.ts'
+import { patience } from '../../../rig/patience.ts'
 import { errorOf, failureOf } from '../../bmc-contract.ts'
 import { QUICK_LIMITS, QUICK_RETRIES } from '../../rig/quick.ts'
 
@@ -17,7 +18,7 @@ const session = /Sessions\/\d+$/
 let simulator: Simulator
 let its: SimulatedBmc
 let ledger: SessionLedger
-const options = () => ({ signal: AbortSignal.timeout(10_000) })
+const options = () => ({ signal: patience() })
 
 beforeEach(async () => {
   simulator = await startSimulator({ speed: 50, bmcs: [{ serial: 'S1', ...account, checksImages: false }] })

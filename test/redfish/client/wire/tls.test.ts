@@ -8,11 +8,12 @@ import { createHttpBmc } from '../../../../redfish/client/client.ts'
 import { readCertificateFingerprint } from '../../../../redfish/client/wire/tls.ts'
 import { type Simulator, startSimulator } from '../../../../redfish/simulator/server.ts'
 import { selfSignedCertificate } from '../../../../redfish/simulator/socket/certificate.ts'
+import { patience } from '../../../rig/patience.ts'
 import { failureOf } from '../../bmc-contract.ts'
 
 let simulator: Simulator
 const account = { username: 'u', password: 'p-p-p-p' }
-const options = () => ({ signal: AbortSignal.timeout(5_000) })
+const options = () => ({ signal: patience() })
 
 beforeAll(async () => {
   simulator = await startSimulator({

@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { createHttpBmc } from '../../../../redfish/client/client.ts'
 import { redirectTarget } from '../../../../redfish/client/wire/links.ts'
+import { patience } from '../../../rig/patience.ts'
 import { failureOf } from '../../bmc-contract.ts'
 import { QUICK_LIMITS } from '../../rig/quick.ts'
 import { DOCUMENTS, PATHS, treeHandler } from '../../rig/raw-server.ts'
@@ -110,7 +111,7 @@ test('a GET that meets a connection which the BMC resets while idle is sent once
   const server = await impatientBmc()
   const account = { username: 'u', password: PASSWORD }
   const bmc = createHttpBmc({ address: server.url, ...account, tls: { mode: 'system' }, limits: QUICK_LIMITS })
-  const signal = AbortSignal.timeout(5000)
+  const signal = patience()
   await bmc.ping({ signal })
   await bmc.ping({ signal })
   expect(server.requests).toHaveLength(3)

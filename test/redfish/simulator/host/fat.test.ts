@@ -10,7 +10,6 @@ import { FatError, openFat } from '../../../../redfish/simulator/host/fat.ts'
 import { tool } from '../../../rig/debian-tools.ts'
 
 const run = promisify(execFile)
-const timeoutMs = 120_000
 const files = {
   'recipe.schema.json': '{"$id": "urn:x"}\n'.repeat(200),
   'KS.CFG': 'reboot\n',
@@ -21,7 +20,7 @@ const files = {
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'simulator-fat-'))
-}, timeoutMs)
+})
 afterAll(() => rm(folder, { recursive: true }))
 
 /** A floppy is FAT12; 8 MiB is FAT16. */
@@ -48,7 +47,7 @@ const open = (image: Buffer) =>
 test.each([
   { kind: 'FAT12', format: ['-f', '1440'] },
   { kind: 'FAT16', format: ['-T', '16384', '-h', '64', '-s', '32', '-c', '1'] },
-])('reads every file of a $kind volume by its long name', { timeout: timeoutMs }, async ({ kind, format }) => {
+])('reads every file of a $kind volume by its long name', async ({ kind, format }) => {
   const fat = await open(await makeFat(kind, format))
   for (const [name, text] of Object.entries(files)) {
     const entry = await fat.find(`/${name}`)
@@ -58,7 +57,7 @@ test.each([
   expect(await fat.find('/missing')).toBeNull()
 })
 
-test('takes damage for a FatError, or reads what is left, and always ends', { timeout: timeoutMs }, async () => {
+test('takes damage for a FatError, or reads what is left, and always ends', async () => {
   const good = await makeFat('good', ['-f', '1440'])
   await fc.assert(
     fc.asyncProperty(

@@ -3,12 +3,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { buildImg } from '../../../../actors/media/task-img.ts'
 import { openIso } from '../../../../redfish/simulator/host/iso9660.ts'
 import { type Simulator, startSimulator } from '../../../../redfish/simulator/server.ts'
+import { patience } from '../../../rig/patience.ts'
 import { insert, reset } from '../rig/caller.ts'
 import { serial } from '../rig/rig.ts'
 import { type Site, startSite } from '../rig/site.ts'
 import { taskIso } from '../rig/task.ts'
 
-const timeoutMs = 60_000
 let site: Site
 let simulator: Simulator
 const reported = new Set<string>()
@@ -61,35 +61,33 @@ async function reportsWith(
     await expect.poll(() => bmc.state.slots[slot]?.inserted).toBe(true)
   }
   await reset(bmc, 'On')
-  await bmc.host.reached('reported', AbortSignal.timeout(15_000))
+  await bmc.host.reached('reported', patience())
   return [...reported]
 }
 
 const cd = ['CD', 'DVD']
 const stick = ['USBStick']
 
-test('any disc comes before a disk, and a disk before the folder on the boot medium', {
-  timeout: timeoutMs,
-}, async () => {
+test('any disc comes before a disk, and a disk before the folder on the boot medium', async () => {
   const boot = { slot: 'CD1', types: cd, path: '/boot.iso', image: await disc('boot', 'task/') }
   const usb = { slot: 'USB1', types: stick, path: '/task.img', image: await disk('usb') }
   const second = { slot: 'CD2', types: cd, path: '/task.iso', image: await disc('disc') }
   expect(await reportsWith([boot, usb, second])).toEqual(['/disc'])
 })
 
-test('a disk comes before the folder on the boot medium', { timeout: timeoutMs }, async () => {
+test('a disk comes before the folder on the boot medium', async () => {
   const boot = { slot: 'CD1', types: cd, path: '/boot.iso', image: await disc('boot', 'task/') }
   const usb = { slot: 'USB1', types: stick, path: '/task.img', image: await disk('usb') }
   expect(await reportsWith([boot, usb])).toEqual(['/usb'])
 })
 
-test('the folder counts on the boot medium only', { timeout: timeoutMs }, async () => {
+test('the folder counts on the boot medium only', async () => {
   const boot = { slot: 'CD1', types: cd, path: '/boot.iso', image: await disc('boot', 'task/') }
   const other = { slot: 'CD2', types: cd, path: '/other.iso', image: await disc('other', 'task/') }
   expect(await reportsWith([boot, other])).toEqual(['/boot'])
 })
 
-test('a slot for discs and sticks shows an image as a stick', { timeout: timeoutMs }, async () => {
+test('a slot for discs and sticks shows an image as a stick', async () => {
   const boot = { slot: 'CD1', types: cd, path: '/boot.iso', image: await disc('boot', 'task/') }
   const both = { slot: '2', types: [...cd, ...stick], path: '/task.img', image: await disk('usb') }
   expect(await reportsWith([boot, both])).toEqual(['/usb'])

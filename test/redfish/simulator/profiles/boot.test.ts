@@ -39,8 +39,8 @@ async function put(slot: string, path: string): Promise<void> {
 async function bootsFrom(system: string, times = 1): Promise<readonly string[]> {
   const type = bmc.state.powerState === 'Off' ? 'On' : 'ForceRestart'
   const send = () => post(bmc, `${system}/Actions/ComputerSystem.Reset`, { ResetType: type })
-  await expect.poll(async () => (await send()).status, { timeout: 5_000 }).toBeLessThan(300)
-  await expect.poll(() => bmc.hostBoots.length, { timeout: 10_000 }).toBe(times)
+  await expect.poll(async () => (await send()).status).toBeLessThan(300)
+  await expect.poll(() => bmc.hostBoots.length).toBe(times)
   return bmc.hostBoots.map(({ from }) => from)
 }
 

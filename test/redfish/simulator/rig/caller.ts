@@ -1,5 +1,6 @@
 // A plain Redfish caller for tests: one request, what came back.
 import type { SimulatedBmc } from '../../../../redfish/simulator/server.ts'
+import { patience } from '../../../rig/patience.ts'
 
 export const systemPath = '/redfish/v1/Systems/1'
 export const resetPath = `${systemPath}/Actions/ComputerSystem.Reset`
@@ -16,8 +17,6 @@ export type Call = {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-const deadlineMs = 10_000
-
 export function basic(bmc: SimulatedBmc): Record<string, string> {
   return { authorization: `Basic ${Buffer.from(`${bmc.username}:${bmc.password}`).toString('base64')}` }
 }
@@ -31,7 +30,7 @@ export async function call(
     method,
     headers: { ...(headers ?? basic(bmc)), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
     body: body === undefined ? null : JSON.stringify(body),
-    signal: AbortSignal.timeout(deadlineMs),
+    signal: patience(),
   })
   const text = await response.text()
   const parsed: unknown = text === '' ? {} : JSON.parse(text)

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { tool } from '../../../rig/debian-tools.ts'
+import { patienceMs } from '../../../rig/patience.ts'
 
 const run = promisify(execFile)
-const deadlineMs = 60_000
 
 export type IsoContent = {
   readonly files: Readonly<Record<string, Uint8Array | string>>
@@ -27,7 +27,7 @@ export async function makeIso({ files, volumeId = 'TEST', rockRidge = true }: Is
     const names = rockRidge ? ['-R'] : ['--norock', '-iso-level', '3']
     const image = join(folder, 'image.iso')
     const args = ['-as', 'mkisofs', '-quiet', '-V', volumeId, ...names, '-o', image, join(folder, 'tree')]
-    await run(command, args, { env, timeout: deadlineMs })
+    await run(command, args, { env, timeout: patienceMs })
     return await readFile(image)
   } finally {
     await rm(folder, { recursive: true, force: true })

@@ -2,6 +2,7 @@
 import { expect } from 'vitest'
 import type { HostOptions, HostStatus } from '../../../../redfish/simulator/host/host.ts'
 import { type SimulatedBmc, type Simulator, startSimulator } from '../../../../redfish/simulator/server.ts'
+import { patience } from '../../../rig/patience.ts'
 import { call, insert, systemPath } from './caller.ts'
 import { makeIso } from './make-iso.ts'
 import { type Site, startSite } from './site.ts'
@@ -42,7 +43,7 @@ export class Rig {
   }
 
   async reached(status: HostStatus): Promise<void> {
-    await this.bmc.host.reached(status, AbortSignal.timeout(15_000))
+    await this.bmc.host.reached(status, patience())
   }
 
   async slotShows(slot: string, inserted: boolean): Promise<void> {
