@@ -9,7 +9,7 @@ import { ValueTaken } from '../../eventstore/log/append.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import { jobs } from '../../eventstore/schema.ts'
 import type { Budgets, JobEventData } from '../../machines/job/events.ts'
-import { reportsOutcome } from '../../machines/job/steps.ts'
+import { targetOf } from '../../machines/job/targets.ts'
 import { jobStream, serverStream } from '../../machines/kinds.ts'
 import { summarizeRecipe } from '../../machines/recipe/digest.ts'
 import { parseRecipe } from '../../machines/recipe/parse.ts'
@@ -62,7 +62,7 @@ export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: Jo
   const checkRecipe = (raw: Uint8Array) => {
     const parsed = parseRecipe(raw)
     if (!parsed.ok) throw new InvalidRecipe(parsed.faults)
-    if (!reportsOutcome(parsed.recipe.task_target)) {
+    if (targetOf(parsed.recipe.task_target).end !== 'report') {
       const message =
         'this version installs by report only; ESXi, whose end has to be observed, is not among its targets'
       throw new InvalidRecipe([{ path: '/task_target', code: 'enum', message }])

@@ -4,6 +4,7 @@ import type { FinishedEffect, Performer } from '../../actors/performer.ts'
 import type { Appended } from '../../actors/runtime.ts'
 import type { StallData } from '../../machines/event.ts'
 import type { JobEventData } from '../../machines/job/events.ts'
+import { isTargetName } from '../../machines/job/targets.ts'
 import { parseStream } from '../../machines/kinds.ts'
 import type { RequestObservation } from '../../redfish/client/options.ts'
 
@@ -23,9 +24,6 @@ export type Sources = {
   /** When this controller's last sweep began; null before the first has ended. */
   readonly sweptAt: () => string | null
 }
-
-/** Custom maintenance images may bring any target; those share one label. */
-const knownTargets = new Set(['install-linux.target', 'install-windows.target', 'supermicro-update.target'])
 
 const jobSeconds = [1, 10, 60, 300, 600, 1200, 1800, 3600, 7200, 14_400]
 const callSeconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180]
@@ -114,7 +112,8 @@ export function createMetrics(): Metrics {
     }
     const outcome = outcomeOf(event)
     if (outcome !== null && projected.table === 'jobs') {
-      const target = knownTargets.has(projected.row.task_target) ? projected.row.task_target : 'other'
+      // Custom maintenance images may bring any target; those share one label.
+      const target = isTargetName(projected.row.task_target) ? projected.row.task_target : 'other'
       jobs.inc({ target, outcome })
       jobDuration.observe({ target, outcome }, (Date.parse(event.at) - Date.parse(projected.row.created_at)) / 1000)
     }

@@ -81,7 +81,6 @@ export const table = {
     otherwise: 'served from the image folder',
     help: 'maintenance ISO',
   },
-  esxiInstallerUrl: { name: 'ESXI_INSTALLER_URL', kind: webUrl, otherwise: 'none', help: 'ESXi installer ISO' },
   redfishMode: {
     name: 'REDFISH_MODE',
     kind: choice('noop', 'http'),
@@ -161,12 +160,6 @@ export const table = {
     kind: duration,
     default: '30m',
     help: 'time for the report: firmware',
-  },
-  budgetEsxiPollMs: {
-    name: 'BUDGET_ESXI_POLL',
-    kind: duration,
-    default: '90m',
-    help: 'time until the end of an ESXi installation is observed',
   },
   budgetCleanupMs: { name: 'BUDGET_CLEANUP', kind: duration, default: '10m', help: 'time for the cleanup of a job' },
   authMode: {

@@ -1,5 +1,7 @@
 /** The stable keys of what a job does and of how it fails (spec/job.md). They are in the log for ever. */
 
+import { targets } from './targets.ts'
+
 /** Steps in the order of a run. A step's key is also the id of the effect that performs it. */
 export const stepKeys = [
   'job.admission',
@@ -21,24 +23,15 @@ export const stepKeys = [
 
 export type StepKey = (typeof stepKeys)[number]
 
-/** Failure keys of the maintenance OS's units; a unit that is not listed becomes `workflow.unknown`. */
-const workflowUnits = new Map([
-  ['provision-dispatcher', 'workflow.dispatcher'],
-  ['partition', 'workflow.partition'],
-  ['image-linux', 'workflow.image-linux'],
-  ['bootloader-linux', 'workflow.bootloader-linux'],
-  ['config-drive', 'workflow.config-drive'],
-  ['image-windows', 'workflow.image-windows'],
-  ['bootloader-windows', 'workflow.bootloader-windows'],
-  ['firmware', 'workflow.firmware'],
-])
+const dispatcherUnit = 'provision-dispatcher'
+const phases: ReadonlySet<string> = new Set(Object.values(targets).flatMap((target) => target.phases))
 
-/** Maps the systemd unit of a failure report to its failure key: `image-linux.service` → `workflow.image-linux`. */
+/**
+ * The failure key of the systemd unit in a failure report: `image-linux.service` → `workflow.image-linux`. A unit of no
+ * known target becomes `workflow.unknown`.
+ */
 export function failureKeyOfUnit(unit: string): string {
-  return workflowUnits.get(unit.replace(/\.service$/, '')) ?? 'workflow.unknown'
-}
-
-/** Whether a target's end is told by a report of the maintenance OS; ESXi's is observed instead (spec/job.md). */
-export function reportsOutcome(taskTarget: string): boolean {
-  return taskTarget !== 'install-esxi.target'
+  const name = unit.replace(/\.service$/, '')
+  if (name === dispatcherUnit) return 'workflow.dispatcher'
+  return phases.has(name) ? `workflow.${name}` : 'workflow.unknown'
 }

@@ -2,6 +2,7 @@
  * What a recipe may say and yet probably does not mean (spec/recipe.md, "Warnings"). They are stored with the job, so
  * they are as silent about values as the faults are.
  */
+import { isTargetName, type TargetName } from '../job/targets.ts'
 import { type Kickstart, readKickstart } from './kickstart.ts'
 import type { Partition, Recipe, Warning, WarningCode } from './types.ts'
 
@@ -10,17 +11,15 @@ export function lintRecipe(recipe: Recipe): Warning[] {
   return [...lintImage(recipe), ...lintTarget(recipe)]
 }
 
+const lints: Readonly<Record<TargetName, (recipe: Recipe) => Warning[]>> = {
+  'install-linux.target': lintLinux,
+  'install-windows.target': lintWindows,
+  'install-esxi.target': ({ ks_cfg: kickstart = '' }) => lintKickstart(readKickstart(kickstart)),
+  'supermicro-update.target': () => [],
+}
+
 function lintTarget(recipe: Recipe): Warning[] {
-  switch (recipe.task_target) {
-    case 'install-linux.target':
-      return lintLinux(recipe.partition_layout ?? [])
-    case 'install-windows.target':
-      return lintWindows(recipe)
-    case 'install-esxi.target':
-      return lintKickstart(readKickstart(recipe.ks_cfg ?? ''))
-    default:
-      return []
-  }
+  return isTargetName(recipe.task_target) ? lints[recipe.task_target](recipe) : []
 }
 
 function lintImage({ oci_url: reference }: Recipe): Warning[] {
@@ -28,7 +27,7 @@ function lintImage({ oci_url: reference }: Recipe): Warning[] {
   return [warn('/oci_url', 'oci_url_not_pinned', 'has no digest: the image may change between two jobs')]
 }
 
-function lintLinux(layout: readonly Partition[]): Warning[] {
+function lintLinux({ partition_layout: layout = [] }: Recipe): Warning[] {
   const warnings: Warning[] = []
   if (!layout.some(isEsp)) warnings.push(noEsp)
   if (!layout.some(isLinuxRoot)) {

@@ -21,7 +21,7 @@ import {
 const dispatcherUnit = 'provision-dispatcher.service'
 
 /** The units of each installed target, in their order (spec/maintenance-os.md, "Units"). */
-const targets: Readonly<Record<string, readonly string[]>> = {
+export const targets: Readonly<Record<string, readonly string[]>> = {
   'install-linux.target': [
     'partition.service',
     'image-linux.service',

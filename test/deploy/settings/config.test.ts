@@ -52,7 +52,6 @@ test('budgets are those of the job, in milliseconds', () => {
     budgetRedfishPollMs: 900_000,
     budgetWebhookWaitMs: 7_200_000,
     budgetFirmwareWaitMs: 1_800_000,
-    budgetEsxiPollMs: 5_400_000,
     budgetCleanupMs: 600_000,
     jobStuckTimeoutMs: 14_400_000,
   })
