@@ -1,6 +1,6 @@
 /**
  * The runtime: load, decide, append. It runs machines through their pure transition and keeps what they ask for; it
- * performs nothing. Reading order of the folder: this file, `performer.ts` (effects), `deadlines.ts`,
+ * performs nothing. Reading order of the folder: this file, `performer/` (effects), `deadlines.ts`,
  * `commands/`, `services/` (one file per kind of side effect).
  */
 

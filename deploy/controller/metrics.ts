@@ -1,6 +1,7 @@
 /** Prometheus metrics of everything but HTTP, which `api/` counts itself (spec/observability.md). Label sets are bounded. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { FinishedEffect, Performer } from '../../actors/performer.ts'
+import type { FinishedEffect } from '../../actors/performer/effect.ts'
+import type { Performer } from '../../actors/performer/leasing.ts'
 import type { Appended } from '../../actors/runtime.ts'
 import type { StallData } from '../../machines/event.ts'
 import type { JobEventData } from '../../machines/job/events.ts'

@@ -1,7 +1,7 @@
 /** The loops that move jobs on: effects are performed, deadlines fall due, a sweep finds what stands still. */
 import { startDeadlines } from '../../actors/deadlines.ts'
 import { redactMediaTokens } from '../../actors/media/access/redaction.ts'
-import { type Performer, type PerformerOptions, startPerformer } from '../../actors/performer.ts'
+import { type Performer, type PerformerOptions, startPerformer } from '../../actors/performer/leasing.ts'
 import type { Runtime } from '../../actors/runtime.ts'
 import { createServiceTable } from '../../actors/services/table.ts'
 import { type SweepStatus, startSweep } from '../../actors/sweep.ts'

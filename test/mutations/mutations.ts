@@ -80,7 +80,7 @@ export const mutations: readonly Mutation[] = [
     name: 'old reads: what was read of a BMC counts, whoever was there since',
     edits: [
       {
-        file: 'actors/performer.ts',
+        file: 'actors/performer/effect.ts',
         find: 'effect.epoch > 1 || !alone',
         replace: 'effect.epoch > 1 && !alone',
       },
