@@ -1,72 +1,52 @@
 /** Why a command is refused, in domain words; `api/` knows which HTTP status each is. */
 import type { Fault } from '../machines/recipe/types.ts'
 
-export class InvalidRecipe extends Error {
-  override readonly name = 'InvalidRecipe'
-  readonly faults: readonly Fault[]
-  constructor(faults: readonly Fault[]) {
-    super(`the recipe has ${faults.length} fault(s)`)
-    this.faults = faults
+export type Refusal =
+  | { readonly kind: 'invalid_recipe'; readonly faults: readonly Fault[] }
+  | { readonly kind: 'unknown_server' }
+  | { readonly kind: 'unknown_job' }
+  /** No active job of the server takes this report. */
+  | { readonly kind: 'no_job_waiting' }
+  /** A job that has not ended holds the server. */
+  | { readonly kind: 'active_job'; readonly jobId: string }
+  | { readonly kind: 'job_ended' }
+  /** A second run of the job would be one too many. */
+  | { readonly kind: 'job_not_ended' }
+  /** The server's certificate is judged in another way than by its fingerprint. */
+  | { readonly kind: 'not_pinned' }
+  /** Another power action is under way. */
+  | { readonly kind: 'power_busy' }
+  | { readonly kind: 'too_many_recordings' }
+  /** The job's history was archived and removed; its tombstone names the archive. */
+  | { readonly kind: 'removed_job'; readonly archiveSha256: string; readonly removedAt: string }
+  /** The same idempotency key came with another body. */
+  | { readonly kind: 'idempotency_key_reused' }
+  /** The request waits no longer for the BMC; the outcome will be in the server's history. */
+  | { readonly kind: 'still_under_way' }
+
+export class Refused extends Error {
+  override readonly name = 'Refused'
+  readonly refusal: Refusal
+  /** `message` is shown to the caller. */
+  constructor(refusal: Refusal, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.refusal = refusal
   }
 }
 
-export class UnknownServer extends Error {
-  override readonly name = 'UnknownServer'
+/** True for an error that refuses for one of these reasons. */
+export function isRefused(error: unknown, ...kinds: readonly Refusal['kind'][]): error is Refused {
+  return error instanceof Refused && kinds.includes(error.refusal.kind)
 }
 
-export class UnknownJob extends Error {
-  override readonly name = 'UnknownJob'
+export function unknownServer(serial: string): Refused {
+  return new Refused({ kind: 'unknown_server' }, `server ${serial} is not registered`)
 }
 
-/** The job's history was archived and removed; its tombstone says where it went. */
-export class RemovedJob extends Error {
-  override readonly name = 'RemovedJob'
-  readonly archiveSha256: string
-  readonly removedAt: string
-  constructor(jobId: string, { archiveSha256, removedAt }: { archiveSha256: string; removedAt: string }) {
-    super(
-      `job ${jobId} was archived and removed on ${removedAt}; the archive is the file with SHA-256 ${archiveSha256}`,
-    )
-    this.archiveSha256 = archiveSha256
-    this.removedAt = removedAt
-  }
+export function unknownJob(jobId: string): Refused {
+  return new Refused({ kind: 'unknown_job' }, `there is no job ${jobId}`)
 }
 
-/** The server is held by a job that has not ended. */
-export class ActiveJob extends Error {
-  override readonly name = 'ActiveJob'
-  readonly jobId: string
-  constructor(serial: string, jobId: string) {
-    super(`server ${serial} is reserved by job ${jobId}`)
-    this.jobId = jobId
-  }
-}
-
-/** The server's certificate is judged in another way than by its fingerprint. */
-export class NotPinned extends Error {
-  override readonly name = 'NotPinned'
-}
-
-export class JobEnded extends Error {
-  override readonly name = 'JobEnded'
-}
-
-/** The job has not ended, so that a second run of it would be one too many. */
-export class JobNotEnded extends Error {
-  override readonly name = 'JobNotEnded'
-}
-
-/** The same idempotency key came with another body. */
-export class IdempotencyKeyReused extends Error {
-  override readonly name = 'IdempotencyKeyReused'
-}
-
-/** Nobody waits for this report. */
-export class NoJobWaiting extends Error {
-  override readonly name = 'NoJobWaiting'
-}
-
-/** As many recordings are kept as are allowed. */
-export class TooManyRecordings extends Error {
-  override readonly name = 'TooManyRecordings'
+export function activeJob(serial: string, jobId: string): Refused {
+  return new Refused({ kind: 'active_job', jobId }, `server ${serial} is reserved by job ${jobId}`)
 }

@@ -19,7 +19,7 @@ import { createRateLimiter, type Limits, type RateLimiter, rateLimit, securityHe
 import { hasRole, requiredRole } from './access/principals.ts'
 import { type ApiEnv, sourceOf } from './access/request.ts'
 import { docsRoutes } from './docs.ts'
-import { Forbidden, Unauthenticated } from './errors.ts'
+import { isUnauthenticated, RequestRefused } from './errors.ts'
 import { createHistory } from './histories/history.ts'
 import type { IsoPreview } from './jobs/dry-run.ts'
 import { jobRoutes } from './jobs/handlers.ts'
@@ -127,13 +127,16 @@ function requireRole(authenticate: Authenticate, failures: RateLimiter): Middlew
       context.set('principal', await authenticate(context.req.header('authorization')))
     } catch (error) {
       // A request without credentials is no try to guess them.
-      if (error instanceof Unauthenticated && context.req.header('authorization') !== undefined) failures.take(source)
+      if (isUnauthenticated(error) && context.req.header('authorization') !== undefined) failures.take(source)
       throw error
     }
     const principal = context.get('principal')
     const needed = requiredRole({ method, path })
     if (principal === null || !hasRole(principal, needed))
-      throw new Forbidden(`the role ${needed} is needed for this; yours is ${principal?.role ?? 'none'}`)
+      throw new RequestRefused(
+        { kind: 'forbidden' },
+        `the role ${needed} is needed for this; yours is ${principal?.role ?? 'none'}`,
+      )
     return next()
   }
 }

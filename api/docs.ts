@@ -7,7 +7,7 @@ import { Hono } from 'hono'
 import { html, raw } from 'hono/html'
 import type { ApiEnv } from './access/request.ts'
 import type { OpenApiDocument } from './openapi.ts'
-import { internalError, methodNotAllowed, notFound, problems } from './problem.ts'
+import { answers, internalError, methodNotAllowed, notFound } from './problem.ts'
 
 const style = `
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); }
@@ -122,16 +122,16 @@ function parameterTable(parameters: NonNullable<Operation['parameters']>) {
 }
 
 function problemTable() {
-  const rows = [...Object.values(problems), ...[notFound, methodNotAllowed, internalError].map(asRow)]
-  const distinct = new Map(rows.map((row) => [row[1], row]))
-  return html`<table><tr><th>Status</th><th>error</th><th></th></tr>${[...distinct.values()].map(
-    ([status, word, title]) =>
-      html`<tr id="problem-${word}"><td><code>${status}</code></td><td><code>${word}</code></td><td>${title}</td></tr>`,
+  const refusals = Object.entries(answers).map(([error, [status, title]]) => ({ status, error, title }))
+  return html`<table><tr><th>Status</th><th>error</th><th></th></tr>${[
+    ...refusals,
+    notFound,
+    methodNotAllowed,
+    internalError,
+  ].map(
+    ({ status, error, title }) =>
+      html`<tr id="problem-${error}"><td><code>${status}</code></td><td><code>${error}</code></td><td>${title}</td></tr>`,
   )}</table>`
-}
-
-function asRow({ status, error, title }: typeof internalError) {
-  return [status, error, title] as const
 }
 
 function json(value: unknown) {

@@ -1,76 +1,60 @@
-/** What this folder refuses by itself, in domain words; problem.ts knows which answer each is. */
+/** What this folder refuses by itself; problem.ts knows the answer to each. */
 import type { FailureData } from '../machines/event.ts'
+import type { Fault } from '../machines/recipe/types.ts'
 
 /** One fault of a request. `path` is a JSON Pointer into the body, or `/query/...`, `/headers/...` outside of it. */
 export type Detail = { readonly path: string; readonly code: string; readonly message: string }
 
-/** The request is not what the contract says; lists every fault, and none of their values. */
-export class InvalidRequest extends Error {
-  override readonly name = 'InvalidRequest'
-  readonly details: readonly Detail[]
-  constructor(details: readonly Detail[]) {
-    super(`the request has ${details.length} fault(s)`)
-    this.details = details
+export type RequestRefusal =
+  /** The request is not what the contract says: every fault, and none of their values. */
+  | { readonly kind: 'validation_error'; readonly details: readonly Detail[] }
+  /**
+   * Credentials are missing or wrong; the caller is not told which of the two. `challenge` is the `WWW-Authenticate` of
+   * the answer (RFC 9110 section 11.6.1).
+   */
+  | { readonly kind: 'unauthenticated'; readonly challenge: string }
+  | { readonly kind: 'forbidden' }
+  /** The actor has no event of that number, or did not exist yet at that time. */
+  | { readonly kind: 'no_such_state' }
+  | { readonly kind: 'too_large' }
+  | { readonly kind: 'unsupported_media_type' }
+  | { readonly kind: 'too_many_requests'; readonly retryAfterMs: number }
+  /** The BMC was asked, and it did not work. */
+  | { readonly kind: 'bmc_failed'; readonly failure: FailureData }
+  /** The controller is stopping and takes no new jobs. */
+  | { readonly kind: 'draining' }
+  /** The keys that tokens are checked with cannot be fetched. */
+  | { readonly kind: 'identity_provider_down' }
+  | { readonly kind: 'too_many_streams' }
+
+export class RequestRefused extends Error {
+  override readonly name = 'RequestRefused'
+  readonly refusal: RequestRefusal
+  /** `message` is shown to the caller. */
+  constructor(refusal: RequestRefusal, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.refusal = refusal
   }
 }
 
-export class UnsupportedMediaType extends Error {
-  override readonly name = 'UnsupportedMediaType'
+export function invalidRequest(details: readonly Detail[]): RequestRefused {
+  return new RequestRefused({ kind: 'validation_error', details }, `the request has ${details.length} fault(s)`)
 }
 
-/** No credentials, or ones that are not believed. Which of the two is not told. */
-export class Unauthenticated extends Error {
-  override readonly name = 'Unauthenticated'
-  /** The `WWW-Authenticate` of the answer (RFC 9110 section 11.6.1). */
-  readonly challenge: string
-  constructor(message: string, challenge: string) {
-    super(message)
-    this.challenge = challenge
-  }
+/** A fault of a recipe, its pointer now one into the body that the recipe came in. */
+export function inRecipe(fault: Fault): Detail {
+  return { ...fault, path: `/recipe${fault.path}` }
 }
 
-export class Forbidden extends Error {
-  override readonly name = 'Forbidden'
+export function unauthenticated(message: string, challenge: string): RequestRefused {
+  return new RequestRefused({ kind: 'unauthenticated', challenge }, message)
 }
 
-/** The keys that tokens are checked with cannot be fetched. */
-export class IdentityProviderDown extends Error {
-  override readonly name = 'IdentityProviderDown'
+export function isUnauthenticated(error: unknown): error is RequestRefused {
+  return error instanceof RequestRefused && error.refusal.kind === 'unauthenticated'
 }
 
-export class TooManyRequests extends Error {
-  override readonly name = 'TooManyRequests'
-  readonly retryAfterMs: number
-  constructor(message: string, retryAfterMs: number) {
-    super(message)
-    this.retryAfterMs = retryAfterMs
-  }
-}
-
-export class TooManyStreams extends Error {
-  override readonly name = 'TooManyStreams'
-}
-
-export class BodyTooLarge extends Error {
-  override readonly name = 'BodyTooLarge'
-}
-
-/** The controller is stopping and takes no new jobs. */
-export class Draining extends Error {
-  override readonly name = 'Draining'
-}
-
-/** The actor has no event of that number, or did not exist yet at that time. */
-export class NoSuchState extends Error {
-  override readonly name = 'NoSuchState'
-}
-
-/** The BMC was asked, and it did not work. */
-export class BmcFailed extends Error {
-  override readonly name = 'BmcFailed'
-  readonly failure: FailureData
-  constructor(what: string, failure: FailureData) {
-    super(`${what}: ${failure.message}`)
-    this.failure = failure
-  }
+/** `what` did not happen because of `failure`. */
+export function bmcFailed(what: string, failure: FailureData): RequestRefused {
+  return new RequestRefused({ kind: 'bmc_failed', failure }, `${what}: ${failure.message}`)
 }

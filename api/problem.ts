@@ -4,26 +4,13 @@
  * nothing of it in the answer.
  */
 import { HTTPException } from 'hono/http-exception'
-import { PowerBusy, StillUnderWay } from '../actors/commands/servers.ts'
-import {
-  ActiveJob,
-  IdempotencyKeyReused,
-  InvalidRecipe,
-  JobEnded,
-  JobNotEnded,
-  NoJobWaiting,
-  NotPinned,
-  RemovedJob,
-  TooManyRecordings,
-  UnknownJob,
-  UnknownServer,
-} from '../actors/refusals.ts'
+import { type Refusal, Refused } from '../actors/refusals.ts'
 import { NotAccepted } from '../actors/runtime.ts'
 import { UnsealError } from '../eventstore/ledgers/vault.ts'
 import { VersionConflict } from '../eventstore/log/append.ts'
 import { isOutage } from '../eventstore/postgres/sql-error.ts'
 import { InvalidCursor } from '../eventstore/read-models/cursor.ts'
-import * as own from './errors.ts'
+import { type Detail, inRecipe, invalidRequest, type RequestRefusal, RequestRefused } from './errors.ts'
 
 export type Problem = {
   readonly status: ProblemStatus
@@ -31,7 +18,7 @@ export type Problem = {
   readonly error: string
   readonly title: string
   readonly message: string
-  readonly details?: readonly own.Detail[]
+  readonly details?: readonly Detail[]
   /** Further members of the body. */
   readonly members?: Readonly<Record<string, unknown>>
   readonly headers?: Readonly<Record<string, string>>
@@ -39,95 +26,94 @@ export type Problem = {
 
 export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 410 | 413 | 415 | 422 | 429 | 500 | 502 | 503 | 504
 
-/** Errors that are answers, by their class. */
-const mapped = {
-  ...own,
-  ActiveJob,
-  IdempotencyKeyReused,
-  InvalidCursor,
-  InvalidRecipe,
-  JobEnded,
-  JobNotEnded,
-  NoJobWaiting,
-  NotAccepted,
-  NotPinned,
-  PowerBusy,
-  RemovedJob,
-  StillUnderWay,
-  TooManyRecordings,
-  UnknownJob,
-  UnknownServer,
-  UnsealError,
-  VersionConflict,
-} as const
-type Mapped = typeof mapped
-export type MappedName = keyof Mapped
+/** Errors of the floors below that are answers, too. */
+type ErrorBelow = { readonly kind: 'invalid_cursor' | 'not_now' | 'secret_unreadable' | 'contended' }
+/** An invalid recipe is a fault of the request that it came in. */
+type Answered = Exclude<Refusal, { readonly kind: 'invalid_recipe' }> | RequestRefusal | ErrorBelow
+type AnsweredAs<Kind extends Answered['kind']> = Extract<Answered, { readonly kind: Kind }>
 
-/** Status, machine word and title of each. */
-export const problems: {
-  readonly [Name in MappedName]: readonly [status: ProblemStatus, error: string, title: string]
+/** Status and title of each refusal, and what its answer has beyond the error's message; the kind is the machine word. */
+export const answers: {
+  readonly [Kind in Answered['kind']]: readonly [
+    status: ProblemStatus,
+    title: string,
+    more?: (refusal: AnsweredAs<Kind>) => Partial<Problem>,
+  ]
 } = {
-  InvalidRequest: [400, 'validation_error', 'The request is not valid'],
-  InvalidRecipe: [400, 'validation_error', 'The request is not valid'],
-  InvalidCursor: [400, 'invalid_cursor', 'The cursor is not one of this list'],
-  Unauthenticated: [401, 'unauthenticated', 'Credentials are missing or wrong'],
-  Forbidden: [403, 'forbidden', 'The role does not allow this'],
-  UnknownServer: [404, 'unknown_server', 'The server is not registered'],
-  UnknownJob: [404, 'unknown_job', 'There is no such job'],
-  NoJobWaiting: [404, 'no_job_waiting', 'No job waits for this report'],
-  NoSuchState: [404, 'no_such_state', 'There was no state then'],
-  ActiveJob: [409, 'active_job', 'The server has an active job'],
-  JobEnded: [409, 'job_ended', 'The job has already ended'],
-  JobNotEnded: [409, 'job_not_ended', 'The job has not ended'],
-  NotAccepted: [409, 'not_now', 'Not in this state'],
-  NotPinned: [409, 'not_pinned', 'The certificate is not pinned'],
-  PowerBusy: [409, 'power_busy', 'Another power action is under way'],
-  TooManyRecordings: [409, 'too_many_recordings', 'As many recordings are kept as can be'],
-  RemovedJob: [410, 'removed_job', 'The job was archived and removed'],
-  BodyTooLarge: [413, 'too_large', 'The body is too large'],
-  UnsupportedMediaType: [415, 'unsupported_media_type', 'The body is not JSON'],
-  IdempotencyKeyReused: [422, 'idempotency_key_reused', 'The key was used for another request'],
-  TooManyRequests: [429, 'too_many_requests', 'Too many requests'],
-  UnsealError: [500, 'secret_unreadable', 'A secret cannot be opened'],
-  BmcFailed: [502, 'bmc_failed', 'The BMC did not do it'],
-  Draining: [503, 'draining', 'The controller is stopping'],
-  IdentityProviderDown: [503, 'identity_provider_down', 'Tokens cannot be checked now'],
-  TooManyStreams: [503, 'too_many_streams', 'Too many live streams'],
-  VersionConflict: [503, 'contended', 'Too much happened at once'],
-  StillUnderWay: [504, 'still_under_way', 'The BMC has not answered yet'],
-}
-
-/** What an answer has beyond the error's message. */
-const extras: { readonly [Name in MappedName]?: (error: InstanceType<Mapped[Name]>) => Partial<Problem> } = {
-  InvalidRequest: ({ details }) => ({ details }),
-  // Pointers into the recipe become pointers into the body that it came in.
-  InvalidRecipe: ({ faults }) => ({ details: faults.map((fault) => ({ ...fault, path: `/recipe${fault.path}` })) }),
-  Unauthenticated: ({ challenge }) => ({ headers: { 'www-authenticate': challenge } }),
-  ActiveJob: ({ jobId }) => ({ members: { job_id: jobId } }),
-  RemovedJob: ({ archiveSha256, removedAt }) => ({
-    members: { archive_sha256: archiveSha256, removed_at: removedAt },
-  }),
+  validation_error: [400, 'The request is not valid', ({ details }) => ({ details })],
+  invalid_cursor: [400, 'The cursor is not one of this list'],
+  unauthenticated: [
+    401,
+    'Credentials are missing or wrong',
+    ({ challenge }) => ({ headers: { 'www-authenticate': challenge } }),
+  ],
+  forbidden: [403, 'The role does not allow this'],
+  unknown_server: [404, 'The server is not registered'],
+  unknown_job: [404, 'There is no such job'],
+  no_job_waiting: [404, 'No job waits for this report'],
+  no_such_state: [404, 'There was no state then'],
+  active_job: [409, 'The server has an active job', ({ jobId }) => ({ members: { job_id: jobId } })],
+  job_ended: [409, 'The job has already ended'],
+  job_not_ended: [409, 'The job has not ended'],
+  not_now: [409, 'Not in this state'],
+  not_pinned: [409, 'The certificate is not pinned'],
+  power_busy: [409, 'Another power action is under way'],
+  too_many_recordings: [409, 'As many recordings are kept as can be'],
+  removed_job: [
+    410,
+    'The job was archived and removed',
+    ({ archiveSha256, removedAt }) => ({ members: { archive_sha256: archiveSha256, removed_at: removedAt } }),
+  ],
   // What is left of the body is not read to its end, so the connection is of no further use.
-  BodyTooLarge: () => ({ headers: { connection: 'close' } }),
-  TooManyRequests: ({ retryAfterMs }) => ({ headers: retryAfter(Math.ceil(retryAfterMs / 1000)) }),
-  UnsealError: () => ({ message: 'what was kept sealed for this does not open; SECRETS_KEY may be another one' }),
-  BmcFailed: ({ failure }) => ({ members: { failure } }),
-  Draining: () => ({ headers: retryAfter(10) }),
-  IdentityProviderDown: () => ({ headers: retryAfter(5) }),
-  TooManyStreams: () => ({ headers: retryAfter(30) }),
-  VersionConflict: () => ({ headers: retryAfter(1), message: 'other requests were faster every time; try again' }),
+  too_large: [413, 'The body is too large', () => ({ headers: { connection: 'close' } })],
+  unsupported_media_type: [415, 'The body is not JSON'],
+  idempotency_key_reused: [422, 'The key was used for another request'],
+  too_many_requests: [
+    429,
+    'Too many requests',
+    ({ retryAfterMs }) => ({ headers: retryAfter(Math.ceil(retryAfterMs / 1000)) }),
+  ],
+  secret_unreadable: [
+    500,
+    'A secret cannot be opened',
+    () => ({ message: 'what was kept sealed for this does not open; SECRETS_KEY may be another one' }),
+  ],
+  bmc_failed: [502, 'The BMC did not do it', ({ failure }) => ({ members: { failure } })],
+  draining: [503, 'The controller is stopping', () => ({ headers: retryAfter(10) })],
+  identity_provider_down: [503, 'Tokens cannot be checked now', () => ({ headers: retryAfter(5) })],
+  too_many_streams: [503, 'Too many live streams', () => ({ headers: retryAfter(30) })],
+  contended: [
+    503,
+    'Too much happened at once',
+    () => ({ headers: retryAfter(1), message: 'other requests were faster every time; try again' }),
+  ],
+  still_under_way: [504, 'The BMC has not answered yet'],
 }
 
-/** The answer to an error, or null for one that nobody has thought of. */
+/** The answer to an error, or null for one that is a defect. */
 export function problemOf(error: unknown): Problem | null {
   if (error instanceof HTTPException) return ofFramework(error)
-  for (const name of Object.keys(mapped) as MappedName[]) {
-    if (!(error instanceof mapped[name])) continue
-    const [status, word, title] = problems[name]
-    const extra = extras[name] as ((error: Error) => Partial<Problem>) | undefined
-    return { status, error: word, title, message: error.message, ...extra?.(error) }
-  }
+  const refusal = refusalOf(error)
+  if (refusal !== null) return answerTo(refusal, (error as Error).message)
   return isOutage(error) ? outage : null
+}
+
+function refusalOf(error: unknown): Answered | null {
+  if (error instanceof RequestRefused) return error.refusal
+  if (error instanceof Refused) {
+    const { refusal } = error
+    if (refusal.kind !== 'invalid_recipe') return refusal
+    return { kind: 'validation_error', details: refusal.faults.map(inRecipe) }
+  }
+  if (error instanceof InvalidCursor) return { kind: 'invalid_cursor' }
+  if (error instanceof NotAccepted) return { kind: 'not_now' }
+  if (error instanceof UnsealError) return { kind: 'secret_unreadable' }
+  return error instanceof VersionConflict ? { kind: 'contended' } : null
+}
+
+function answerTo<Kind extends Answered['kind']>(refusal: AnsweredAs<Kind>, message: string): Problem {
+  const [status, title, more] = answers[refusal.kind as Kind]
+  return { status, error: refusal.kind, title, message, ...more?.(refusal) }
 }
 
 export const notFound: Problem = {
@@ -184,9 +170,8 @@ export function problemResponse(
 
 /** What Hono itself throws, before any handler of ours. */
 function ofFramework({ status }: HTTPException): Problem | null {
-  if (status === 400)
-    return problemOf(new own.InvalidRequest([{ path: '', code: 'invalid_json', message: 'is not JSON' }]))
-  if (status === 415) return problemOf(new own.UnsupportedMediaType('the body must be application/json'))
+  if (status === 400) return problemOf(invalidRequest([{ path: '', code: 'invalid_json', message: 'is not JSON' }]))
+  if (status === 415) return answerTo({ kind: 'unsupported_media_type' }, 'the body must be application/json')
   return null
 }
 

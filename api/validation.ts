@@ -1,6 +1,6 @@
 /** What zod finds, as details of a problem: pointers and words, never values. */
 import type { z } from '@hono/zod-openapi'
-import { type Detail, InvalidRequest } from './errors.ts'
+import { type Detail, invalidRequest } from './errors.ts'
 
 const detailsMax = 100
 const pathCharsMax = 256
@@ -25,7 +25,7 @@ export function refuseInvalid(
     | { readonly success: false; readonly error: z.ZodError }
   ),
 ): void {
-  if (!result.success) throw new InvalidRequest(zodDetails(result.error, prefixes[result.target] ?? ''))
+  if (!result.success) throw invalidRequest(zodDetails(result.error, prefixes[result.target] ?? ''))
 }
 
 function detail(prefix: string, path: readonly PropertyKey[], code: string, message: string): Detail {

@@ -17,7 +17,7 @@ export type BmcAccess = {
   readonly learned: Learned
 }
 
-/** Reads how to reach the BMC of a server. @throws UnknownServer. */
+/** Reads how to reach the BMC of a server. @throws Refused unknown_server. */
 export function readAccess({ runtime, vault }: { readonly runtime: Pick<Runtime, 'read'>; readonly vault: Vault }) {
   return async (serial: string): Promise<BmcAccess> => {
     const actor = registered(await runtime.read('server', serial), serial)

@@ -15,7 +15,7 @@ import type { Vault } from '../../eventstore/ledgers/vault.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import { type Loop, startLoop } from '../../eventstore/postgres/loop.ts'
 import type { Log } from '../log.ts'
-import { UnknownServer } from '../refusals.ts'
+import { isRefused } from '../refusals.ts'
 import type { BmcAccess } from './access.ts'
 import type { Bmcs } from './clients.ts'
 import { createBmcWriters } from './writers.ts'
@@ -51,7 +51,7 @@ export function startSessionReaper(options: SessionReaperOptions): Loop {
     try {
       return (await access(serial)).registration.bmc_address === address
     } catch (error) {
-      if (error instanceof UnknownServer) return false
+      if (isRefused(error, 'unknown_server')) return false
       throw error
     }
   }

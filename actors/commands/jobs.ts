@@ -13,16 +13,8 @@ import { targetOf } from '../../machines/job/targets.ts'
 import { jobStream, serverStream } from '../../machines/kinds.ts'
 import { summarizeRecipe } from '../../machines/recipe/digest.ts'
 import { parseRecipe } from '../../machines/recipe/parse.ts'
-import type { Warning } from '../../machines/recipe/types.ts'
-import {
-  ActiveJob,
-  IdempotencyKeyReused,
-  InvalidRecipe,
-  JobEnded,
-  JobNotEnded,
-  UnknownJob,
-  UnknownServer,
-} from '../refusals.ts'
+import type { Fault, Warning } from '../../machines/recipe/types.ts'
+import { activeJob, isRefused, Refused, unknownJob } from '../refusals.ts'
 import type { Runtime } from '../runtime.ts'
 import { registered } from './registered.ts'
 import { createReportCommands } from './reports.ts'
@@ -58,14 +50,14 @@ export type JobCommandsOptions = {
 export type JobCommands = ReturnType<typeof createJobCommands>
 
 export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: JobCommandsOptions) {
-  /** @throws InvalidRecipe with every fault. */
+  /** @throws Refused invalid_recipe with every fault. */
   const checkRecipe = (raw: Uint8Array) => {
     const parsed = parseRecipe(raw)
-    if (!parsed.ok) throw new InvalidRecipe(parsed.faults)
+    if (!parsed.ok) throw invalidRecipe(parsed.faults)
     if (targetOf(parsed.recipe.task_target).end !== 'report') {
       const message =
         'this version installs by report only; ESXi, whose end has to be observed, is not among its targets'
-      throw new InvalidRecipe([{ path: '/task_target', code: 'enum', message }])
+      throw invalidRecipe([{ path: '/task_target', code: 'enum', message }])
     }
     return parsed
   }
@@ -74,7 +66,10 @@ export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: Jo
     const [row] = await db.select().from(jobs).where(eq(jobs.idempotency_key_sha256, keySha256))
     if (row === undefined) return null
     if (row.request_sha256 !== requestSha256) {
-      throw new IdempotencyKeyReused('this Idempotency-Key was used with another body; use a new key for a new request')
+      throw new Refused(
+        { kind: 'idempotency_key_reused' },
+        'this Idempotency-Key was used with another body; use a new key for a new request',
+      )
     }
     const warnings = (row.request?.warnings ?? []) as readonly Warning[]
     return { jobId: row.id, serverSerial: row.server_serial, createdAt: row.created_at, warnings, created: false }
@@ -82,7 +77,7 @@ export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: Jo
 
   /**
    * Creates a job and reserves its server, in one transaction: whoever appends first has the server.
-   * @throws InvalidRecipe, UnknownServer, ActiveJob, IdempotencyKeyReused.
+   * @throws Refused invalid_recipe, unknown_server, active_job, idempotency_key_reused.
    */
   const request = async (asked: JobRequest, requester: Requester): Promise<RequestedJob> => {
     const { recipe, warnings } = checkRecipe(asked.rawRecipe)
@@ -104,7 +99,7 @@ export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: Jo
         decide: ({ server, now }) => {
           const actor = registered(server(asked.serverSerial), asked.serverSerial)
           const holder = actor.snapshot.context.jobId
-          if (holder !== null) throw new ActiveJob(asked.serverSerial, holder)
+          if (holder !== null) throw activeJob(asked.serverSerial, holder)
           createdAt = now
           const requested: JobEventData<'job.requested'> = {
             job_id: jobId,
@@ -130,7 +125,7 @@ export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: Jo
       return { jobId, serverSerial: asked.serverSerial, createdAt, warnings, created: true }
     } catch (error) {
       // Only these say that nothing was appended. After a lost connection the job may be there and need its recipe.
-      const refused = error instanceof UnknownServer || error instanceof ActiveJob || error instanceof ValueTaken
+      const refused = isRefused(error, 'unknown_server', 'active_job') || error instanceof ValueTaken
       if (!refused) throw error
       await vault.remove(recipeRef)
       // The same request may have come twice at once: then the other one holds the server, or has taken the key.
@@ -145,17 +140,18 @@ export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: Jo
     checkRecipe,
     request,
 
-    /** Runs a job's recipe again as a new job. @throws UnknownJob, JobNotEnded and what `request` does. */
+    /** Runs a job's recipe again as a new job. @throws Refused unknown_job, job_not_ended and what `request` does. */
     retry: async (jobId: string, requester: Requester): Promise<RequestedJob> => {
       const actor = await runtime.read('job', jobId)
-      if (actor === null) throw new UnknownJob(`there is no job ${jobId}`)
-      if (!actor.snapshot.matches('complete')) throw new JobNotEnded(`job ${jobId} has not ended; cancel it or wait`)
+      if (actor === null) throw unknownJob(jobId)
+      if (!actor.snapshot.matches('complete'))
+        throw new Refused({ kind: 'job_not_ended' }, `job ${jobId} has not ended; cancel it or wait`)
       const { serverSerial, recipeRef, maintenanceIsoUrl } = actor.snapshot.context
       const rawRecipe = await vault.get(recipeRef)
       return request({ serverSerial, rawRecipe, maintenanceIsoUrl, idempotencyKey: null, retryOf: jobId }, requester)
     },
 
-    /** Asks for the end of a job before its outcome. @throws UnknownJob, JobEnded. */
+    /** Asks for the end of a job before its outcome. @throws Refused unknown_job, job_ended. */
     cancel: async (jobId: string, reason: string | null, requester: Requester): Promise<void> => {
       const stream = jobStream(jobId)
       await runtime.commit({
@@ -163,10 +159,13 @@ export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: Jo
         cause: causeOf(requester, jobId),
         decide: ({ job }) => {
           const actor = job(jobId)
-          if (actor === null) throw new UnknownJob(`there is no job ${jobId}`)
+          if (actor === null) throw unknownJob(jobId)
           const { outcome } = actor.snapshot.context
           if (outcome !== null)
-            throw new JobEnded(`job ${jobId} has already ${outcome === 'cancelled' ? 'been cancelled' : outcome}`)
+            throw new Refused(
+              { kind: 'job_ended' },
+              `job ${jobId} has already ${outcome === 'cancelled' ? 'been cancelled' : outcome}`,
+            )
           return [{ stream, events: [{ type: 'cancel.requested', data: { reason } }] }]
         },
       })
@@ -183,6 +182,10 @@ export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: Jo
       })
     },
   }
+}
+
+function invalidRecipe(faults: readonly Fault[]): Refused {
+  return new Refused({ kind: 'invalid_recipe', faults }, `the recipe has ${faults.length} fault(s)`)
 }
 
 function digestOfRequest({ serverSerial, rawRecipe, maintenanceIsoUrl }: JobRequest): string {

@@ -2,7 +2,7 @@
 import type { JobEventData } from '../../machines/job/events.ts'
 import { awaitsReport } from '../../machines/job/view.ts'
 import { jobStream } from '../../machines/kinds.ts'
-import { NoJobWaiting } from '../refusals.ts'
+import { Refused } from '../refusals.ts'
 import type { Runtime } from '../runtime.ts'
 import { causeOf, type Requester } from './requester.ts'
 
@@ -20,7 +20,7 @@ export function createReportCommands({ runtime }: { readonly runtime: Runtime })
   return {
     /**
      * Takes a report of the maintenance OS. Resolves when it is durable: `duplicate` when it changed nothing.
-     * @throws NoJobWaiting when it names another job than the server's active one, or that one does not wait.
+     * @throws Refused no_job_waiting when it names another job than the server's active one, or that one does not wait.
      */
     receiveReport: async (
       serial: string,
@@ -37,12 +37,12 @@ export function createReportCommands({ runtime }: { readonly runtime: Runtime })
         cause: causeOf({ ...requester, actor: `maintenance-os:${serial}` }, jobId),
         decide: ({ job }) => {
           const actor = job(jobId)
-          if (actor === null) throw new NoJobWaiting(`server ${serial} has no job waiting for a report`)
+          if (actor === null) throw noJobWaiting(`server ${serial} has no job waiting for a report`)
           const { outcome, deliveryIds } = actor.snapshot.context
           const again = data.delivery_id !== null && deliveryIds.includes(data.delivery_id)
           result = again || outcome !== null ? 'duplicate' : 'accepted'
           if (result === 'accepted' && !awaitsReport(actor.snapshot)) {
-            throw new NoJobWaiting(`job ${jobId} of server ${serial} is not waiting for a report yet`)
+            throw noJobWaiting(`job ${jobId} of server ${serial} is not waiting for a report yet`)
           }
           const type = result === 'accepted' ? 'report.received' : 'report.duplicated'
           return [{ stream, events: [{ type, data: { ...data, authenticated_by: by.by } }] }]
@@ -51,7 +51,7 @@ export function createReportCommands({ runtime }: { readonly runtime: Runtime })
       return result
     },
 
-    /** Records progress of the maintenance OS; it never changes an outcome. @throws NoJobWaiting. */
+    /** Records progress of the maintenance OS; it never changes an outcome. @throws Refused no_job_waiting. */
     reportProgress: async (
       serial: string,
       named: string | null,
@@ -67,7 +67,7 @@ export function createReportCommands({ runtime }: { readonly runtime: Runtime })
         decide: ({ job }) => {
           const actor = job(jobId)
           if (actor === null || !awaitsReport(actor.snapshot))
-            throw new NoJobWaiting(`server ${serial} has no job waiting for a report`)
+            throw noJobWaiting(`server ${serial} has no job waiting for a report`)
           return [{ stream, events: [{ type: 'progress.reported', data: progress }] }]
         },
       })
@@ -83,7 +83,7 @@ export function createReportCommands({ runtime }: { readonly runtime: Runtime })
     report: Pick<Report, 'job_id' | 'delivery_id'>,
     by: ReportAuthentication,
   ): Promise<string> {
-    const nobody = () => new NoJobWaiting(`server ${serial} has no job waiting for a report`)
+    const nobody = () => noJobWaiting(`server ${serial} has no job waiting for a report`)
     const server = await runtime.read('server', serial)
     if (server === null) throw nobody()
     const { jobId: active, lastJobId } = server.snapshot.context
@@ -100,7 +100,7 @@ export function createReportCommands({ runtime }: { readonly runtime: Runtime })
     const ended = await runtime.read('job', named)
     if (ended === null || ended.snapshot.context.serverSerial !== serial) throw nobody()
     if (active === null || (await tookDelivery(named, report.delivery_id))) return named
-    throw new NoJobWaiting(`job ${named} is not the active job of server ${serial}`)
+    throw noJobWaiting(`job ${named} is not the active job of server ${serial}`)
   }
 
   async function tookDelivery(jobId: string, deliveryId: string | null): Promise<boolean> {
@@ -108,4 +108,8 @@ export function createReportCommands({ runtime }: { readonly runtime: Runtime })
     const actor = await runtime.read('job', jobId)
     return actor?.snapshot.context.deliveryIds.includes(deliveryId) ?? false
   }
+}
+
+function noJobWaiting(message: string): Refused {
+  return new Refused({ kind: 'no_job_waiting' }, message)
 }

@@ -8,20 +8,10 @@ import type { Notifications } from '../../eventstore/postgres/notifications.ts'
 import { serverStream } from '../../machines/kinds.ts'
 import type { PowerAction, ServerRegistration } from '../../machines/server/events.ts'
 import { type BmcCredentials, readAccess } from '../bmcs/access.ts'
-import { ActiveJob, NotPinned } from '../refusals.ts'
+import { activeJob, Refused } from '../refusals.ts'
 import { NotAccepted, type Runtime } from '../runtime.ts'
 import { registered } from './registered.ts'
 import { causeOf, type Requester } from './requester.ts'
-
-/** The BMC did not come to an answer while the request waited; the outcome will be in the server's history. */
-export class StillUnderWay extends Error {
-  override readonly name = 'StillUnderWay'
-}
-
-/** Another power action is under way. */
-export class PowerBusy extends Error {
-  override readonly name = 'PowerBusy'
-}
 
 export type ServerCommandsOptions = {
   readonly db: Database
@@ -48,7 +38,7 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
       decide: ({ server }) => {
         const actor = registered(server(serial), serial)
         if (request.type === 'server.power.requested' && actor.snapshot.context.jobId !== null) {
-          throw new ActiveJob(serial, actor.snapshot.context.jobId)
+          throw activeJob(serial, actor.snapshot.context.jobId)
         }
         return [{ stream, events: [request] }]
       },
@@ -59,7 +49,8 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
     })) {
       if (outcomes.includes(event.type)) return event
     }
-    throw new StillUnderWay(
+    throw new Refused(
+      { kind: 'still_under_way' },
       `${request.type} of server ${serial} is still under way; its outcome will be in the server's events`,
     )
   }
@@ -94,7 +85,7 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
       return { created }
     },
 
-    /** Forgets a server; its history stays. @throws UnknownServer, ActiveJob. */
+    /** Forgets a server; its history stays. @throws Refused unknown_server, active_job. */
     remove: async (serial: string, requester: Requester): Promise<void> => {
       const stream = serverStream(serial)
       let ref: string | null = null
@@ -104,7 +95,7 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
         decide: ({ server }) => {
           const actor = registered(server(serial), serial)
           const { jobId, credentialsRef } = actor.snapshot.context
-          if (jobId !== null) throw new ActiveJob(serial, jobId)
+          if (jobId !== null) throw activeJob(serial, jobId)
           ref = credentialsRef
           return [{ stream, events: [{ type: 'server.removed', data: {} }] }]
         },
@@ -114,7 +105,7 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
 
     /**
      * Pins another certificate of a server whose certificate is pinned; a probe follows. A client that is in use goes on
-     * with the old one to the end of its operation. @throws UnknownServer, NotPinned.
+     * with the old one to the end of its operation. @throws Refused unknown_server, not_pinned.
      */
     acceptCertificate: async (serial: string, fingerprint: string, requester: Requester): Promise<void> => {
       const stream = serverStream(serial)
@@ -125,13 +116,16 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
           const actor = registered(server(serial), serial)
           const { mode } = actor.snapshot.context.tls
           if (mode !== 'pinned')
-            throw new NotPinned(`the certificate of server ${serial} is judged by "${mode}", not by its fingerprint`)
+            throw new Refused(
+              { kind: 'not_pinned' },
+              `the certificate of server ${serial} is judged by "${mode}", not by its fingerprint`,
+            )
           return [{ stream, events: [{ type: 'server.certificate.accepted', data: { fingerprint } }] }]
         },
       })
     },
 
-    /** Reads the BMC and answers the outcome's event. @throws UnknownServer, StillUnderWay. */
+    /** Reads the BMC and answers the outcome's event. @throws Refused unknown_server, still_under_way. */
     probe: (serial: string, options: { readonly requester: Requester; readonly signal: AbortSignal }) =>
       askAndAwait(
         serial,
@@ -140,7 +134,7 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
         options,
       ),
 
-    /** Switches the host and answers the outcome's event. @throws UnknownServer, ActiveJob, PowerBusy, StillUnderWay. */
+    /** Switches the host and answers the outcome's event. @throws Refused unknown_server, active_job, power_busy, still_under_way. */
     power: async (
       serial: string,
       action: PowerAction,
@@ -151,7 +145,9 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
         return await askAndAwait(serial, request, ['server.power.succeeded', 'server.power.failed'], options)
       } catch (error) {
         if (error instanceof NotAccepted)
-          throw new PowerBusy(`another power action of server ${serial} is under way`, { cause: error })
+          throw new Refused({ kind: 'power_busy' }, `another power action of server ${serial} is under way`, {
+            cause: error,
+          })
         throw error
       }
     },

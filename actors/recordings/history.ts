@@ -14,7 +14,7 @@ import { causeOf, type Requester } from '../commands/requester.ts'
 import type { Cause, Runtime } from '../runtime.ts'
 
 export type RecordingHistory = {
-  /** @throws UnknownServer. */
+  /** @throws Refused unknown_server. */
   readonly started: (serial: string, id: string, requester: Requester) => Promise<void>
   /** Records the end of a recording that has not ended yet, and keeps no more of it. */
   readonly ended: (recording: RecordingRow, reason: RecordingEnd, requester: Requester | null) => Promise<void>

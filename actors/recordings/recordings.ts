@@ -22,7 +22,7 @@ import type { Bmcs } from '../bmcs/clients.ts'
 import { createBmcWriters } from '../bmcs/writers.ts'
 import type { Requester } from '../commands/requester.ts'
 import type { Log } from '../log.ts'
-import { TooManyRecordings, UnknownJob } from '../refusals.ts'
+import { Refused } from '../refusals.ts'
 import type { Timing } from '../timing.ts'
 import { type ExchangeRecorder, type KeptExchange, preparedForMs, recordedForMs } from './exchanges.ts'
 import type { RecordingHistory } from './history.ts'
@@ -61,7 +61,7 @@ export function createRecordings(options: RecordingsOptions) {
     if (jobId !== null) {
       const job = await getJob(db, jobId)
       if (job === null || job.view.serverSerial !== serial)
-        throw new UnknownJob(`there is no job ${jobId} of server ${serial}`)
+        throw new Refused({ kind: 'unknown_job' }, `there is no job ${jobId} of server ${serial}`)
       return job
     }
     if (since === null) return null
@@ -83,7 +83,7 @@ export function createRecordings(options: RecordingsOptions) {
   return {
     /**
      * Keeps the exchanges with this server's BMC from now on, for a day at most; a recording that it has is begun anew.
-     * Resolves when every controller knows. @throws UnknownServer, TooManyRecordings.
+     * Resolves when every controller knows. @throws Refused unknown_server, too_many_recordings.
      */
     start: async (
       serial: string,
@@ -95,7 +95,10 @@ export function createRecordings(options: RecordingsOptions) {
       const others = await forgetOldRecordings(db, keptForMs)
       const before = await findRecording(db, serial)
       if (others >= recordingsMax && before === null)
-        throw new TooManyRecordings(`recordings of ${others} servers are kept; fetch or end one of them first`)
+        throw new Refused(
+          { kind: 'too_many_recordings' },
+          `recordings of ${others} servers are kept; fetch or end one of them first`,
+        )
       if (before !== null) await history.ended(before, 'replaced', requester)
       const id = options.nextId()
       await history.started(serial, id, requester)
@@ -118,7 +121,7 @@ export function createRecordings(options: RecordingsOptions) {
 
     /**
      * The file: the tree is read now, as the only writer of this BMC; the exchanges are those of the job that is named, else of
-     * the latest one since the start, else all. The recording goes on. @throws UnknownServer, UnknownJob, BmcError.
+     * the latest one since the start, else all. The recording goes on. @throws Refused unknown_server, unknown_job; BmcError.
      */
     file: async (
       serial: string,

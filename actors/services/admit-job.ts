@@ -2,7 +2,7 @@
 import { UnsealError } from '../../eventstore/ledgers/vault.ts'
 import type { BmcAccess } from '../bmcs/access.ts'
 import { StepFailure } from '../failure.ts'
-import { UnknownServer } from '../refusals.ts'
+import { isRefused } from '../refusals.ts'
 import type { Service } from '../service.ts'
 
 export function admitJob({
@@ -19,7 +19,7 @@ export function admitJob({
         const { unseal } = await access(serial)
         await unseal()
       } catch (error) {
-        if (error instanceof UnknownServer)
+        if (isRefused(error, 'unknown_server'))
           throw new StepFailure({ kind: 'unknown-server', message: error.message }, { cause: error })
         if (error instanceof UnsealError)
           throw new StepFailure({ kind: 'credentials', message: error.message }, { cause: error })

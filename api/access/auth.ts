@@ -1,7 +1,7 @@
 /** Who is asking: `AUTH_MODE` none, basic or jwt (spec/api.md, spec/security.md). What they may do is in principals.ts. */
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
-import { IdentityProviderDown, Unauthenticated } from '../errors.ts'
+import { RequestRefused, unauthenticated } from '../errors.ts'
 import { hashPassword, parsePasswordHash, verifyPassword } from './passwords.ts'
 import { anonymous, highestRole, isPrincipalName, type Principal, type Role } from './principals.ts'
 
@@ -25,7 +25,7 @@ export type AuthOptions =
 
 /**
  * Tells who sent an `Authorization` header.
- * @throws Unauthenticated, IdentityProviderDown.
+ * @throws RequestRefused unauthenticated, identity_provider_down.
  */
 export type Authenticate = (authorization: string | undefined) => Promise<Principal>
 
@@ -57,7 +57,7 @@ async function basic(users: readonly BasicUser[], { now }: { now: () => number }
   // An unknown name costs what a known one does, so that time does not tell which names exist.
   const nobody = parsePasswordHash(await hashPassword(randomBytes(24).toString('base64')))
   const believed = createBelieved(now)
-  const refuse = () => new Unauthenticated('user name or password are missing or wrong', 'Basic realm="provisioner"')
+  const refuse = () => unauthenticated('user name or password are missing or wrong', 'Basic realm="provisioner"')
 
   return async (authorization) => {
     const credentials = readBasic(authorization)
@@ -114,14 +114,18 @@ function jwt({ key, audience, issuer }: Extract<AuthOptions, { mode: 'jwt' }>): 
   }
   const verify = verifier(key, claims)
   const refuse = () =>
-    new Unauthenticated('a valid bearer token is needed', 'Bearer realm="provisioner", error="invalid_token"')
+    unauthenticated('a valid bearer token is needed', 'Bearer realm="provisioner", error="invalid_token"')
   return async (authorization) => {
     if (authorization === undefined || authorization.length > credentialsCharsMax) throw refuse()
     const token = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)$/i.exec(authorization)?.[1]
     if (token === undefined) throw refuse()
     const payload = await verify(token).catch((error: unknown) => {
       if (isTokenFault(error)) return null
-      throw new IdentityProviderDown('the keys of the identity provider cannot be fetched', { cause: error })
+      throw new RequestRefused(
+        { kind: 'identity_provider_down' },
+        'the keys of the identity provider cannot be fetched',
+        { cause: error },
+      )
     })
     if (payload === null || !isPrincipalName(payload.sub)) throw refuse()
     return { name: payload.sub, role: highestRole(rolesOf(payload)) }

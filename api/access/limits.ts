@@ -2,7 +2,7 @@
 import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { recipeLimits } from '../../machines/recipe/parse.ts'
-import { BodyTooLarge, TooManyRequests } from '../errors.ts'
+import { RequestRefused } from '../errors.ts'
 import { type ApiEnv, sourceOf } from './request.ts'
 
 export type Limits = {
@@ -33,9 +33,9 @@ export const bodyBytesMax = 160 * 1024
 const sourcesMax = 10_000
 
 export type RateLimiter = {
-  /** Takes one. @throws TooManyRequests when there is none left. */
+  /** Takes one. @throws RequestRefused too_many_requests when there is none left. */
   readonly take: (source: string) => void
-  /** @throws TooManyRequests when there is none left; takes nothing. */
+  /** @throws RequestRefused too_many_requests when there is none left; takes nothing. */
   readonly check: (source: string) => void
 }
 
@@ -59,7 +59,10 @@ export function createRateLimiter({
   }
   const check = (source: string): number => {
     const tokens = filled(source)
-    if (tokens < 1) throw new TooManyRequests(`too many ${what} from this address`, Math.ceil((1 - tokens) / perMs))
+    if (tokens < 1) {
+      const retryAfterMs = Math.ceil((1 - tokens) / perMs)
+      throw new RequestRefused({ kind: 'too_many_requests', retryAfterMs }, `too many ${what} from this address`)
+    }
     return tokens
   }
   return {
@@ -92,7 +95,7 @@ export function limitBody(bytesMax: number): MiddlewareHandler<ApiEnv> {
   return bodyLimit({
     maxSize: bytesMax,
     onError: () => {
-      throw new BodyTooLarge(`the body is larger than ${bytesMax} bytes`)
+      throw new RequestRefused({ kind: 'too_large' }, `the body is larger than ${bytesMax} bytes`)
     },
   })
 }

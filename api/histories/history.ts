@@ -11,7 +11,7 @@ import { changesBetween } from '../../machines/history/changes.ts'
 import { stepThrough } from '../../machines/history/step-through.ts'
 import { type KindName, kinds, type SnapshotOf, type StreamId } from '../../machines/kinds.ts'
 import type { ApiEnv } from '../access/request.ts'
-import { InvalidRequest, NoSuchState, TooManyStreams } from '../errors.ts'
+import { invalidRequest, RequestRefused } from '../errors.ts'
 import { describeError } from '../operation/request-log.ts'
 import { instant, jsonAnswer, seq, storedEvent } from '../schemas.ts'
 import { sseResponse } from './sse.ts'
@@ -80,7 +80,10 @@ export function createHistory({ db, notifications, drain, limits, log }: History
 
   const follow = (context: Context<ApiEnv>, stream: StreamId, afterSeq: number): Response => {
     if (streams >= limits.streamsMax)
-      throw new TooManyStreams(`${limits.streamsMax} live streams are open already; poll with after_seq instead`)
+      throw new RequestRefused(
+        { kind: 'too_many_streams' },
+        `${limits.streamsMax} live streams are open already; poll with after_seq instead`,
+      )
     streams += 1
     return sseResponse({
       messages: async function* (signal) {
@@ -115,7 +118,7 @@ export function createHistory({ db, notifications, drain, limits, log }: History
       return { page: { events, next_after_seq: found.length > query.limit ? (events.at(-1)?.seq ?? null) : null } }
     },
 
-    /** The state of an actor after an event, at an instant or now, by replay. @throws NoSuchState. */
+    /** The state of an actor after an event, at an instant or now, by replay. @throws RequestRefused no_such_state. */
     state: async <Name extends KindName>(
       kind: Name,
       stream: StreamId,
@@ -125,14 +128,14 @@ export function createHistory({ db, notifications, drain, limits, log }: History
       const [event] = await readStream(db, stream, { afterVersion: version - 1, upToVersion: version })
       const snapshot = event === undefined ? null : await stateAt(db, kind, stream, version)
       if (event === undefined || snapshot === null) {
-        throw new NoSuchState(
+        throw noSuchState(
           query.at === undefined ? `there is no event ${version}` : `there was nothing yet at ${query.at}`,
         )
       }
       return { snapshot, event }
     },
 
-    /** What changed between two events in the state as `show` shows it. @throws NoSuchState. */
+    /** What changed between two events in the state as `show` shows it. @throws RequestRefused no_such_state. */
     changes: async <Name extends KindName>(
       kind: Name,
       stream: StreamId,
@@ -143,10 +146,14 @@ export function createHistory({ db, notifications, drain, limits, log }: History
       const shown = new Map<number, unknown>()
       for (const step of stepThrough(kinds[kind], events))
         if (step.seq === from || step.seq === to) shown.set(step.seq, show(step.snapshot))
-      for (const version of [from, to]) if (!shown.has(version)) throw new NoSuchState(`there is no event ${version}`)
+      for (const version of [from, to]) if (!shown.has(version)) throw noSuchState(`there is no event ${version}`)
       return { from, to, changes: [...changesBetween(shown.get(from), shown.get(to))] }
     },
   }
+}
+
+function noSuchState(message: string): RequestRefused {
+  return new RequestRefused({ kind: 'no_such_state' }, message)
 }
 
 function numbered(event: StoredEvent) {
@@ -160,7 +167,7 @@ function lastEventId(context: Context<ApiEnv>): number | null {
   const parsed = seq.safeParse(/^\d{1,10}$/.test(header) ? header : Number.NaN)
   if (parsed.success) return parsed.data
   const message = 'is the id of the last event that was received: a whole number'
-  throw new InvalidRequest([{ path: '/headers/last-event-id', code: 'invalid', message }])
+  throw invalidRequest([{ path: '/headers/last-event-id', code: 'invalid', message }])
 }
 
 function accepts(header: string | undefined, mediaType: string): boolean {

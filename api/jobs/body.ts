@@ -5,10 +5,10 @@
 
 import { z } from '@hono/zod-openapi'
 import type { JobCommands } from '../../actors/commands/jobs.ts'
-import { InvalidRecipe } from '../../actors/refusals.ts'
+import { Refused } from '../../actors/refusals.ts'
 import { decodeJsonText, scanJson } from '../../machines/recipe/json-text.ts'
 import { recipeLimits } from '../../machines/recipe/parse.ts'
-import { type Detail, InvalidRequest } from '../errors.ts'
+import { type Detail, inRecipe, invalidRequest } from '../errors.ts'
 import { serial } from '../schemas.ts'
 import { zodDetails } from '../validation.ts'
 
@@ -30,12 +30,12 @@ export type JobBody = {
 /** Around the recipe stand one more level and a few values. */
 const limits = { depthMax: recipeLimits.depthMax + 1, valuesMax: recipeLimits.valuesMax + 16 }
 
-/** @throws InvalidRequest with every fault; their paths point into the body. */
+/** @throws RequestRefused validation_error with every fault; their paths point into the body. */
 export function parseJobBody(bytes: Uint8Array, checkRecipe: JobCommands['checkRecipe']): JobBody {
   const decoded = decodeJsonText(bytes, Number.MAX_SAFE_INTEGER)
-  if ('fault' in decoded) throw new InvalidRequest([decoded.fault])
+  if ('fault' in decoded) throw invalidRequest([decoded.fault])
   const scan = scanJson(decoded.text, limits)
-  if (!scan.ok) throw new InvalidRequest([scan.fault])
+  if (!scan.ok) throw invalidRequest([scan.fault])
 
   const parsed = envelope.safeParse(JSON.parse(decoded.text))
   const raw = scan.members.get('recipe')
@@ -43,7 +43,7 @@ export function parseJobBody(bytes: Uint8Array, checkRecipe: JobCommands['checkR
   // The scan of the body cannot see below `recipe`; the one of the recipe itself tells where its faults are.
   const around = scan.faults.filter(({ path }) => path !== '/recipe' || inRecipe.length === 0)
   const faults = [...(parsed.success ? [] : zodDetails(parsed.error, '')), ...around, ...inRecipe]
-  if (!parsed.success || raw === undefined || faults.length > 0) throw new InvalidRequest(faults)
+  if (!parsed.success || raw === undefined || faults.length > 0) throw invalidRequest(faults)
   const { server_serial, maintenance_iso_url } = parsed.data
   return {
     serverSerial: server_serial,
@@ -59,7 +59,7 @@ function recipeFaults(raw: Uint8Array, checkRecipe: JobCommands['checkRecipe']):
     checkRecipe(raw)
     return []
   } catch (error) {
-    if (!(error instanceof InvalidRecipe)) throw error
-    return error.faults.map((fault) => ({ ...fault, path: `/recipe${fault.path}` }))
+    if (!(error instanceof Refused) || error.refusal.kind !== 'invalid_recipe') throw error
+    return error.refusal.faults.map(inRecipe)
   }
 }

@@ -5,7 +5,7 @@
 
 import type { JobCommands } from '../../actors/commands/jobs.ts'
 import { registered } from '../../actors/commands/registered.ts'
-import { ActiveJob } from '../../actors/refusals.ts'
+import { activeJob } from '../../actors/refusals.ts'
 import { loadActor } from '../../eventstore/log/read.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import type { DomainEvent } from '../../machines/event.ts'
@@ -45,12 +45,12 @@ export type PlannedEffect = {
 }
 export type PlannedWait = { readonly for: string; readonly budget_ms: number }
 
-/** @throws InvalidRecipe, UnknownServer, ActiveJob. */
+/** @throws Refused invalid_recipe, unknown_server, active_job. */
 export async function dryRun(body: JobBody, ports: DryRunPorts) {
   const { recipe, warnings } = ports.jobs.checkRecipe(body.rawRecipe)
   const actor = registered(await loadActor(ports.db, 'server', serverStream(body.serverSerial)), body.serverSerial)
   const { jobId: holder, description } = actor.snapshot.context
-  if (holder !== null) throw new ActiveJob(body.serverSerial, holder)
+  if (holder !== null) throw activeJob(body.serverSerial, holder)
 
   const jobId = ports.nextId()
   const createdAt = ports.wallClock().toISOString()

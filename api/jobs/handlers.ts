@@ -2,19 +2,19 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { JobCommands, RequestedJob } from '../../actors/commands/jobs.ts'
-import { RemovedJob, UnknownJob } from '../../actors/refusals.ts'
+import { isRefused, Refused, unknownJob } from '../../actors/refusals.ts'
 import { readStream } from '../../eventstore/log/read.ts'
 import { deadlinesOf } from '../../eventstore/pending/deadlines.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import { countAttempts, getJob, type JobRow, listJobs } from '../../eventstore/read-models/jobs.ts'
-import { findTombstone } from '../../eventstore/upkeep/tombstones.ts'
+import { findTombstone, type Tombstone } from '../../eventstore/upkeep/tombstones.ts'
 import type { JobSnapshot } from '../../machines/job/machine.ts'
 import { narrate, narrateWaits } from '../../machines/job/narrate.ts'
 import { viewJob } from '../../machines/job/view.ts'
 import { jobStream, kinds } from '../../machines/kinds.ts'
 import { jobBodyBytesMax, limitBody } from '../access/limits.ts'
 import { type ApiEnv, requesterOf } from '../access/request.ts'
-import { Draining, InvalidRequest, UnsupportedMediaType } from '../errors.ts'
+import { invalidRequest, RequestRefused } from '../errors.ts'
 import type { History } from '../histories/history.ts'
 import { refuseInvalid } from '../validation.ts'
 import { jobItemOf, jobStateOf } from './answers.ts'
@@ -36,16 +36,17 @@ export function jobRoutes(ports: JobPorts, history: History) {
 
   const requireJob = async (jobId: string): Promise<JobRow> => {
     const row = await getJob(db, jobId)
-    if (row === null) throw await orRemoved(new UnknownJob(`there is no job ${jobId}`), jobId)
+    if (row === null) throw await orRemoved(unknownJob(jobId), jobId)
     return row
   }
   /** Why a job is not there: there was none, or it was archived and removed. Other errors stay what they are. */
   const orRemoved = async (error: unknown, jobId: string): Promise<unknown> => {
-    const tombstone = error instanceof UnknownJob ? await findTombstone(db, jobId) : null
-    return tombstone === null ? error : new RemovedJob(jobId, tombstone)
+    const tombstone = isRefused(error, 'unknown_job') ? await findTombstone(db, jobId) : null
+    return tombstone === null ? error : removedJob(jobId, tombstone)
   }
   const refuseWhileDraining = () => {
-    if (ports.drain.aborted) throw new Draining('the controller is stopping and takes no new jobs; try again')
+    if (ports.drain.aborted)
+      throw new RequestRefused({ kind: 'draining' }, 'the controller is stopping and takes no new jobs; try again')
   }
 
   const app = new OpenAPIHono<ApiEnv>({ defaultHook: refuseInvalid })
@@ -121,6 +122,13 @@ export function jobRoutes(ports: JobPorts, history: History) {
     })
 }
 
+function removedJob(jobId: string, { archiveSha256, removedAt }: Tombstone): Refused {
+  return new Refused(
+    { kind: 'removed_job', archiveSha256, removedAt },
+    `job ${jobId} was archived and removed on ${removedAt}; the archive is the file with SHA-256 ${archiveSha256}`,
+  )
+}
+
 function created(job: RequestedJob) {
   return {
     job_id: job.jobId,
@@ -139,14 +147,15 @@ function existing({ view }: JobRow, job: RequestedJob) {
 /** A page in a browser cannot send this media type to another origin without being asked (CORS preflight). */
 function requireJson(context: Context<ApiEnv>): void {
   const mediaType = context.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
-  if (mediaType !== 'application/json') throw new UnsupportedMediaType('the body must be application/json')
+  if (mediaType !== 'application/json')
+    throw new RequestRefused({ kind: 'unsupported_media_type' }, 'the body must be application/json')
 }
 
-/** @throws InvalidRequest. */
+/** @throws RequestRefused validation_error. */
 function idempotencyKeyOf(context: Context<ApiEnv>): string | null {
   const key = context.req.header('idempotency-key')
   if (key === undefined) return null
   if (/^[\x21-\x7e]{1,255}$/.test(key)) return key
   const message = 'is 1 to 255 printable ASCII characters without spaces'
-  throw new InvalidRequest([{ path: '/headers/idempotency-key', code: 'invalid', message }])
+  throw invalidRequest([{ path: '/headers/idempotency-key', code: 'invalid', message }])
 }

@@ -6,7 +6,7 @@ import { loadActor } from '../../eventstore/log/read.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import { serverStream } from '../../machines/kinds.ts'
 import { fingerprint } from '../access/auth.ts'
-import { Unauthenticated } from '../errors.ts'
+import { unauthenticated } from '../errors.ts'
 
 export type WebhookOptions = {
   /** The current secret, and during rotation the previous one. None: only job tokens are believed. */
@@ -25,7 +25,7 @@ export type ReportCredentials = {
 /** Stands in for a job that is not known, so that its token is computed and compared all the same. */
 const noJob = '00000000-0000-0000-0000-000000000000'
 
-/** Every secret and token is always compared, so that time tells nothing. @throws Unauthenticated. */
+/** Every secret and token is always compared, so that time tells nothing. @throws RequestRefused unauthenticated. */
 export function createReportAuthentication({ secrets, reportTokenKey }: WebhookOptions, db: Database) {
   const expected = secrets.filter((secret) => secret !== '').map(fingerprint)
 
@@ -38,7 +38,7 @@ export function createReportAuthentication({ secrets, reportTokenKey }: WebhookO
     const jobs = candidates.filter((candidate) => isReportToken(reportTokenKey, candidate, token))
     const [job] = jobs
     if (job !== undefined) return { by: 'job-token', jobId: job }
-    throw new Unauthenticated('the webhook secret or job token is missing or wrong', 'Bearer realm="report"')
+    throw unauthenticated('the webhook secret or job token is missing or wrong', 'Bearer realm="report"')
   }
 }
 

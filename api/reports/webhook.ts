@@ -5,7 +5,7 @@ import type { ReportAuthentication } from '../../actors/commands/reports.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import { limitBody, type RateLimiter } from '../access/limits.ts'
 import { type ApiEnv, requesterOf, sourceOf } from '../access/request.ts'
-import { InvalidRequest, Unauthenticated } from '../errors.ts'
+import { invalidRequest, isUnauthenticated } from '../errors.ts'
 import type { ApiMetrics } from '../operation/metrics.ts'
 import { jsonAnswer, plainText, refusals, serial } from '../schemas.ts'
 import { refuseInvalid, zodDetails } from '../validation.ts'
@@ -80,7 +80,7 @@ export function webhookRoutes({ db, jobs, webhook, metrics, failures }: WebhookP
     try {
       return await authenticate(credentials)
     } catch (error) {
-      if (!(error instanceof Unauthenticated)) throw error
+      if (!isUnauthenticated(error)) throw error
       metrics.reportAuthFailures.inc()
       failures.take(source)
       throw error
@@ -101,7 +101,7 @@ export function webhookRoutes({ db, jobs, webhook, metrics, failures }: WebhookP
     })
     const parsed = report.safeParse(body)
     metrics.reports.inc({ status: parsed.success ? parsed.data.status : 'invalid' })
-    if (!parsed.success) throw new InvalidRequest(zodDetails(parsed.error, ''))
+    if (!parsed.success) throw invalidRequest(zodDetails(parsed.error, ''))
     const requester = requesterOf(context)
     if (parsed.data.status === 'progress') {
       const { job_id, step, percent, message } = parsed.data

@@ -1,7 +1,7 @@
 /** `/api/v1/servers` (spec/api.md "Servers"). A route parses, makes one call, and replies. */
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { ServerCommands } from '../../actors/commands/servers.ts'
-import { UnknownServer } from '../../actors/refusals.ts'
+import { unknownServer } from '../../actors/refusals.ts'
 import type { StoredEvent } from '../../eventstore/log/event.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import { getServer, listServers, type ServerRow } from '../../eventstore/read-models/servers.ts'
@@ -12,7 +12,7 @@ import type { ServerSnapshot } from '../../machines/server/machine.ts'
 import { viewServer } from '../../machines/server/view.ts'
 import { bodyBytesMax, limitBody } from '../access/limits.ts'
 import { type ApiEnv, requesterOf } from '../access/request.ts'
-import { BmcFailed } from '../errors.ts'
+import { bmcFailed } from '../errors.ts'
 import type { History } from '../histories/history.ts'
 import { refuseInvalid } from '../validation.ts'
 import { serverItemOf, serverStateOf } from './answers.ts'
@@ -29,11 +29,11 @@ export function serverRoutes({ db, servers, drain, limits }: ServerPorts, histor
   /** A server that was removed has a history, but is not there. */
   const requireServer = async (serial: string): Promise<ServerRow> => {
     const row = await getServer(db, serial)
-    if (row === null || row.view.status === 'removed') throw unknown(serial)
+    if (row === null || row.view.status === 'removed') throw unknownServer(serial)
     return row
   }
   const requireHistory = async (serial: string): Promise<void> => {
-    if ((await getServer(db, serial)) === null) throw unknown(serial)
+    if ((await getServer(db, serial)) === null) throw unknownServer(serial)
   }
   const bmcSignal = (request: Request) =>
     AbortSignal.any([AbortSignal.timeout(limits.bmcWaitMs), request.signal, drain])
@@ -113,10 +113,10 @@ export function serverRoutes({ db, servers, drain, limits }: ServerPorts, histor
     })
 }
 
-/** @throws BmcFailed when the probe failed. */
+/** @throws RequestRefused bmc_failed when the probe failed. */
 function probeResultOf(serial: string, outcome: StoredEvent) {
   if (outcome.type === 'server.probe.failed')
-    throw new BmcFailed(`the BMC of server ${serial} could not be read`, outcome.data as FailureData)
+    throw bmcFailed(`the BMC of server ${serial} could not be read`, outcome.data as FailureData)
   const { description, fingerprint, elapsed_ms } = kinds.server.upcast(outcome)
     .data as ServerEventData<'server.probe.succeeded'>
   return {
@@ -130,10 +130,10 @@ function probeResultOf(serial: string, outcome: StoredEvent) {
   }
 }
 
-/** @throws BmcFailed when the host was not switched. */
+/** @throws RequestRefused bmc_failed when the host was not switched. */
 function powerResultOf(asked: { readonly serial: string; readonly action: PowerAction }, outcome: StoredEvent) {
   if (outcome.type === 'server.power.failed')
-    throw new BmcFailed(`the host of server ${asked.serial} was not switched`, outcome.data as FailureData)
+    throw bmcFailed(`the host of server ${asked.serial} was not switched`, outcome.data as FailureData)
   return {
     ...asked,
     ...(outcome.data as ServerEventData<'server.power.succeeded'>),
@@ -146,8 +146,4 @@ function powerResultOf(asked: { readonly serial: string; readonly action: PowerA
 function readLabel(text: string): { readonly name: string; readonly value?: string } {
   const [name = '', ...value] = text.split('=')
   return value.length === 0 ? { name } : { name, value: value.join('=') }
-}
-
-function unknown(serial: string): UnknownServer {
-  return new UnknownServer(`server ${serial} is not registered`)
 }

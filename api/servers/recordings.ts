@@ -5,7 +5,7 @@ import { redactMediaTokens } from '../../actors/media/access/redaction.ts'
 import type { Recordings } from '../../actors/recordings/recordings.ts'
 import { bodyBytesMax, limitBody } from '../access/limits.ts'
 import { type ApiEnv, requesterOf } from '../access/request.ts'
-import { BmcFailed } from '../errors.ts'
+import { bmcFailed } from '../errors.ts'
 import { jobId, jsonAnswer, refusals, serial } from '../schemas.ts'
 import { refuseInvalid } from '../validation.ts'
 
@@ -99,7 +99,7 @@ export function recordingRoutes({ recordings, drain }: RecordingPorts) {
       const options = { jobId: job, requester: requesterOf(context), signal: signalOf(context.req.raw) }
       const file = await recordings.file(serial, options).catch((error: unknown) => {
         const failure = failureData(error, redactMediaTokens)
-        throw failure === null ? error : new BmcFailed(`the BMC of server ${serial} could not be recorded`, failure)
+        throw failure === null ? error : bmcFailed(`the BMC of server ${serial} could not be recorded`, failure)
       })
       const { tree, exchanges } = file
       const header = { ...file.header, missing: [...file.header.missing] }

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { createBmcs } from '../../../actors/bmcs/clients.ts'
 import { createSessionLedgers } from '../../../actors/bmcs/session-ledgers.ts'
 import { startSessionReaper } from '../../../actors/bmcs/session-reaper.ts'
-import { UnknownServer } from '../../../actors/refusals.ts'
+import { unknownServer } from '../../../actors/refusals.ts'
 import { acquireBmcs, releaseBmcs } from '../../../eventstore/ledgers/bmc-writers.ts'
 import { createVault } from '../../../eventstore/ledgers/vault.ts'
 import { connect } from '../../../eventstore/postgres/database.ts'
@@ -33,7 +33,7 @@ async function site({ registered = true, address: at = address }: { registered?:
   await dead.opened(id, { path: '/redfish/v1/SessionService/Sessions/1', token: 'token-of-the-dead' })
   await db.update(bmcSessions).set({ expires_at: sql`clock_timestamp() - interval '1 s'` })
   const access = async () => {
-    if (!registered) throw new UnknownServer(`server ${serial} is not registered`)
+    if (!registered) throw unknownServer(serial)
     return { registration, unseal: async () => credentials, learned: {} }
   }
   return {

@@ -2,11 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import type { Report, ReportAuthentication } from '../../../actors/commands/reports.ts'
 import { isReportToken, reportToken } from '../../../actors/media/access/report-token.ts'
-import { NoJobWaiting } from '../../../actors/refusals.ts'
 import { releaseServer } from '../../../actors/services/release-server.ts'
 import { jobStream } from '../../../machines/kinds.ts'
 import { happened, type JobEventType } from '../../machines/job/samples.ts'
-import { controllerParts, databaseOfTest, type Parts, perform, requester } from '../rig/controller.ts'
+import { controllerParts, databaseOfTest, type Parts, perform, refusedAs, requester } from '../rig/controller.ts'
 import { appendAtOnce } from '../rig/held-appends.ts'
 import { scriptedServices } from '../rig/scripted-services.ts'
 
@@ -95,14 +94,18 @@ describe('a late report of an ended job never finishes the next', () => {
 
   test('when it names the ended job', async () => {
     const { parts, ended, active } = await withTwoJobs()
-    await expect(receive(parts, { job_id: ended, delivery_id: 'other' })).rejects.toBeInstanceOf(NoJobWaiting)
+    await expect(receive(parts, { job_id: ended, delivery_id: 'other' })).rejects.toMatchObject(
+      refusedAs('no_job_waiting'),
+    )
     expect(await count(parts, active, 'report.received')).toBe(0)
   })
 
   test("when it comes with the ended job's token", async () => {
     const { parts, ended, active } = await withTwoJobs()
-    await expect(receive(parts, { delivery_id: 'other' }, tokenOf(ended))).rejects.toBeInstanceOf(NoJobWaiting)
-    await expect(receive(parts, { job_id: active }, tokenOf(ended))).rejects.toBeInstanceOf(NoJobWaiting)
+    await expect(receive(parts, { delivery_id: 'other' }, tokenOf(ended))).rejects.toMatchObject(
+      refusedAs('no_job_waiting'),
+    )
+    await expect(receive(parts, { job_id: active }, tokenOf(ended))).rejects.toMatchObject(refusedAs('no_job_waiting'))
     expect(await count(parts, active, 'report.received')).toBe(0)
   })
 
@@ -124,20 +127,20 @@ describe('a late report of an ended job never finishes the next', () => {
 test("a report is refused for a server that nobody knows, that has no job, or for another server's job", async () => {
   const { parts, jobId } = await setUp()
   await parts.register('SN-0002')
-  await expect(receive(parts, {}, secret, 'SN-0404')).rejects.toBeInstanceOf(NoJobWaiting)
-  await expect(receive(parts, {}, secret, 'SN-0002')).rejects.toBeInstanceOf(NoJobWaiting)
-  await expect(receive(parts, { job_id: jobId }, secret, 'SN-0002')).rejects.toBeInstanceOf(NoJobWaiting)
-  await expect(receive(parts, {}, tokenOf(jobId), 'SN-0002')).rejects.toBeInstanceOf(NoJobWaiting)
-  await expect(receive(parts, { job_id: crypto.randomUUID() })).rejects.toBeInstanceOf(NoJobWaiting)
+  await expect(receive(parts, {}, secret, 'SN-0404')).rejects.toMatchObject(refusedAs('no_job_waiting'))
+  await expect(receive(parts, {}, secret, 'SN-0002')).rejects.toMatchObject(refusedAs('no_job_waiting'))
+  await expect(receive(parts, { job_id: jobId }, secret, 'SN-0002')).rejects.toMatchObject(refusedAs('no_job_waiting'))
+  await expect(receive(parts, {}, tokenOf(jobId), 'SN-0002')).rejects.toMatchObject(refusedAs('no_job_waiting'))
+  await expect(receive(parts, { job_id: crypto.randomUUID() })).rejects.toMatchObject(refusedAs('no_job_waiting'))
 })
 
 test('a report and progress before the host was restarted are refused', async () => {
   const parts = await controllerParts(await databaseOfTest())
   await parts.register('SN-0001')
   await parts.requestJob('SN-0001')
-  await expect(receive(parts)).rejects.toBeInstanceOf(NoJobWaiting)
-  await expect(parts.jobs.reportProgress('SN-0001', null, progress, secret, requester)).rejects.toBeInstanceOf(
-    NoJobWaiting,
+  await expect(receive(parts)).rejects.toMatchObject(refusedAs('no_job_waiting'))
+  await expect(parts.jobs.reportProgress('SN-0001', null, progress, secret, requester)).rejects.toMatchObject(
+    refusedAs('no_job_waiting'),
   )
 })
 

@@ -1,12 +1,10 @@
 /** Registering servers and asking for their probes and power; credentials stay in the vault. */
 import { describe, expect, test } from 'vitest'
-import { PowerBusy, StillUnderWay } from '../../../actors/commands/servers.ts'
-import { ActiveJob, UnknownServer } from '../../../actors/refusals.ts'
 import { UnsealError } from '../../../eventstore/ledgers/vault.ts'
 import { events, sealed, servers } from '../../../eventstore/schema.ts'
 import { serverStream } from '../../../machines/kinds.ts'
 import { patience } from '../../rig/patience.ts'
-import { controllerParts, credentials, databaseOfTest, perform, requester } from '../rig/controller.ts'
+import { controllerParts, credentials, databaseOfTest, perform, refusedAs, requester } from '../rig/controller.ts'
 import { scriptedServices } from '../rig/scripted-services.ts'
 
 const serial = 'SN-0001'
@@ -74,7 +72,7 @@ describe('a registration', () => {
     await parts.servers.put(registration, credentials, requester)
     const jobId = await parts.requestJob(serial)
     await parts.servers.put({ ...registration, labels: {} }, credentials, requester)
-    await expect(parts.requestJob(serial)).rejects.toMatchObject({ name: 'ActiveJob', jobId })
+    await expect(parts.requestJob(serial)).rejects.toMatchObject({ refusal: { kind: 'active_job', jobId } })
   })
 })
 
@@ -85,18 +83,18 @@ describe('removing', () => {
     await parts.servers.remove(serial, requester)
     expect(await refs(parts)).toEqual([])
     expect((await parts.history(stream)).map(({ type }) => type)).toEqual(['server.registered', 'server.removed'])
-    await expect(parts.servers.access(serial)).rejects.toBeInstanceOf(UnknownServer)
-    await expect(parts.servers.remove(serial, requester)).rejects.toBeInstanceOf(UnknownServer)
+    await expect(parts.servers.access(serial)).rejects.toMatchObject(refusedAs('unknown_server'))
+    await expect(parts.servers.remove(serial, requester)).rejects.toMatchObject(refusedAs('unknown_server'))
     expect(await parts.servers.put(registration, credentials, requester)).toEqual({ created: true })
     expect(await (await parts.servers.access(serial)).unseal()).toEqual(credentials)
   })
 
   test('is refused for a server that nobody knows and for one that a job holds', async () => {
     const parts = await setUp()
-    await expect(parts.servers.remove('SN-0404', requester)).rejects.toBeInstanceOf(UnknownServer)
+    await expect(parts.servers.remove('SN-0404', requester)).rejects.toMatchObject(refusedAs('unknown_server'))
     await parts.servers.put(registration, credentials, requester)
     await parts.requestJob(serial)
-    await expect(parts.servers.remove(serial, requester)).rejects.toBeInstanceOf(ActiveJob)
+    await expect(parts.servers.remove(serial, requester)).rejects.toMatchObject(refusedAs('active_job'))
   })
 })
 
@@ -131,29 +129,31 @@ describe('asking a BMC', () => {
     const parts = await setUp()
     await parts.servers.put(registration, credentials, requester)
     const impatient = { requester, signal: AbortSignal.timeout(50) }
-    await expect(parts.servers.probe(serial, impatient)).rejects.toBeInstanceOf(StillUnderWay)
+    await expect(parts.servers.probe(serial, impatient)).rejects.toMatchObject(refusedAs('still_under_way'))
   })
 
   test('for power while another action is under way is refused', async () => {
     const parts = await setUp()
     await parts.servers.put(registration, credentials, requester)
     const impatient = { requester, signal: AbortSignal.timeout(50) }
-    await expect(parts.servers.power(serial, 'off', impatient)).rejects.toBeInstanceOf(StillUnderWay)
-    await expect(parts.servers.power(serial, 'on', soon())).rejects.toBeInstanceOf(PowerBusy)
+    await expect(parts.servers.power(serial, 'off', impatient)).rejects.toMatchObject(refusedAs('still_under_way'))
+    await expect(parts.servers.power(serial, 'on', soon())).rejects.toMatchObject(refusedAs('power_busy'))
   })
 
   test('for power while a job holds the server is refused, a probe is not', async () => {
     const parts = await setUp()
     await parts.servers.put(registration, credentials, requester)
     const jobId = await parts.requestJob(serial)
-    await expect(parts.servers.power(serial, 'off', soon())).rejects.toMatchObject({ name: 'ActiveJob', jobId })
+    await expect(parts.servers.power(serial, 'off', soon())).rejects.toMatchObject({
+      refusal: { kind: 'active_job', jobId },
+    })
     perform(parts, scriptedServices())
     expect(await parts.servers.probe(serial, soon())).toMatchObject({ type: 'server.probe.succeeded' })
   })
 
   test('of a server that nobody knows is refused', async () => {
     const parts = await setUp()
-    await expect(parts.servers.probe('SN-0404', soon())).rejects.toBeInstanceOf(UnknownServer)
-    await expect(parts.servers.power('SN-0404', 'on', soon())).rejects.toBeInstanceOf(UnknownServer)
+    await expect(parts.servers.probe('SN-0404', soon())).rejects.toMatchObject(refusedAs('unknown_server'))
+    await expect(parts.servers.power('SN-0404', 'on', soon())).rejects.toMatchObject(refusedAs('unknown_server'))
   })
 })

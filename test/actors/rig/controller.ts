@@ -1,7 +1,7 @@
 /** A controller for tests: runtime, performer and deadlines on a database, with scripted services. */
 import { readFileSync } from 'node:fs'
 import { v7 as uuidv7 } from 'uuid'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { createBmcWriters } from '../../../actors/bmcs/writers.ts'
 import { createJobCommands, type JobRequest } from '../../../actors/commands/jobs.ts'
 import type { Requester } from '../../../actors/commands/requester.ts'
@@ -10,6 +10,7 @@ import { startDeadlines } from '../../../actors/deadlines.ts'
 import type { Log } from '../../../actors/log.ts'
 import type { FinishedEffect } from '../../../actors/performer/effect.ts'
 import { startPerformer } from '../../../actors/performer/leasing.ts'
+import type { Refusal } from '../../../actors/refusals.ts'
 import { createRuntime, type Runtime } from '../../../actors/runtime.ts'
 import type { ServiceTable } from '../../../actors/service.ts'
 import { createVault } from '../../../eventstore/ledgers/vault.ts'
@@ -28,6 +29,9 @@ export const requester: Requester = { actor: 'principal:alice', requestId: 'requ
 export const credentials = { username: 'root', password: 'calvin-7-secret' }
 export const rawRecipe = readFileSync(new URL('../../fixtures/recipes/linux.json', import.meta.url))
 const waitMaxMs = 15_000
+
+/** What an error that refuses for this reason looks like. */
+export const refusedAs = (kind: Refusal['kind']) => ({ name: 'Refused', refusal: expect.objectContaining({ kind }) })
 
 export type LogEntry = { readonly level: keyof Log; readonly message: string } & Readonly<Record<string, unknown>>
 

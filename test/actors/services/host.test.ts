@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import type { Bmcs } from '../../../actors/bmcs/clients.ts'
-import { UnknownServer } from '../../../actors/refusals.ts'
+import { unknownServer } from '../../../actors/refusals.ts'
 import { admitJob } from '../../../actors/services/admit-job.ts'
 import { clearBootOverride, setBootOverride } from '../../../actors/services/boot-override.ts'
 import { discover } from '../../../actors/services/discover.ts'
@@ -39,7 +39,7 @@ describe('admission', () => {
       admit(async () => {
         throw error
       })
-    await expect(failing(new UnknownServer('gone'))).rejects.toMatchObject({ data: { kind: 'unknown-server' } })
+    await expect(failing(unknownServer('gone'))).rejects.toMatchObject({ data: { kind: 'unknown-server' } })
     const unseal = async () => {
       throw new UnsealError('other key')
     }
