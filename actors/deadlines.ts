@@ -6,7 +6,7 @@ import { type Loop, startLoop } from '../eventstore/postgres/loop.ts'
 import type { Notifications } from '../eventstore/postgres/notifications.ts'
 import { parseStream } from '../machines/kinds.ts'
 import type { Log } from './log.ts'
-import { NotAccepted, type Runtime } from './runtime.ts'
+import { NotAccepted, proposalOf, type Runtime } from './runtime.ts'
 
 export type DeadlinesOptions = {
   readonly db: Database
@@ -33,7 +33,7 @@ export function startDeadlines({ db, runtime, notifications, log }: DeadlinesOpt
     try {
       await runtime.commit({
         reads: [stream],
-        decide: () => [{ stream, events: [{ type: `${name}.elapsed`, data: {} }] }],
+        decide: () => [proposalOf(stream, { type: `${name}.elapsed`, data: {} })],
         cause,
         condition: { kind: 'deadline', stream, name },
       })

@@ -16,11 +16,13 @@ import { snapshotDue } from '../eventstore/log/snapshots.ts'
 import { createDatabaseClock } from '../eventstore/postgres/clock.ts'
 import type { Database } from '../eventstore/postgres/database.ts'
 import { type ProjectedRow, project } from '../eventstore/read-models/project.ts'
+import type { DomainEvent } from '../machines/event.ts'
 import { type Consequences, pathOf } from '../machines/evolve.ts'
 import { foldOf } from '../machines/fold.ts'
 import type { JobContext } from '../machines/job/context.ts'
 import {
   checkEvent,
+  type EventsOf,
   jobStream,
   type KindName,
   kinds,
@@ -39,9 +41,17 @@ export type Cause = {
   readonly trace: string | null
 }
 
-export type Proposal = {
-  readonly stream: StreamId
-  readonly events: readonly { readonly type: string; readonly data: unknown }[]
+/** Events of one actor: no other's compile, nor do other data than theirs. */
+export type Proposal<Name extends KindName = KindName> = {
+  readonly [Each in Name]: { readonly stream: StreamId<Each>; readonly events: readonly EventsOf[Each][] }
+}[Name]
+
+/**
+ * Proposes events whose types are put together when they happen: how an effect ended, or that a deadline passed. Only the
+ * runtime compares these with their actor's catalogue.
+ */
+export function proposalOf(stream: StreamId, ...events: readonly DomainEvent[]): Proposal {
+  return { stream, events: events as readonly EventsOf[KindName][] } as Proposal
 }
 
 /** An actor as a decision sees it; null where its stream has no event yet. */

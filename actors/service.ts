@@ -1,11 +1,12 @@
 /** What a side effect is given and may do. `services/` holds one per name in the machines. */
 import type { StoredEvent } from '../eventstore/log/event.ts'
 import type { JobServices } from '../machines/job/context.ts'
+import type { EventsOf, KindName } from '../machines/kinds.ts'
 import type { ServerServices } from '../machines/server/machine.ts'
 
 export type Services = JobServices & ServerServices
 
-export type ServiceContext = {
+export type ServiceContext<Name extends KindName> = {
   /** Counts performers of this effect, from 1. */
   readonly attempt: number
   /** Aborted when the state that asked was left, the lease was lost, or the controller stops. */
@@ -15,7 +16,7 @@ export type ServiceContext = {
    * time that the fact is stored (the process may have stood still). Used before an action
    * that must not be repeated blindly: first the intent is durable, then the request is sent.
    */
-  readonly record: (event: { readonly type: string; readonly data: unknown }) => Promise<void>
+  readonly record: (event: EventsOf[Name]) => Promise<void>
   /** What performers of this very effect recorded, this one or one before it that did not come to its end. */
   readonly recorded: () => Promise<readonly StoredEvent[]>
 }
@@ -23,7 +24,10 @@ export type ServiceContext = {
 export type Service<Name extends keyof Services> = {
   /** Whether it writes to the BMC: those run one at a time per server. */
   readonly writesBmc: boolean
-  readonly perform: (input: Services[Name]['input'], context: ServiceContext) => Promise<Services[Name]['output']>
+  readonly perform: (
+    input: Services[Name]['input'],
+    context: ServiceContext<Name extends keyof JobServices ? 'job' : 'server'>,
+  ) => Promise<Services[Name]['output']>
 }
 
 export type ServiceTable = { readonly [Name in keyof Services]: Service<Name> }

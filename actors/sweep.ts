@@ -14,8 +14,8 @@ import type { Lateness } from '../eventstore/upkeep/lateness.ts'
 import { findSuspects, type KnownStates, type SweepCursor, sweepStart } from '../eventstore/upkeep/suspects.ts'
 import type { StallData } from '../machines/event.ts'
 import { releaseOf } from '../machines/job/inputs.ts'
-import { jobStream, parseStream, type StreamId } from '../machines/kinds.ts'
-import type { ServerEventData } from '../machines/server/events.ts'
+import { jobStream, parseStream, type StreamId, serverStream } from '../machines/kinds.ts'
+import type { ServerEvent } from '../machines/server/events.ts'
 import type { Log } from './log.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -81,8 +81,9 @@ export function createSweep({ db, runtime, log, leaseTtlMs, violationsMax = 1000
           const actor = kind === 'job' ? actors.job(id) : actors.server(id)
           current = actor?.version === found.version
           if (!current) return []
-          const events = observed.map((data) => ({ type: 'actor.stall.observed', data }))
-          return [{ stream, events: release === null ? events : [...events, release] }]
+          const events = observed.map((data) => ({ type: 'actor.stall.observed' as const, data }))
+          if (kind === 'job') return [{ stream: jobStream(id), events }]
+          return [{ stream: serverStream(id), events: release === null ? events : [...events, release] }]
         },
         ...(found.repair === null ? {} : { condition: { kind: 'repair', repair: found.repair } }),
       })
@@ -130,12 +131,11 @@ export function createSweep({ db, runtime, log, leaseTtlMs, violationsMax = 1000
 }
 
 /** The event that a server waits for whose job has ended. */
-async function releaseAfter(db: Database, jobId: string): Promise<{ readonly type: string; readonly data: unknown }> {
+async function releaseAfter(db: Database, jobId: string): Promise<ServerEvent> {
   const job = await loadActor(db, 'job', jobStream(jobId))
   if (job === null) throw new Error(`job ${jobId} was there a moment ago and has no history any more`)
   const { outcome, cleanup, slots, powerOn } = releaseOf(job.snapshot.context)
-  const data: ServerEventData<'server.released'> = { job_id: jobId, outcome, cleanup, slots, power_on: powerOn }
-  return { type: 'server.released', data }
+  return { type: 'server.released', data: { job_id: jobId, outcome, cleanup, slots, power_on: powerOn } }
 }
 
 export type SweepStatus = {

@@ -2,10 +2,10 @@
 import type { z } from 'zod'
 import { type DomainEvent, type EventCatalogue, InvalidEventError } from './event.ts'
 import { createEvolve, type Evolve } from './evolve.ts'
-import { jobEvents } from './job/events.ts'
+import { type JobEvent, jobEvents } from './job/events.ts'
 import { type JobSnapshot, jobMachine, jobMachineVersion } from './job/machine.ts'
 import { jobUpcasts } from './job/upcasts.ts'
-import { serverEvents } from './server/events.ts'
+import { type ServerEvent, serverEvents } from './server/events.ts'
 import { type ServerSnapshot, serverMachine, serverMachineVersion } from './server/machine.ts'
 import { serverUpcasts } from './server/upcasts.ts'
 import { createUpcast, type Upcast } from './upcast.ts'
@@ -13,8 +13,11 @@ import { createUpcast, type Upcast } from './upcast.ts'
 export type KindName = 'job' | 'server'
 export type SnapshotOf = { readonly job: JobSnapshot; readonly server: ServerSnapshot }
 
+/** The events that an actor of a kind can have, each with its own data. */
+export type EventsOf = { readonly job: JobEvent; readonly server: ServerEvent }
+
 /** `job-<uuid>` or `server-<serial>`. */
-export type StreamId = `${KindName}-${string}`
+export type StreamId<Name extends KindName = KindName> = `${Name}-${string}`
 
 /** A kind of actor; of no name in particular it is one of the two, never a mixture. */
 export type Kind<Name extends KindName = KindName> = {
@@ -58,8 +61,8 @@ export const kinds: Kinds = {
   },
 }
 
-export const jobStream = (jobId: string): StreamId => `job-${jobId}`
-export const serverStream = (serial: string): StreamId => `server-${serial}`
+export const jobStream = (jobId: string): StreamId<'job'> => `job-${jobId}`
+export const serverStream = (serial: string): StreamId<'server'> => `server-${serial}`
 
 /** Splits a stream's name. @throws Error on a name of neither kind, which only a corrupt log can hold. */
 export function parseStream(stream: string): { readonly kind: KindName; readonly id: string } {

@@ -6,7 +6,7 @@ import { followStream } from '../../eventstore/log/follow.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import type { Notifications } from '../../eventstore/postgres/notifications.ts'
 import { serverStream } from '../../machines/kinds.ts'
-import type { PowerAction, ServerRegistration } from '../../machines/server/events.ts'
+import type { PowerAction, ServerEvent, ServerRegistration } from '../../machines/server/events.ts'
 import { type BmcCredentials, readAccess } from '../bmcs/access.ts'
 import { activeJob, Refused } from '../refusals.ts'
 import { NotAccepted, type Runtime } from '../runtime.ts'
@@ -27,7 +27,7 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
   /** Appends a request and follows the stream to its outcome. */
   const askAndAwait = async (
     serial: string,
-    request: { readonly type: string; readonly data: unknown },
+    request: ServerEvent,
     outcomes: readonly string[],
     { requester, signal }: { readonly requester: Requester; readonly signal: AbortSignal },
   ): Promise<StoredEvent> => {
@@ -141,7 +141,7 @@ export function createServerCommands({ db, runtime, vault, notifications, nextId
       options: { readonly requester: Requester; readonly signal: AbortSignal },
     ) => {
       try {
-        const request = { type: 'server.power.requested', data: { action } }
+        const request = { type: 'server.power.requested', data: { action } } as const
         return await askAndAwait(serial, request, ['server.power.succeeded', 'server.power.failed'], options)
       } catch (error) {
         if (error instanceof NotAccepted)

@@ -7,7 +7,7 @@ import type { Database } from '../../eventstore/postgres/database.ts'
 import { type BmcWriters, WriterLost } from '../bmcs/writers.ts'
 import { failureData } from '../failure.ts'
 import type { Log } from '../log.ts'
-import { NotAccepted, type Runtime } from '../runtime.ts'
+import { NotAccepted, proposalOf, type Runtime } from '../runtime.ts'
 import type { Service, Services, ServiceTable } from '../service.ts'
 import { type Tenure, withdrawnReason } from './running.ts'
 
@@ -75,7 +75,7 @@ async function serve(options: EffectOptions, effect: LeasedEffect, { signal, hel
   const work = async (working: AbortSignal, { alone }: { readonly alone: boolean }) => {
     onSeam?.(`effect.before:${effect.key}`)
     if (effect.epoch > 1 || !alone) forgetRead(serial)
-    const output = await service.perform(effect.input as never, {
+    const output = await service.perform(effect.input as Services[keyof Services]['input'], {
       attempt: effect.epoch,
       signal: working,
       record: async (event) => {
@@ -101,7 +101,7 @@ async function appendFact(
   const { id, stream, epoch } = effect
   await runtime.commit({
     reads: [stream],
-    decide: () => [{ stream, events: [event] }],
+    decide: () => [proposalOf(stream, event)],
     cause: {
       actor: `controller:${owner}`,
       causationId: id,

@@ -66,7 +66,7 @@ const [insertsMax, retryDelayMs] = [6, 5000] as const
 async function mount(
   { bmcs, timing }: Pick<MountOptions, 'bmcs' | 'timing'>,
   medium: { readonly serial: string; readonly slot: string; readonly image: string },
-  { signal }: ServiceContext,
+  { signal }: ServiceContext<'job'>,
 ) {
   const { serial, slot, image } = medium
   const insert = async (tries: number) => {

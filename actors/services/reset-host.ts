@@ -55,7 +55,7 @@ export function resetHost({
   }
 
   /** Looks for what became of the last intent, and records it. The step's outcome where it was a restart, else null. */
-  const settle = async (bmc: Bmc, jobId: string, intents: Intents, { signal, record }: ServiceContext) => {
+  const settle = async (bmc: Bmc, jobId: string, intents: Intents, { signal, record }: ServiceContext<'job'>) => {
     const startedAt = timing.now()
     const verdict = await resolve(bmc, jobId, intents.last, signal)
     await record({ type: 'redfish.reset.resolved', data: verdict })
@@ -69,7 +69,7 @@ export function resetHost({
     return { happened: verdict.happened, restarted: verdict.happened === 'yes' ? restarted : null }
   }
 
-  const resume = async (bmc: Bmc, jobId: string, context: ServiceContext) => {
+  const resume = async (bmc: Bmc, jobId: string, context: ServiceContext<'job'>) => {
     const intents = await intentsOf(context)
     if (intents === null) return null
     const { happened, restarted } = await settle(bmc, jobId, intents, context)
@@ -109,7 +109,7 @@ export function resetHost({
 type Intents = { readonly all: readonly StoredEvent[]; readonly last: StoredEvent }
 
 /** Null when none was recorded. */
-async function intentsOf({ recorded }: ServiceContext): Promise<Intents | null> {
+async function intentsOf({ recorded }: ServiceContext<'job'>): Promise<Intents | null> {
   const all = (await recorded()).filter(({ type }) => type === 'redfish.reset.requested')
   const last = all.at(-1)
   return last === undefined ? null : { all, last }

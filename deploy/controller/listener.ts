@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Config } from '../settings/config.ts'
 
-type Fetch = (request: Request, ...rest: never[]) => Response | Promise<Response>
+type Fetch = (request: Request, bindings: object) => Response | Promise<Response>
 
 export type HttpListener = {
   /** `http://host:port`, as bound. */
@@ -35,7 +35,7 @@ export async function listen({ httpAddr, tls }: Pick<Config, 'httpAddr' | 'tls'>
       { title: 'Starting', status: 503 },
       { status: 503, headers: { 'content-type': 'application/problem+json', 'retry-after': '1' } },
     )
-  const fetch: Fetch = (request, ...rest) => application(request, ...rest)
+  const fetch: Fetch = (request, bindings) => application(request, bindings)
   // No overall request time-out: a BMC reads its media for an hour. Headers are another matter.
   const limits = {
     headersTimeout: headersTimeoutMs,
@@ -45,9 +45,9 @@ export async function listen({ httpAddr, tls }: Pick<Config, 'httpAddr' | 'tls'>
   }
   const server =
     tls === undefined
-      ? createAdaptorServer({ fetch: fetch as never, createServer: createHttpServer, serverOptions: limits })
+      ? createAdaptorServer({ fetch, createServer: createHttpServer, serverOptions: limits })
       : createAdaptorServer({
-          fetch: fetch as never,
+          fetch,
           createServer: createHttpsServer,
           serverOptions: {
             ...limits,

@@ -1,6 +1,8 @@
 /** Deadlines fire once, late rather than lost, and a restart does not give anybody more time. */
+
 import { eq, sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
+import { proposalOf } from '../../actors/runtime.ts'
 import { deadlinesOf } from '../../eventstore/pending/deadlines.ts'
 import { deadlines } from '../../eventstore/schema.ts'
 import { jobStream } from '../../machines/kinds.ts'
@@ -21,7 +23,7 @@ async function setUp(isoBuildMs = 3_600_000) {
 async function buildingJob(parts: Parts) {
   const stream = jobStream(await parts.requestJob('SN-0001'))
   const events = [happened('job.admission.succeeded')]
-  await parts.runtime.commit({ reads: [stream], cause, decide: () => [{ stream, events }] })
+  await parts.runtime.commit({ reads: [stream], cause, decide: () => [proposalOf(stream, ...events)] })
   return stream
 }
 
@@ -83,7 +85,7 @@ test('a deadline of a state that was left is gone', async () => {
   const names = async () => (await deadlinesOf(parts.db, job)).map(({ name }) => name).sort()
   expect(await names()).toEqual(['iso.build', 'job'])
   const events = [happened('iso.build.succeeded')]
-  await parts.runtime.commit({ reads: [job], cause, decide: () => [{ stream: job, events }] })
+  await parts.runtime.commit({ reads: [job], cause, decide: () => [proposalOf(job, ...events)] })
   expect(await names()).toEqual(['job', 'redfish'])
 })
 

@@ -2,7 +2,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import { createBmcWriters } from '../../actors/bmcs/writers.ts'
-import type { Appended, Runtime } from '../../actors/runtime.ts'
+import { type Appended, proposalOf, type Runtime } from '../../actors/runtime.ts'
 import type { Condition } from '../../eventstore/log/commit.ts'
 import { leaseEffects } from '../../eventstore/pending/effects.ts'
 import { effects } from '../../eventstore/schema.ts'
@@ -123,7 +123,7 @@ test('an effect whose performer is gone is taken over when the lease runs out, a
   const happen = (events: readonly DomainEvent[], causationId: string | null, condition?: Condition) =>
     parts.runtime.commit({
       reads: [job],
-      decide: () => [{ stream: job, events }],
+      decide: () => [proposalOf(job, ...events)],
       cause: { actor: 'controller:gone', causationId, correlationId: jobId, trace: null },
       ...(condition === undefined ? {} : { condition }),
     })

@@ -1,8 +1,11 @@
 /** Performing effects: what goes onto the log when services succeed, fail, or meet what nobody expected. */
+
 import { eq, sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import { StepFailure } from '../../actors/failure.ts'
+import { proposalOf } from '../../actors/runtime.ts'
 import { effects } from '../../eventstore/schema.ts'
+import type { DomainEvent } from '../../machines/event.ts'
 import { jobStream, serverStream } from '../../machines/kinds.ts'
 import { BmcError } from '../../redfish/failure.ts'
 import { happened, successfulWay } from '../machines/job/samples.ts'
@@ -165,8 +168,8 @@ describe('how much at once', () => {
       }),
     )
     const stream = serverStream('SN-0001')
-    const happen = (...events: ReturnType<typeof ofServer.happened>[]) =>
-      parts.runtime.commit({ reads: [stream], cause, decide: () => [{ stream, events }] })
+    const happen = (...events: readonly DomainEvent[]) =>
+      parts.runtime.commit({ reads: [stream], cause, decide: () => [proposalOf(stream, ...events)] })
     await happen(...ofServer.leftDirty, ofServer.happened('server.power.requested'))
     await switching.entered()
     await happen(ofServer.happened('server.cleanup.retry.elapsed'), ofServer.happened('server.probe.requested'))

@@ -1,7 +1,10 @@
 /** What a controller remembers of actors never matters when another one knows better. */
+
 import { describe, expect, test } from 'vitest'
+import { proposalOf } from '../../actors/runtime.ts'
 import { connect } from '../../eventstore/postgres/database.ts'
 import { verifyLog } from '../../eventstore/upkeep/verify.ts'
+import type { DomainEvent } from '../../machines/event.ts'
 import { jobStream, type StreamId, serverStream } from '../../machines/kinds.ts'
 import { happened, jobId } from '../machines/job/samples.ts'
 import * as ofServer from '../machines/server/samples.ts'
@@ -12,10 +15,8 @@ const cause = { actor: 'principal:alice', causationId: null, correlationId: null
 const job = jobStream(jobId)
 const server = serverStream('SN-0001')
 
-type Proposed = ReturnType<typeof happened>
-
-const propose = ({ runtime }: Parts, stream: StreamId, ...events: readonly Proposed[]) =>
-  runtime.commit({ reads: [stream], cause, decide: () => [{ stream, events }] })
+const propose = ({ runtime }: Parts, stream: StreamId, ...events: readonly DomainEvent[]) =>
+  runtime.commit({ reads: [stream], cause, decide: () => [proposalOf(stream, ...events)] })
 
 /** Two controllers; the first remembers a server that is free and a job that was requested. */
 async function twoControllers() {

@@ -2,13 +2,14 @@
 
 import { v7 as uuidv7 } from 'uuid'
 import { expect, test } from 'vitest'
-import { type Commit, createRuntime, NotAccepted } from '../../actors/runtime.ts'
+import { type Commit, createRuntime, NotAccepted, proposalOf } from '../../actors/runtime.ts'
 import { ConditionGone } from '../../eventstore/log/append.ts'
 import { leaseEffects } from '../../eventstore/pending/effects.ts'
 import { snapshots } from '../../eventstore/schema.ts'
 import { verifyLog } from '../../eventstore/upkeep/verify.ts'
+import type { DomainEvent } from '../../machines/event.ts'
 import { InvalidEventError } from '../../machines/event.ts'
-import { jobStream, serverStream } from '../../machines/kinds.ts'
+import { jobStream, type StreamId, serverStream } from '../../machines/kinds.ts'
 import { happened, jobId } from '../machines/job/samples.ts'
 import * as ofServer from '../machines/server/samples.ts'
 import { patience } from '../rig/patience.ts'
@@ -24,10 +25,8 @@ async function setUp() {
   return { url, ...(await controllerParts(url)) }
 }
 
-type Proposed = ReturnType<typeof happened>
-
-const propose = ({ runtime }: Parts, stream: typeof job, events: readonly Proposed[], about: Partial<Commit> = {}) =>
-  runtime.commit({ reads: [stream], cause, decide: () => [{ stream, events }], ...about })
+const propose = ({ runtime }: Parts, stream: StreamId, events: readonly DomainEvent[], about: Partial<Commit> = {}) =>
+  runtime.commit({ reads: [stream], cause, decide: () => [proposalOf(stream, ...events)], ...about })
 
 test('a commit appends the event with its states, its cause and its place in the chain', async () => {
   const parts = await setUp()

@@ -1,6 +1,6 @@
 /** The sweep finds who would stand still for ever, says so once, and puts right what the log can tell. */
 import { describe, expect, test } from 'vitest'
-import type { Commit, Runtime } from '../../actors/runtime.ts'
+import { type Commit, proposalOf, type Runtime } from '../../actors/runtime.ts'
 import { releaseServer } from '../../actors/services/release-server.ts'
 import { createSweep, startSweep } from '../../actors/sweep.ts'
 import { connect } from '../../eventstore/postgres/database.ts'
@@ -26,7 +26,7 @@ const reallyReleasing = (parts: Parts) =>
   scriptedServices({ releaseServer: releaseServer({ runtime: parts.runtime, owner: 'one' }).perform })
 
 const append = (parts: Parts, stream: StreamId, type: Parameters<typeof happened>[0]) =>
-  parts.runtime.commit({ reads: [stream], cause, decide: () => [{ stream, events: [happened(type)] }] })
+  parts.runtime.commit({ reads: [stream], cause, decide: () => [proposalOf(stream, happened(type))] })
 
 async function stallsOf(parts: Parts, stream: StreamId) {
   const history = await parts.history(stream)
@@ -221,7 +221,7 @@ test('what only a person can help with is said once, and stands in every report'
   const data = { job_id: stream.slice(4), outcome: 'failed', cleanup: 'clean', slots: null, power_on: false }
   const server = serverStream('SN-0')
   const events = [{ type: 'server.released', data }]
-  await parts.runtime.commit({ reads: [server], cause, decide: () => [{ stream: server, events }] })
+  await parts.runtime.commit({ reads: [server], cause, decide: () => [proposalOf(server, ...events)] })
   const { run } = sweepOf(parts)
   const violation = { reason: 'reservation.missing', subject: 'SN-0', repaired: false }
   for (const _ of ['first', 'again', 'and again']) {

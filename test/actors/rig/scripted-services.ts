@@ -48,18 +48,20 @@ export function scriptedServices(script: Script = {}): ServiceTable {
 }
 
 export type Gate<Input, Output> = {
-  readonly perform: (input: Input, context: ServiceContext) => Promise<Output>
+  readonly perform: (input: Input, context: ServiceContext<never>) => Promise<Output>
   /** Resolves when it has been entered that often, with what the latest of these was given. */
-  readonly entered: (times?: number) => Promise<{ readonly input: Input; readonly context: ServiceContext }>
+  readonly entered: (times?: number) => Promise<{ readonly input: Input; readonly context: ServiceContext<never> }>
   /** Lets everybody through, those who are waiting and those who come. */
   readonly open: () => void
   readonly insideMax: () => number
 }
 
 /** A service that waits until the test lets it go on, and stops at its signal. */
-export function gate<Input, Output>(output: (input: Input, context: ServiceContext) => Output): Gate<Input, Output> {
+export function gate<Input, Output>(
+  output: (input: Input, context: ServiceContext<never>) => Output,
+): Gate<Input, Output> {
   const opened = Promise.withResolvers<void>()
-  const entries: { input: Input; context: ServiceContext }[] = []
+  const entries: { input: Input; context: ServiceContext<never> }[] = []
   const waiting: (() => void)[] = []
   let inside = 0
   let insideMax = 0

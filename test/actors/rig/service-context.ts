@@ -90,7 +90,10 @@ export function contextOf({
   readonly before?: readonly StoredEvent[]
   readonly signal?: AbortSignal
   readonly onRecord?: (type: string) => void
-} = {}): ServiceContext & { readonly facts: readonly DomainEvent[] } {
+} = {}): Omit<ServiceContext<never>, 'record'> & {
+  readonly record: (event: DomainEvent) => Promise<void>
+  readonly facts: readonly DomainEvent[]
+} {
   const facts: DomainEvent[] = []
   return {
     attempt,

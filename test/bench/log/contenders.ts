@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import postgres from 'postgres'
 import { v7 as uuidv7 } from 'uuid'
-import { createRuntime } from '../../../actors/runtime.ts'
+import { createRuntime, proposalOf } from '../../../actors/runtime.ts'
 import { connect } from '../../../eventstore/postgres/database.ts'
 import { jobStream } from '../../../machines/kinds.ts'
 import { happened, successfulWay } from '../../machines/job/samples.ts'
@@ -36,7 +36,7 @@ export function product(url: string): Contender {
           const stream = jobStream(jobId)
           const { type } = event
           const data = step === 0 ? { ...(event.data as object), job_id: jobId } : event.data
-          await runtime.commit({ reads: [stream], cause, decide: () => [{ stream, events: [{ type, data }] }] })
+          await runtime.commit({ reads: [stream], cause, decide: () => [proposalOf(stream, { type, data })] })
           step = (step + 1) % way.length
           if (step === 0) jobId = uuidv7()
           return 1

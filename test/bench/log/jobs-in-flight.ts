@@ -2,12 +2,14 @@
  * A database full of jobs in flight. One job of each sort goes its way through the product; its rows are then copied under
  * new ids, with hashes of their own, many to a statement. The copies are whole: their streams pass the audit.
  */
+
 import type postgres from 'postgres'
 import { v7 as uuidv7 } from 'uuid'
-import { createRuntime } from '../../../actors/runtime.ts'
+import { createRuntime, proposalOf } from '../../../actors/runtime.ts'
 import { type HashedEvent, hashEvent } from '../../../eventstore/log/event.ts'
 import type { Database } from '../../../eventstore/postgres/database.ts'
 import { verifyLog } from '../../../eventstore/upkeep/verify.ts'
+import type { DomainEvent } from '../../../machines/event.ts'
 import { jobStream } from '../../../machines/kinds.ts'
 import { happened, wayTo } from '../../machines/job/samples.ts'
 
@@ -68,7 +70,7 @@ export async function loadJobs(
 
 async function recorded(
   { db, raw }: { readonly db: Database; readonly raw: postgres.Sql },
-  way: readonly ReturnType<typeof happened>[],
+  way: readonly DomainEvent[],
 ): Promise<Template> {
   const runtime = createRuntime({ db, nextId: uuidv7 })
   const jobId = uuidv7()
@@ -77,7 +79,7 @@ async function recorded(
     type === 'job.requested' ? { type, data: { ...(data as object), job_id: jobId } } : { type, data },
   )
   const cause = { actor: 'principal:bench', causationId: null, correlationId: jobId, trace: null }
-  await runtime.commit({ reads: [stream], cause, decide: () => [{ stream, events }] })
+  await runtime.commit({ reads: [stream], cause, decide: () => [proposalOf(stream, ...events)] })
   const rowsOf = async (table: Table): Promise<readonly Row[]> => {
     const [column, key] = table === 'jobs' ? ['id', jobId] : ['stream', stream]
     const rows = await raw<{ row: Row }[]>`

@@ -8,7 +8,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { connect as connectNats, type NatsConnection } from 'nats'
 import { v7 as uuidv7 } from 'uuid'
-import { createRuntime } from '../../../actors/runtime.ts'
+import { createRuntime, proposalOf } from '../../../actors/runtime.ts'
 import { startNatsServer } from '../../../deploy/local/nats-server.ts'
 import { connect } from '../../../eventstore/postgres/database.ts'
 import { startNotifications } from '../../../eventstore/postgres/notifications.ts'
@@ -103,7 +103,7 @@ async function openProduct({ url, natsUrl, subscriber }: { url: string; natsUrl:
     const events = waiting.map(({ type, data }) =>
       type === 'job.requested' ? { type, data: { ...(data as object), job_id: stream.slice(4) } } : { type, data },
     )
-    await runtime.commit({ reads: [stream], cause, decide: () => [{ stream, events }] })
+    await runtime.commit({ reads: [stream], cause, decide: () => [proposalOf(stream, ...events)] })
   }
   await active.promise
   await current.all()
@@ -115,7 +115,7 @@ async function openProduct({ url, natsUrl, subscriber }: { url: string; natsUrl:
       await pace(rate, async (index) => {
         const stream = streams[index % streams.length] ?? jobStream(uuidv7())
         const events = [happened('progress.reported', { percent: index % 100 })]
-        await runtime.commit({ reads: [stream], cause, decide: () => [{ stream, events }] })
+        await runtime.commit({ reads: [stream], cause, decide: () => [proposalOf(stream, ...events)] })
       })
       return measured.all()
     },

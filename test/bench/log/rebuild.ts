@@ -6,11 +6,13 @@
  *
  *   npm run bench:rebuild [-- --json] [--jobs 3500] [--rounds 3]
  */
+
 import type postgres from 'postgres'
 import { v7 as uuidv7 } from 'uuid'
-import { createRuntime, type Runtime } from '../../../actors/runtime.ts'
+import { createRuntime, proposalOf, type Runtime } from '../../../actors/runtime.ts'
 import { type Connections, connect } from '../../../eventstore/postgres/database.ts'
 import { rebuild } from '../../../eventstore/upkeep/rebuild.ts'
+import type { DomainEvent } from '../../../machines/event.ts'
 import { jobStream, kinds, serverStream } from '../../../machines/kinds.ts'
 import { recordedHistories } from '../../machines/histories.ts'
 import { happened } from '../../machines/job/samples.ts'
@@ -25,17 +27,16 @@ const longEvery = 10
 const progressReports = 60
 
 const cause = { actor: 'principal:bench', causationId: null, correlationId: null, trace: null }
-type Domain = { readonly type: string; readonly data: unknown }
 
 /** Histories that end with a job that is complete, in the shapes in which they would be recorded today. */
 const finished = recordedHistories
   .filter(({ events }) => events.at(-1)?.state_to === 'complete')
-  .map(({ events }): readonly Domain[] =>
+  .map(({ events }): readonly DomainEvent[] =>
     events.map((event) => ({ type: event.type, data: kinds.job.upcast(event).data })),
   )
 
 /** A finished history whose job also reported its progress many times; it is then about four times as long. */
-function lengthened(events: readonly Domain[]): readonly Domain[] {
+function lengthened(events: readonly DomainEvent[]): readonly DomainEvent[] {
   const report = events.findIndex(({ type }) => type === 'redfish.poll.succeeded')
   if (report < 0) return events
   const reports = Array.from({ length: progressReports }, (_, percent) => happened('progress.reported', { percent }))
@@ -43,7 +44,7 @@ function lengthened(events: readonly Domain[]): readonly Domain[] {
 }
 
 /** Registers a server, reserves it for a job, takes the job through its events and, if it has ended, lets the server go. */
-async function runJob(runtime: Runtime, history: readonly Domain[], { ends }: { readonly ends: boolean }) {
+async function runJob(runtime: Runtime, history: readonly DomainEvent[], { ends }: { readonly ends: boolean }) {
   const [jobId, serial] = [uuidv7(), `SN-${uuidv7()}`]
   const [job, server] = [jobStream(jobId), serverStream(serial)]
   const [first, ...later] = history
@@ -53,23 +54,20 @@ async function runJob(runtime: Runtime, history: readonly Domain[], { ends }: { 
     ...{ tls: { mode: 'system' }, labels: { rack: 'r1' } },
   }
   const registered = { type: 'server.registered', data: registration }
-  await runtime.commit({ reads: [server], cause, decide: () => [{ stream: server, events: [registered] }] })
+  await runtime.commit({ reads: [server], cause, decide: () => [proposalOf(server, registered)] })
   const about = { job_id: jobId, server_serial: serial, recipe_ref: `recipe/${jobId}`, idempotency: null }
   const requested = { ...first, data: { ...(first.data as object), ...about } }
   const reserved = { type: 'server.reserved', data: { job_id: jobId } }
   await runtime.commit({
     reads: [job, server],
     cause,
-    decide: () => [
-      { stream: job, events: [requested] },
-      { stream: server, events: [reserved] },
-    ],
+    decide: () => [proposalOf(job, requested), proposalOf(server, reserved)],
   })
-  await runtime.commit({ reads: [job], cause, decide: () => [{ stream: job, events: later }] })
+  await runtime.commit({ reads: [job], cause, decide: () => [proposalOf(job, ...later)] })
   if (!ends) return
   const data = { job_id: jobId, outcome: 'succeeded', cleanup: 'clean', slots: null, power_on: false }
   const released = { type: 'server.released', data }
-  await runtime.commit({ reads: [server], cause, decide: () => [{ stream: server, events: [released] }] })
+  await runtime.commit({ reads: [server], cause, decide: () => [proposalOf(server, released)] })
 }
 
 async function fill({ db }: Connections): Promise<void> {

@@ -2,7 +2,7 @@ import { and, asc, eq } from 'drizzle-orm'
 import fc from 'fast-check'
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createRuntime, NotAccepted } from '../../../actors/runtime.ts'
+import { createRuntime, NotAccepted, proposalOf } from '../../../actors/runtime.ts'
 import { append, ConditionGone, ValueTaken, VersionConflict } from '../../../eventstore/log/append.ts'
 import type { StreamAppend } from '../../../eventstore/log/commit.ts'
 import { hashEvent, plainJson } from '../../../eventstore/log/event.ts'
@@ -193,7 +193,7 @@ describe('a commit', () => {
       runtime?.commit({
         reads: streams,
         cause,
-        decide: () => streams.map((stream) => ({ stream, events: [progress(1)] })),
+        decide: () => streams.map((stream) => proposalOf(stream, progress(1))),
       })
     // Somebody holds up whoever has come to the second stream, until all have come to a stream.
     const held = Promise.withResolvers<readonly unknown[]>()

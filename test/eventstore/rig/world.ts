@@ -1,10 +1,13 @@
 // An event store of one's own with a runtime on it, and jobs on their way through a successful run.
+
 import { v7 as uuidv7 } from 'uuid'
-import { type Cause, createRuntime, type Proposal, type Runtime } from '../../../actors/runtime.ts'
+import { type Cause, createRuntime, proposalOf, type Runtime } from '../../../actors/runtime.ts'
 import type { Condition, NewEvent } from '../../../eventstore/log/commit.ts'
 import { beginning, readTail, saveCheckpoint } from '../../../eventstore/log/tail.ts'
 import { type Connections, connect, type Database } from '../../../eventstore/postgres/database.ts'
 import { type Notifications, startNotifications } from '../../../eventstore/postgres/notifications.ts'
+import type { DomainEvent } from '../../../machines/event.ts'
+import type { JobEvent } from '../../../machines/job/events.ts'
 import { jobStream, type StreamId, serverStream } from '../../../machines/kinds.ts'
 import { freshDatabase } from '../../rig/postgres.ts'
 
@@ -56,18 +59,16 @@ export async function saveAllPublished({ db, raw }: Pick<World, 'db' | 'raw'>): 
 
 export const cause: Cause = { actor: 'principal:test', causationId: null, correlationId: null, trace: null }
 
-type Domain = Proposal['events'][number]
-
 /** Appends to one stream, whatever it holds. */
 export function commit(
   { runtime }: Pick<World, 'runtime'>,
   stream: StreamId,
-  events: readonly Domain[],
+  events: readonly DomainEvent[],
   condition?: Condition,
 ): Promise<readonly NewEvent[]> {
   return runtime.commit({
     reads: [stream],
-    decide: () => [{ stream, events }],
+    decide: () => [proposalOf(stream, ...events)],
     cause,
     ...(condition === undefined ? {} : { condition }),
   })
@@ -172,12 +173,12 @@ export const report = {
   authenticated_by: 'job-token',
 }
 
-export function progress(percent: number): Domain {
+export function progress(percent: number): Extract<JobEvent, { type: 'progress.reported' }> {
   return { type: 'progress.reported', data: { step: 'os-image', percent, message: null } }
 }
 
 /** What follows `job.requested` in a run without a fault, in order. */
-export const successfulRun: readonly Domain[] = [
+export const successfulRun: readonly DomainEvent[] = [
   { type: 'job.admission.succeeded', data: { redfish_mode: 'http' } },
   { type: 'iso.build.succeeded', data: { sha256: sha256(3), bytes: 2048, files: ['recipe.json'], elapsed_ms: 3 } },
   {

@@ -1,6 +1,6 @@
 /** One event of every type of a job, as it would be recorded, and the way of a job that succeeds. */
 import type { DomainEvent } from '../../../machines/event.ts'
-import type { JobEventData, jobEvents } from '../../../machines/job/events.ts'
+import type { JobEvent, JobEventData, jobEvents } from '../../../machines/job/events.ts'
 
 export type JobEventType = keyof typeof jobEvents
 type Samples = { readonly [Type in JobEventType]: JobEventData<Type> }
@@ -143,8 +143,11 @@ const samples: Samples = {
 export const jobEventTypes = Object.keys(samples) as JobEventType[]
 
 /** The sample of a type, with what the test is about. */
-export function happened<Type extends JobEventType>(type: Type, about: Partial<JobEventData<Type>> = {}): DomainEvent {
-  return { type, data: { ...samples[type], ...about } }
+export function happened<Type extends JobEventType>(
+  type: Type,
+  about: Partial<JobEventData<Type>> = {},
+): Extract<JobEvent, { type: Type }> {
+  return { type, data: { ...samples[type], ...about } } as Extract<JobEvent, { type: Type }>
 }
 
 /** The types of a job that succeeds, each with the state that it leads to. */

@@ -1,6 +1,6 @@
 /** One event of every type of a server, as it would be recorded. */
 import type { DomainEvent } from '../../../machines/event.ts'
-import type { ServerEventData, serverEvents } from '../../../machines/server/events.ts'
+import type { ServerEvent, ServerEventData, serverEvents } from '../../../machines/server/events.ts'
 
 export type ServerEventType = keyof typeof serverEvents
 type Samples = { readonly [Type in ServerEventType]: ServerEventData<Type> }
@@ -85,8 +85,8 @@ export const serverEventTypes = Object.keys(samples) as ServerEventType[]
 export function happened<Type extends ServerEventType>(
   type: Type,
   about: Partial<ServerEventData<Type>> = {},
-): DomainEvent {
-  return { type, data: { ...samples[type], ...about } }
+): Extract<ServerEvent, { type: Type }> {
+  return { type, data: { ...samples[type], ...about } } as Extract<ServerEvent, { type: Type }>
 }
 
 /** Registered and probed. */
