@@ -3,10 +3,11 @@
  * the next client. A lesson is a hint. One that cannot be recorded is learned again.
  */
 import { isDeepStrictEqual } from 'node:util'
+import camelcaseKeys from 'camelcase-keys'
+import snakecaseKeys from 'snakecase-keys'
 import { serverStream } from '../../machines/kinds.ts'
 import type { LearnedData } from '../../machines/server/learned.ts'
 import type { Learned } from '../../redfish/learned.ts'
-import type { ResetType, Vendor } from '../../redfish/vocabulary.ts'
 import type { Log } from '../log.ts'
 import type { Runtime } from '../runtime.ts'
 
@@ -41,50 +42,14 @@ export function recordLessons({ runtime, owner, log }: LessonsOptions): RecordLe
   }
 }
 
+/** A lesson as events keep it. The members of `insert.with` and `ejects` are the BMC's own names and paths. */
 export function learnedData(learned: Learned): LearnedData {
-  const { insert, boot, resetsRefused, resetsListed, wantsPrecondition, sessions, basicRefused, places, ejects } =
-    learned
-  return {
-    ...(insert === undefined ? {} : { insert: { method: insert.method, with: { ...insert.with } } }),
-    ...(boot === undefined
-      ? {}
-      : {
-          boot: {
-            all_in_settings: boot.allInSettings,
-            without_mode: boot.withoutMode,
-            ...(boot.settingsUnused === undefined ? {} : { settings_unused: boot.settingsUnused }),
-          },
-        }),
-    ...(resetsRefused === undefined ? {} : { resets_refused: [...resetsRefused] }),
-    ...(resetsListed === undefined ? {} : { resets_listed: [...resetsListed] }),
-    ...(wantsPrecondition === undefined ? {} : { wants_precondition: wantsPrecondition }),
-    ...(sessions === undefined ? {} : { sessions }),
-    ...(basicRefused === undefined ? {} : { basic_refused: basicRefused }),
-    ...(places === undefined ? {} : { places: { ...places, managers: [...places.managers] } }),
-    ...(ejects === undefined ? {} : { ejects: { ...ejects } }),
-  }
+  return snakecaseKeys(learned, {
+    shouldRecurse: (name: string) => name !== 'with' && name !== 'ejects',
+  }) as LearnedData
 }
 
+/** The lesson that an event keeps. */
 export function learnedOf(data: LearnedData): Learned {
-  const { insert, boot, resets_refused, resets_listed, wants_precondition, sessions, basic_refused, places, ejects } =
-    data
-  return {
-    ...(insert === undefined ? {} : { insert }),
-    ...(boot === undefined
-      ? {}
-      : {
-          boot: {
-            allInSettings: boot.all_in_settings,
-            withoutMode: boot.without_mode,
-            ...(boot.settings_unused === undefined ? {} : { settingsUnused: boot.settings_unused }),
-          },
-        }),
-    ...(resets_refused === undefined ? {} : { resetsRefused: resets_refused as ResetType[] }),
-    ...(resets_listed === undefined ? {} : { resetsListed: resets_listed as ResetType[] }),
-    ...(wants_precondition === undefined ? {} : { wantsPrecondition: wants_precondition }),
-    ...(sessions === undefined ? {} : { sessions }),
-    ...(basic_refused === undefined ? {} : { basicRefused: basic_refused }),
-    ...(places === undefined ? {} : { places: { ...places, vendor: places.vendor as Vendor } }),
-    ...(ejects === undefined ? {} : { ejects }),
-  }
+  return camelcaseKeys(data, { deep: true, stopPaths: ['insert.with', 'ejects'] }) as Learned
 }
