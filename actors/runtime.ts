@@ -15,7 +15,8 @@ import type { OnSeam } from '../eventstore/log/seams.ts'
 import { snapshotDue } from '../eventstore/log/snapshots.ts'
 import { createDatabaseClock } from '../eventstore/postgres/clock.ts'
 import type { Database } from '../eventstore/postgres/database.ts'
-import { type ProjectedRow, project } from '../eventstore/read-models/project.ts'
+import { project } from '../eventstore/read-models/project.ts'
+import type { ReadModelRow } from '../eventstore/schema.ts'
 import type { DomainEvent } from '../machines/event.ts'
 import { type Consequences, pathOf } from '../machines/evolve.ts'
 import { foldOf } from '../machines/fold.ts'
@@ -75,7 +76,7 @@ export type Commit = {
 export type Appended = {
   readonly event: NewEvent
   readonly withdrawn: readonly string[]
-  readonly projected: ProjectedRow
+  readonly projected: ReadModelRow
 }
 
 /** The machine, in the state it is in, does nothing with this event. */

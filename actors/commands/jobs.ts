@@ -3,17 +3,17 @@
  * the effects. A refusal is an error in domain words; `api/` knows which HTTP status that is.
  */
 import { createHash } from 'node:crypto'
-import { eq } from 'drizzle-orm'
 import type { Vault } from '../../eventstore/ledgers/vault.ts'
 import { ValueTaken } from '../../eventstore/log/append.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
-import { jobs } from '../../eventstore/schema.ts'
+import { findJobByKey } from '../../eventstore/read-models/jobs.ts'
 import type { Budgets, JobEventData } from '../../machines/job/events.ts'
 import { targetOf } from '../../machines/job/targets.ts'
+import type { Job } from '../../machines/job/view.ts'
 import { jobStream, serverStream } from '../../machines/kinds.ts'
 import { summarizeRecipe } from '../../machines/recipe/digest.ts'
 import { parseRecipe } from '../../machines/recipe/parse.ts'
-import type { Fault, Warning } from '../../machines/recipe/types.ts'
+import type { Fault } from '../../machines/recipe/types.ts'
 import { activeJob, isRefused, Refused, unknownJob } from '../refusals.ts'
 import type { Runtime } from '../runtime.ts'
 import { registered } from './registered.ts'
@@ -33,7 +33,7 @@ export type RequestedJob = {
   readonly jobId: string
   readonly serverSerial: string
   readonly createdAt: string
-  readonly warnings: readonly Warning[]
+  readonly warnings: readonly Job['warnings'][number][]
   /** False when an earlier request with the same idempotency key had created it. */
   readonly created: boolean
 }
@@ -63,16 +63,16 @@ export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: Jo
   }
 
   const findByKey = async (keySha256: string, requestSha256: string): Promise<RequestedJob | null> => {
-    const [row] = await db.select().from(jobs).where(eq(jobs.idempotency_key_sha256, keySha256))
-    if (row === undefined) return null
-    if (row.request_sha256 !== requestSha256) {
+    const found = await findJobByKey(db, keySha256)
+    if (found === null) return null
+    if (found.requestSha256 !== requestSha256) {
       throw new Refused(
         { kind: 'idempotency_key_reused' },
         'this Idempotency-Key was used with another body; use a new key for a new request',
       )
     }
-    const warnings = (row.request?.warnings ?? []) as readonly Warning[]
-    return { jobId: row.id, serverSerial: row.server_serial, createdAt: row.created_at, warnings, created: false }
+    const { job_id, server_serial, created_at, warnings } = found.job
+    return { jobId: job_id, serverSerial: server_serial, createdAt: created_at, warnings, created: false }
   }
 
   /**

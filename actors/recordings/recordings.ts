@@ -13,8 +13,9 @@ import {
   readExchanges,
 } from '../../eventstore/ledgers/bmc-recordings.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
-import { getJob, type JobRow, listJobs } from '../../eventstore/read-models/jobs.ts'
+import { getJob, listJobs } from '../../eventstore/read-models/jobs.ts'
 import { getServer } from '../../eventstore/read-models/servers.ts'
+import type { Job } from '../../machines/job/view.ts'
 import { makeRecording } from '../../redfish/recording/file.ts'
 import type { RecordedExchange, RecordedJob, Recording } from '../../redfish/recording/format.ts'
 import type { BmcAccess } from '../bmcs/access.ts'
@@ -57,10 +58,10 @@ export function createRecordings(options: RecordingsOptions) {
   // Another owner than that of the effects: a right is the owner's own again when asked for twice.
   const writers = createBmcWriters({ db, owner: `${options.owner}/recording`, ttlMs: options.ttlMs, log })
 
-  const jobOf = async (serial: string, jobId: string | null, since: string | null): Promise<JobRow | null> => {
+  const jobOf = async (serial: string, jobId: string | null, since: string | null): Promise<Job | null> => {
     if (jobId !== null) {
       const job = await getJob(db, jobId)
-      if (job === null || job.view.serverSerial !== serial)
+      if (job === null || job.server_serial !== serial)
         throw new Refused({ kind: 'unknown_job' }, `there is no job ${jobId} of server ${serial}`)
       return job
     }
@@ -70,14 +71,14 @@ export function createRecordings(options: RecordingsOptions) {
   }
 
   /** When the exchanges of a job ended: a moment after it, unless the next one began before. */
-  const endOf = async (serial: string, job: JobRow | null): Promise<number> => {
-    if (job === null || job.view.status !== 'complete') return Number.POSITIVE_INFINITY
-    const filter = { server: serial, since: job.createdAt }
+  const endOf = async (serial: string, job: Job | null): Promise<number> => {
+    if (job === null || job.status !== 'complete') return Number.POSITIVE_INFINITY
+    const filter = { server: serial, since: job.created_at }
     const { rows } = await listJobs(db, { filter, limit: jobsMax, cursor: null })
     const later = rows
-      .filter(({ createdAt }) => createdAt > job.createdAt)
-      .map(({ createdAt }) => Date.parse(createdAt))
-    return Math.min(Date.parse(job.updatedAt) + clocksDifferByMs, ...later)
+      .filter(({ created_at }) => created_at > job.created_at)
+      .map(({ created_at }) => Date.parse(created_at))
+    return Math.min(Date.parse(job.last_update) + clocksDifferByMs, ...later)
   }
 
   return {
@@ -140,7 +141,7 @@ export function createRecordings(options: RecordingsOptions) {
       await recorder.flush()
       const rows = recording === null ? [] : await readExchanges(db, recording.id)
       const { username } = await unseal()
-      const description = (await getServer(db, serial))?.view.description ?? null
+      const description = (await getServer(db, serial))?.description ?? null
       log.info({ server_serial: serial, actor: requester.actor }, 'a recording of a server was given out')
       return makeRecording({
         productVersion: options.version,
@@ -155,7 +156,7 @@ export function createRecordings(options: RecordingsOptions) {
         },
         tree,
         exchanges: exchangesOf(rows, {
-          startMs: Date.parse(job?.createdAt ?? recording?.startedAt ?? ''),
+          startMs: Date.parse(job?.created_at ?? recording?.startedAt ?? ''),
           endMs: await endOf(serial, job),
         }),
         missing: missingOf(recording, rows, job),
@@ -183,10 +184,10 @@ function exchangesOf(
     })
 }
 
-function missingOf(recording: RecordingRow | null, rows: readonly ExchangeRow[], job: JobRow | null): string[] {
+function missingOf(recording: RecordingRow | null, rows: readonly ExchangeRow[], job: Job | null): string[] {
   if (recording === null) return ['all exchanges: no recording was started before the job ran']
   const missing: string[] = []
-  if (job !== null && job.createdAt < recording.startedAt)
+  if (job !== null && job.created_at < recording.startedAt)
     missing.push('exchanges of the job from before the recording was started')
   if (recording.lost > 0) missing.push(`${recording.lost} exchanges: there were too many, or they could not be stored`)
   for (const [, ones] of Map.groupBy(rows, ({ controller }) => controller)) {
@@ -204,11 +205,10 @@ function missingOf(recording: RecordingRow | null, rows: readonly ExchangeRow[],
   return missing
 }
 
-function recordedJob({ view }: JobRow): RecordedJob {
-  const { outcome, failedStep, failure } = view
+function recordedJob({ outcome, failed_step, failure }: Job): RecordedJob {
   return {
     outcome,
-    failed_step: failedStep,
+    failed_step,
     failure_kind: failure?.kind ?? null,
     failed_unit: failure?.unit ?? null,
     reported: outcome === 'succeeded' || failure?.kind === 'report',

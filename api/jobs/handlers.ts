@@ -6,18 +6,16 @@ import { isRefused, Refused, unknownJob } from '../../actors/refusals.ts'
 import { readStream } from '../../eventstore/log/read.ts'
 import { deadlinesOf } from '../../eventstore/pending/deadlines.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
-import { countAttempts, getJob, type JobRow, listJobs } from '../../eventstore/read-models/jobs.ts'
+import { countAttempts, getJob, listJobs } from '../../eventstore/read-models/jobs.ts'
 import { findTombstone, type Tombstone } from '../../eventstore/upkeep/tombstones.ts'
-import type { JobSnapshot } from '../../machines/job/machine.ts'
 import { narrate, narrateWaits } from '../../machines/job/narrate.ts'
-import { viewJob } from '../../machines/job/view.ts'
+import { type Job, viewJob } from '../../machines/job/view.ts'
 import { jobStream, kinds } from '../../machines/kinds.ts'
 import { jobBodyBytesMax, limitBody } from '../access/limits.ts'
 import { type ApiEnv, requesterOf } from '../access/request.ts'
 import { invalidRequest, RequestRefused } from '../errors.ts'
 import type { History } from '../histories/history.ts'
 import { refuseInvalid } from '../validation.ts'
-import { jobItemOf, jobStateOf } from './answers.ts'
 import { parseJobBody } from './body.ts'
 import { type DryRunPorts, dryRun } from './dry-run.ts'
 import * as routes from './routes.ts'
@@ -34,7 +32,7 @@ const narratedMax = 1000
 export function jobRoutes(ports: JobPorts, history: History) {
   const { db, jobs } = ports
 
-  const requireJob = async (jobId: string): Promise<JobRow> => {
+  const requireJob = async (jobId: string): Promise<Job> => {
     const row = await getJob(db, jobId)
     if (row === null) throw await orRemoved(unknownJob(jobId), jobId)
     return row
@@ -66,14 +64,14 @@ export function jobRoutes(ports: JobPorts, history: History) {
     .openapi(routes.list, async (context) => {
       const { limit, cursor = null, ...filter } = context.req.valid('query')
       const { rows, nextCursor } = await listJobs(db, { filter, limit, cursor })
-      return context.json({ jobs: rows.map(jobItemOf), next_cursor: nextCursor }, 200)
+      return context.json({ jobs: rows, next_cursor: nextCursor }, 200)
     })
     .openapi(routes.get, async (context) => {
       const { job_id } = context.req.valid('param')
-      const row = await requireJob(job_id)
+      const job = await requireJob(job_id)
       const stream = jobStream(job_id)
       const [events, deadlines, attempts] = await Promise.all([
-        readStream(db, stream, { afterVersion: row.version - narratedMax, upToVersion: row.version }),
+        readStream(db, stream, { afterVersion: job.last_seq - narratedMax, upToVersion: job.last_seq }),
         deadlinesOf(db, stream),
         countAttempts(db, job_id),
       ])
@@ -82,7 +80,7 @@ export function jobRoutes(ports: JobPorts, history: History) {
         seq: event.version,
         ...narrate(kinds.job.upcast(event)),
       }))
-      return context.json({ ...jobItemOf(row), attempts, waiting_for: narrateWaits(deadlines), events: narrated }, 200)
+      return context.json({ ...job, attempts, waiting_for: narrateWaits(deadlines), events: narrated }, 200)
     })
     .openapi(routes.cancel, async (context) => {
       const { job_id } = context.req.valid('param')
@@ -90,7 +88,7 @@ export function jobRoutes(ports: JobPorts, history: History) {
       await jobs.cancel(job_id, reason ?? null, requesterOf(context)).catch(async (error: unknown) => {
         throw await orRemoved(error, job_id)
       })
-      return context.json(jobItemOf(await requireJob(job_id)), 202)
+      return context.json(await requireJob(job_id), 202)
     })
     .openapi(routes.retry, async (context) => {
       refuseWhileDraining()
@@ -111,14 +109,13 @@ export function jobRoutes(ports: JobPorts, history: History) {
       const { job_id } = context.req.valid('param')
       await requireJob(job_id)
       const { snapshot, event } = await history.state('job', jobStream(job_id), context.req.valid('query'))
-      return context.json({ ...jobStateOf(viewJob(snapshot)), seq: event.version, at: event.at }, 200)
+      return context.json({ ...viewJob(snapshot), seq: event.version, at: event.at }, 200)
     })
     .openapi(routes.stateChanges, async (context) => {
       const { job_id } = context.req.valid('param')
       await requireJob(job_id)
       const query = context.req.valid('query')
-      const show = (snapshot: JobSnapshot) => jobStateOf(viewJob(snapshot))
-      return context.json(await history.changes('job', jobStream(job_id), { query, show }), 200)
+      return context.json(await history.changes('job', jobStream(job_id), { query, show: viewJob }), 200)
     })
 }
 
@@ -140,8 +137,8 @@ function created(job: RequestedJob) {
 }
 
 /** The job that an earlier request with the same key created, as it is now. */
-function existing({ view }: JobRow, job: RequestedJob) {
-  return { ...created(job), status: view.status }
+function existing({ status }: Job, job: RequestedJob) {
+  return { ...created(job), status }
 }
 
 /** A page in a browser cannot send this media type to another origin without being asked (CORS preflight). */

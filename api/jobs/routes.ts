@@ -1,6 +1,6 @@
 /** The routes of jobs as the OpenAPI document has them; handlers.ts handles them. */
 import { createRoute, z } from '@hono/zod-openapi'
-import { jobStatuses } from '../../machines/job/view.ts'
+import { jobOutcomes, jobStatuses } from '../../machines/job/view.ts'
 import { changesAnswers, changesQuery, eventsAnswers, eventsQuery, stateQuery } from '../histories/history.ts'
 import {
   cursor,
@@ -14,7 +14,7 @@ import {
   serial,
   warning,
 } from '../schemas.ts'
-import { jobDetail, jobItem, jobState, outcomes, recipeSummary } from './answers.ts'
+import { jobDetail, jobItem, jobState, recipeSummary } from './answers.ts'
 
 const tags = ['Jobs']
 const params = z.object({ job_id: jobId })
@@ -90,7 +90,7 @@ export const list = createRoute({
   request: {
     query: z.object({
       status: z.enum(jobStatuses).optional(),
-      outcome: z.enum(outcomes).optional(),
+      outcome: z.enum(jobOutcomes).optional(),
       server: serial.optional(),
       target: plainText(255).optional(),
       since: instant.optional().openapi({ description: 'created at or after' }),

@@ -4,18 +4,16 @@ import type { ServerCommands } from '../../actors/commands/servers.ts'
 import { unknownServer } from '../../actors/refusals.ts'
 import type { StoredEvent } from '../../eventstore/log/event.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
-import { getServer, listServers, type ServerRow } from '../../eventstore/read-models/servers.ts'
+import { getServer, listServers } from '../../eventstore/read-models/servers.ts'
 import type { FailureData } from '../../machines/event.ts'
 import { kinds, serverStream } from '../../machines/kinds.ts'
 import type { PowerAction, ServerEventData } from '../../machines/server/events.ts'
-import type { ServerSnapshot } from '../../machines/server/machine.ts'
-import { viewServer } from '../../machines/server/view.ts'
+import { type Server, viewServer } from '../../machines/server/view.ts'
 import { bodyBytesMax, limitBody } from '../access/limits.ts'
 import { type ApiEnv, requesterOf } from '../access/request.ts'
 import { bmcFailed } from '../errors.ts'
 import type { History } from '../histories/history.ts'
 import { refuseInvalid } from '../validation.ts'
-import { serverItemOf, serverStateOf } from './answers.ts'
 import * as routes from './routes.ts'
 
 export type ServerPorts = {
@@ -27,10 +25,10 @@ export type ServerPorts = {
 
 export function serverRoutes({ db, servers, drain, limits }: ServerPorts, history: History) {
   /** A server that was removed has a history, but is not there. */
-  const requireServer = async (serial: string): Promise<ServerRow> => {
-    const row = await getServer(db, serial)
-    if (row === null || row.view.status === 'removed') throw unknownServer(serial)
-    return row
+  const requireServer = async (serial: string): Promise<Server> => {
+    const server = await getServer(db, serial)
+    if (server === null || server.status === 'removed') throw unknownServer(serial)
+    return server
   }
   const requireHistory = async (serial: string): Promise<void> => {
     if ((await getServer(db, serial)) === null) throw unknownServer(serial)
@@ -55,7 +53,7 @@ export function serverRoutes({ db, servers, drain, limits }: ServerPorts, histor
         { username, password },
         requesterOf(context),
       )
-      const server = serverItemOf(await requireServer(serial))
+      const server = await requireServer(serial)
       if (!created) return context.json(server, 200)
       context.header('location', `/api/v1/servers/${serial}`)
       return context.json(server, 201)
@@ -64,11 +62,11 @@ export function serverRoutes({ db, servers, drain, limits }: ServerPorts, histor
       const { limit, cursor = null, status, label } = context.req.valid('query')
       const filter = { status, label: label === undefined ? undefined : readLabel(label) }
       const { rows, nextCursor } = await listServers(db, { filter, limit, cursor })
-      return context.json({ servers: rows.map(serverItemOf), next_cursor: nextCursor }, 200)
+      return context.json({ servers: rows, next_cursor: nextCursor }, 200)
     })
     .openapi(routes.get, async (context) => {
       const { serial } = context.req.valid('param')
-      return context.json(serverItemOf(await requireServer(serial)), 200)
+      return context.json(await requireServer(serial), 200)
     })
     .openapi(routes.remove, async (context) => {
       await servers.remove(context.req.valid('param').serial, requesterOf(context))
@@ -83,7 +81,7 @@ export function serverRoutes({ db, servers, drain, limits }: ServerPorts, histor
     .openapi(routes.acceptCertificate, async (context) => {
       const { serial } = context.req.valid('param')
       await servers.acceptCertificate(serial, context.req.valid('json').fingerprint, requesterOf(context))
-      return context.json(serverItemOf(await requireServer(serial)), 200)
+      return context.json(await requireServer(serial), 200)
     })
     .openapi(routes.power, async (context) => {
       const { serial } = context.req.valid('param')
@@ -102,14 +100,13 @@ export function serverRoutes({ db, servers, drain, limits }: ServerPorts, histor
       const { serial } = context.req.valid('param')
       await requireHistory(serial)
       const { snapshot, event } = await history.state('server', serverStream(serial), context.req.valid('query'))
-      return context.json({ ...serverStateOf(viewServer(snapshot)), seq: event.version, at: event.at }, 200)
+      return context.json({ ...viewServer(snapshot), seq: event.version, at: event.at }, 200)
     })
     .openapi(routes.stateChanges, async (context) => {
       const { serial } = context.req.valid('param')
       await requireHistory(serial)
       const query = context.req.valid('query')
-      const show = (snapshot: ServerSnapshot) => serverStateOf(viewServer(snapshot))
-      return context.json(await history.changes('server', serverStream(serial), { query, show }), 200)
+      return context.json(await history.changes('server', serverStream(serial), { query, show: viewServer }), 200)
     })
 }
 

@@ -1,6 +1,7 @@
 /** `provisioner job ...`: submit, list, show, watch, cancel, retry. */
 import { readFile } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
+import { jobOutcomes, jobStatuses } from '../../machines/job/view.ts'
 import type { Client } from './client.ts'
 import { bad, bold, dim, good, heading, output, warn } from './output.ts'
 import { type JobAnswer, watchJob } from './watch.ts'
@@ -38,16 +39,8 @@ export function jobCommands(program: Command, client: () => Client, isJson: () =
   job
     .command('list')
     .description('jobs, newest first')
-    .addOption(
-      new Option('--status <status>', 'by status').choices([
-        'queued',
-        'provisioning',
-        'succeeded',
-        'failed',
-        'complete',
-      ]),
-    )
-    .addOption(new Option('--outcome <outcome>', 'by outcome').choices(['succeeded', 'failed', 'cancelled']))
+    .addOption(new Option('--status <status>', 'by status').choices(jobStatuses))
+    .addOption(new Option('--outcome <outcome>', 'by outcome').choices(jobOutcomes))
     .option('--server <serial>', 'of one server')
     .option('--limit <n>', 'how many', '50')
     .action(async (options: Record<string, string>) => {

@@ -2,18 +2,10 @@
 import { readFile } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import type { DescriptionData } from '../../machines/server/description.ts'
+import type { Server } from '../../machines/server/view.ts'
 import { type Client, ClientError } from './client.ts'
 import { bold, heading, output } from './output.ts'
 import { showPreflight, standsInTheWay } from './preflight.ts'
-
-type ServerAnswer = {
-  readonly serial: string
-  readonly status: string
-  readonly bmc_address: string
-  readonly vendor: string | null
-  readonly description: { readonly vendor: string; readonly model: string | null } | null
-  readonly active_job: string | null
-}
 
 type ProbeAnswer = { readonly description: DescriptionData }
 
@@ -64,7 +56,7 @@ export function serverCommands(program: Command, client: () => Client, isJson: (
         labels: Object.fromEntries(options.label.map(splitLabel)),
         ...(options.vendor === undefined ? {} : { vendor: options.vendor }),
       }
-      const answer = await client().request<ServerAnswer>(pathOf(serial), { method: 'PUT', body })
+      const answer = await client().request<Server>(pathOf(serial), { method: 'PUT', body })
       if (isJson()) return output.json(answer)
       output.line(`server ${bold(serial)} registered`)
     })
@@ -73,7 +65,7 @@ export function serverCommands(program: Command, client: () => Client, isJson: (
     .command('list')
     .description('all servers')
     .action(async () => {
-      const answer = await client().request<{ servers: readonly ServerAnswer[] }>('/api/v1/servers')
+      const answer = await client().request<{ servers: readonly Server[] }>('/api/v1/servers')
       if (isJson()) return output.json(answer)
       output.table([
         heading('SERIAL', 'STATUS', 'BMC', 'MODEL', 'JOB'),
@@ -112,7 +104,7 @@ export function serverCommands(program: Command, client: () => Client, isJson: (
     .argument('<sha256>', 'fingerprint of the new certificate, as the failure names it')
     .action(async (serial: string, sha256: string) => {
       const body = { fingerprint: fingerprintOf(sha256) }
-      const answer = await client().request<ServerAnswer>(`${pathOf(serial)}/certificate`, { method: 'POST', body })
+      const answer = await client().request<Server>(`${pathOf(serial)}/certificate`, { method: 'POST', body })
       if (isJson()) return output.json(answer)
       output.line(`certificate of ${bold(serial)} pinned; it is probed again`)
     })
@@ -186,6 +178,6 @@ function splitLabel(label: string): [string, string] {
 }
 
 /** What the last probe found, else what the registration says. */
-function modelOf({ description, vendor }: ServerAnswer): string {
+function modelOf({ description, vendor }: Server): string {
   return description === null ? (vendor ?? '') : `${description.vendor} ${description.model ?? ''}`.trim()
 }

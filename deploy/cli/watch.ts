@@ -1,19 +1,10 @@
 /** Following a job to its end. */
 import type { StoredEvent } from '../../eventstore/log/event.ts'
+import type { Job } from '../../machines/job/view.ts'
 import type { Client } from './client.ts'
 import { createProgress } from './progress.ts'
 
-export type JobAnswer = {
-  readonly job_id: string
-  readonly server_serial: string
-  readonly status: string
-  readonly outcome: string | null
-  readonly cleanup: string
-  readonly state: string
-  readonly failed_step: string | null
-  readonly failure: { readonly message: string } | null
-  readonly created_at: string
-  readonly last_update: string
+export type JobAnswer = Job & {
   readonly events?: readonly {
     readonly time: string
     readonly level: string

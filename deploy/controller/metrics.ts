@@ -114,7 +114,7 @@ export function createMetrics(): Metrics {
     const outcome = outcomeOf(event)
     if (outcome !== null && projected.table === 'jobs') {
       // Custom maintenance images may bring any target; those share one label.
-      const target = isTargetName(projected.row.task_target) ? projected.row.task_target : 'other'
+      const target = isTargetName(projected.row.view.task_target) ? projected.row.view.task_target : 'other'
       jobs.inc({ target, outcome })
       jobDuration.observe({ target, outcome }, (Date.parse(event.at) - Date.parse(projected.row.created_at)) / 1000)
     }

@@ -1,4 +1,7 @@
-/** The loops that move jobs on: effects are performed, deadlines fall due, a sweep finds what stands still. */
+/**
+ * The loops that move jobs on: effects are performed, deadlines fall due, a sweep finds what stands still, and views of an
+ * older version are made anew.
+ */
 import { startDeadlines } from '../../actors/deadlines.ts'
 import { redactMediaTokens } from '../../actors/media/access/redaction.ts'
 import { type Performer, type PerformerOptions, startPerformer } from '../../actors/performer/leasing.ts'
@@ -6,6 +9,7 @@ import type { Runtime } from '../../actors/runtime.ts'
 import { createServiceTable } from '../../actors/services/table.ts'
 import { type SweepStatus, startSweep } from '../../actors/sweep.ts'
 import { realTiming } from '../../actors/timing.ts'
+import { startViewRenewal } from '../../eventstore/upkeep/outdated-views.ts'
 import type { BmcSide } from './bmcs.ts'
 import type { Media } from './media.ts'
 import type { ControllerOptions } from './options.ts'
@@ -64,5 +68,11 @@ export function startWork(options: WorkOptions, parts: AsyncDisposableStack): Wo
   parts.defer(deadlines.stop)
   const sweep = startSweep({ db, runtime, log, leaseTtlMs: config.jobLeaseTtlMs })
   parts.defer(sweep.stop)
+  const viewRenewal = startViewRenewal({
+    db,
+    onRenewed: (rows) => log.info({ rows }, 'views that an older version had written were made anew'),
+    onFailure: (stream, error) => log.warn({ err: error, stream }, 'an outdated view could not be made anew'),
+  })
+  parts.defer(viewRenewal.stop)
   return { performer, sweep }
 }

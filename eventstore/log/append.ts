@@ -89,7 +89,8 @@ function translated(error: unknown): unknown {
       // The second: the very same append was sent before.
       if (constraint === 'events_stream_version' || constraint === 'events_id_key')
         return new VersionConflict('another event was appended first', { cause: error })
-      if (constraint === 'jobs_idempotency_key') return new ValueTaken('the idempotency key is taken', { cause: error })
+      if (constraint === 'job_requests_idempotency_key')
+        return new ValueTaken('the idempotency key is taken', { cause: error })
       return error
     }
     default:

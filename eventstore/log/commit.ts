@@ -1,7 +1,7 @@
 /** What is appended together, and what must hold when it is. */
 import type { Consequences } from '../../machines/evolve.ts'
 import type { StreamId } from '../../machines/kinds.ts'
-import type { ProjectedRow } from '../read-models/project.ts'
+import type { ReadModelRow } from '../schema.ts'
 import type { Repair } from './consequences.ts'
 import type { HashedEvent } from './event.ts'
 
@@ -10,7 +10,7 @@ export type NewEvent = HashedEvent & { readonly hash: string }
 export type StreamAppend = {
   readonly stream: StreamId
   readonly events: readonly { readonly event: NewEvent; readonly consequences: Consequences }[]
-  readonly projected: ProjectedRow
+  readonly projected: ReadModelRow
   /** The state after the last event, where a snapshot is due. */
   readonly snapshot: { readonly version: number; readonly machineVersion: string; readonly state: unknown } | null
 }

@@ -79,22 +79,24 @@ with heads as (
   select stream, name, due_at from jsonb_to_recordset($8::text::jsonb) as deadline (stream text, name text, due_at timestamptz)
   where (select events from begun) > 0 and (select count(*) from disarmed) >= 0 and (select count(*) from fired) >= 0
 ), jobs_kept as (
-  insert into jobs as kept (id, server_serial, task_target, status, outcome, cleanup, state, failed_step, created_at,
-    updated_at, version, retry_of, idempotency_key_sha256, request_sha256, request, details)
-  select * from jsonb_to_recordset($9::text::jsonb) as job (id uuid, server_serial text, task_target text, status text,
-    outcome text, cleanup text, state text, failed_step text, created_at timestamptz, updated_at timestamptz, version int,
-    retry_of uuid, idempotency_key_sha256 text, request_sha256 text, request jsonb, details jsonb)
+  insert into jobs (id, created_at, updated_at, version, view, view_version)
+  select * from jsonb_to_recordset($9::text::jsonb) as job (id uuid, created_at timestamptz, updated_at timestamptz,
+    version int, view jsonb, view_version int)
   where (select events from begun) > 0
-  on conflict (id) do update set (status, outcome, cleanup, state, failed_step, updated_at, version, details) = row (
-    excluded.status, excluded.outcome, excluded.cleanup, excluded.state, excluded.failed_step, excluded.updated_at,
-    excluded.version, excluded.details)
+  on conflict (id) do update set (updated_at, version, view, view_version) = row (excluded.updated_at, excluded.version,
+    excluded.view, excluded.view_version)
+), requests_kept as (
+  insert into job_requests (job_id, retry_of, idempotency_key_sha256, request_sha256, recipe, warnings)
+  select * from jsonb_to_recordset($12::text::jsonb) as request (job_id uuid, retry_of uuid, idempotency_key_sha256 text,
+    request_sha256 text, recipe jsonb, warnings jsonb)
+  where (select events from begun) > 0
 ), servers_kept as (
-  insert into servers (serial, status, job_id, registered_at, updated_at, version, view)
-  select * from jsonb_to_recordset($10::text::jsonb) as server (serial text, status text, job_id uuid,
-    registered_at timestamptz, updated_at timestamptz, version int, view jsonb)
+  insert into servers (serial, registered_at, updated_at, version, view, view_version)
+  select * from jsonb_to_recordset($10::text::jsonb) as server (serial text, registered_at timestamptz,
+    updated_at timestamptz, version int, view jsonb, view_version int)
   where (select events from begun) > 0
-  on conflict (serial) do update set (status, job_id, registered_at, updated_at, version, view) = row (excluded.status,
-    excluded.job_id, excluded.registered_at, excluded.updated_at, excluded.version, excluded.view)
+  on conflict (serial) do update set (registered_at, updated_at, version, view, view_version) = row (
+    excluded.registered_at, excluded.updated_at, excluded.version, excluded.view, excluded.view_version)
 ), snapshots_kept as (
   insert into snapshots (stream, version, machine_version, state)
   select * from jsonb_to_recordset($11::text::jsonb) as snapshot (stream text, version int, machine_version text, state jsonb)
@@ -123,17 +125,15 @@ export function appendParameters(commits: readonly CommitAppend[]): string[] {
     net.flatMap(({ effects }) => effects),
     net.flatMap(({ disarmed }) => disarmed),
     net.flatMap(({ deadlines }) => deadlines),
-    appends.flatMap(({ projected, events: [first] }) =>
-      // What was asked for is the longest of a row and never changes: it goes with the first event only.
-      projected.table === 'jobs'
-        ? [{ ...projected.row, ...(first?.event.version === 1 ? {} : { request: null }) }]
-        : [],
-    ),
+    appends.flatMap(({ projected }) => (projected.table === 'jobs' ? [projected.row] : [])),
     appends.flatMap(({ projected }) => (projected.table === 'servers' ? [projected.row] : [])),
     appends.flatMap(({ stream, snapshot }) =>
       snapshot === null
         ? []
         : [{ stream, version: snapshot.version, machine_version: snapshot.machineVersion, state: snapshot.state }],
+    ),
+    appends.flatMap(({ projected, events: [first] }) =>
+      projected.table === 'jobs' && first?.event.version === 1 ? [projected.request] : [],
     ),
   ]
   return rows.map((of) => JSON.stringify(of))

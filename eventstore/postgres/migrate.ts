@@ -74,7 +74,7 @@ function setUpApplicationRole(client: postgres.Sql): Promise<boolean> {
     `
       grant usage on schema public, drizzle to ${applicationRole};
       grant select on all tables in schema public, drizzle to ${applicationRole};
-      grant insert on events, sealed to ${applicationRole};
+      grant insert on events, sealed, job_requests to ${applicationRole};
       grant delete on sealed to ${applicationRole};
       grant insert, update, delete on effects, deadlines, snapshots, jobs, servers, checkpoints, bmc_writers, bmc_sessions, bmc_refusals, bmc_recordings, bmc_exchanges to ${applicationRole};
     `,

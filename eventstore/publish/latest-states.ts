@@ -4,12 +4,12 @@
  */
 import { and, asc, eq, gt, inArray, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { jobStatuses } from '../../machines/job/view.ts'
+import { jobView } from '../../machines/job/view.ts'
 import { type KindName, parseStream, type StreamId } from '../../machines/kinds.ts'
-import { serverStatuses } from '../../machines/server/view.ts'
+import { serverView } from '../../machines/server/view.ts'
 import type { Checkpoint } from '../log/tail.ts'
 import type { Database } from '../postgres/database.ts'
-import type { ServerRow } from '../read-models/servers.ts'
+import { viewOf } from '../read-models/view.ts'
 import { events, jobs, servers } from '../schema.ts'
 
 /** The key-value bucket, where no other name is asked for. */
@@ -22,29 +22,25 @@ const lastEvent = {
   hash: z.string().describe('Of that event.'),
 }
 
-/** Members are named as in the API. */
+/** Members are those of the API's answers. */
 export const latestStates = {
-  job: z.object({
-    job_id: z.uuid(),
-    server_serial: z.string(),
-    task_target: z.string(),
-    status: z.enum(jobStatuses),
-    outcome: z.enum(['succeeded', 'failed', 'cancelled']).nullable(),
-    cleanup: z.enum(['pending', 'clean', 'dirty']),
-    state: z.string(),
-    failed_step: z.string().nullable(),
-    progress: z.object({ step: z.string(), percent: z.number().nullable(), message: z.string().nullable() }).nullable(),
-    created_at: z.iso.datetime(),
-    ...lastEvent,
-  }),
-  server: z.object({
-    serial: z.string(),
-    status: z.enum(serverStatuses),
-    state: z.string(),
-    active_job: z.uuid().nullable(),
-    last_job: z.uuid().nullable(),
-    ...lastEvent,
-  }),
+  job: jobView
+    .pick({
+      job_id: true,
+      server_serial: true,
+      task_target: true,
+      status: true,
+      outcome: true,
+      cleanup: true,
+      state: true,
+      failed_step: true,
+      progress: true,
+      created_at: true,
+    })
+    .extend({ created_at: z.iso.datetime(), ...lastEvent }),
+  server: serverView
+    .pick({ serial: true, status: true, state: true, active_job: true, last_job: true })
+    .extend(lastEvent),
 } as const satisfies Record<KindName, z.ZodType>
 
 export type LatestState = z.infer<(typeof latestStates)[KindName]>
@@ -79,8 +75,8 @@ export async function readLatestStates(
     serials.length === 0 ? [] : readServers(db, serials, upTo),
   ])
   return new Map<StreamId, LatestState | null>([
-    ...jobRows.map(({ stream, ...rest }) => [stream, jobState(rest)] as const),
-    ...serverRows.map(({ stream, ...rest }) => [stream, serverState(rest)] as const),
+    ...(await Promise.all(jobRows.map(async (read) => [read.stream, await jobState(db, read)] as const))),
+    ...(await Promise.all(serverRows.map(async (read) => [read.stream, await serverState(db, read)] as const))),
   ])
 }
 
@@ -110,37 +106,16 @@ function notAfter({ xid, position }: Checkpoint): SQL {
 
 type Read<Row> = { readonly row: Row; readonly at: string; readonly hash: string }
 
-function jobState({ row, at, hash }: Read<typeof jobs.$inferSelect>): LatestState {
-  return {
-    job_id: row.id,
-    server_serial: row.server_serial,
-    task_target: row.task_target,
-    status: row.status,
-    outcome: row.outcome,
-    cleanup: row.cleanup,
-    state: row.state,
-    failed_step: row.failed_step,
-    progress: row.details.progress,
-    created_at: row.created_at,
-    seq: row.version,
-    at,
-    hash,
-  }
+async function jobState(db: Database, { row, at, hash }: Read<typeof jobs.$inferSelect>): Promise<LatestState> {
+  return latestStates.job.parse({ ...(await viewOf(db, 'job', row.id, row)), seq: row.version, at, hash })
 }
 
-function serverState({ row, at, hash }: Read<typeof servers.$inferSelect>): LatestState | null {
-  const view = row.view as ServerRow['view']
-  if (view.status === 'removed') return null
-  return {
-    serial: row.serial,
-    status: view.status,
-    state: view.state,
-    active_job: view.jobId,
-    last_job: view.lastJobId,
-    seq: row.version,
-    at,
-    hash,
-  }
+async function serverState(
+  db: Database,
+  { row, at, hash }: Read<typeof servers.$inferSelect>,
+): Promise<LatestState | null> {
+  if (row.status === 'removed') return null
+  return latestStates.server.parse({ ...(await viewOf(db, 'server', row.serial, row)), seq: row.version, at, hash })
 }
 
 export type TouchedStream = { readonly stream: StreamId; readonly id: string; readonly checkpoint: Checkpoint }

@@ -1,31 +1,21 @@
 /** Reads of the jobs read model. */
 import { and, count, desc, eq, gte, sql } from 'drizzle-orm'
-import type { Outcome } from '../../machines/job/context.ts'
-import type { JobStatus, JobView } from '../../machines/job/view.ts'
+import type { Job } from '../../machines/job/view.ts'
 import type { Database } from '../postgres/database.ts'
-import { jobs, type RequestOfJob } from '../schema.ts'
+import { jobRequests, jobs } from '../schema.ts'
 import { decodeCursor, encodeCursor, InvalidCursor } from './cursor.ts'
-
-/** A job as the read model keeps it (project.ts). */
-export type JobRow = {
-  readonly view: JobView & RequestOfJob
-  readonly createdAt: string
-  readonly updatedAt: string
-  /** The job's last event. */
-  readonly version: number
-  readonly retryOf: string | null
-}
+import { viewOf } from './view.ts'
 
 export type JobFilter = {
-  readonly status?: JobStatus | undefined
-  readonly outcome?: Outcome | undefined
+  readonly status?: Job['status'] | undefined
+  readonly outcome?: Job['outcome'] | undefined
   readonly server?: string | undefined
   readonly target?: string | undefined
   /** Created at or after this instant; RFC 3339. */
   readonly since?: string | undefined
 }
 
-export type Page<Row> = { readonly rows: readonly Row[]; readonly nextCursor: string | null }
+export type Page<Row> = { readonly rows: Row[]; readonly nextCursor: string | null }
 
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
@@ -37,11 +27,9 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 export async function listJobs(
   db: Database,
   { filter, limit, cursor }: { readonly filter: JobFilter; readonly limit: number; readonly cursor: string | null },
-): Promise<Page<JobRow>> {
+): Promise<Page<Job>> {
   const after = cursor === null ? undefined : afterCursor(cursor)
-  const rows = await db
-    .select()
-    .from(jobs)
+  const rows = await selectJobs(db)
     .where(
       and(
         after,
@@ -57,23 +45,32 @@ export async function listJobs(
   const page = rows.slice(0, limit)
   const last = page.at(-1)
   return {
-    rows: page.map(toJobRow),
-    nextCursor: rows.length > limit && last !== undefined ? encodeCursor([last.created_at, last.id]) : null,
+    rows: await Promise.all(page.map((one) => jobOf(db, one))),
+    nextCursor: rows.length > limit && last !== undefined ? encodeCursor([last.row.created_at, last.row.id]) : null,
   }
 }
 
 /** One job, or null. */
-export async function getJob(db: Database, jobId: string): Promise<JobRow | null> {
-  const [row] = await db.select().from(jobs).where(eq(jobs.id, jobId))
-  return row === undefined ? null : toJobRow(row)
+export async function getJob(db: Database, jobId: string): Promise<Job | null> {
+  const [found] = await selectJobs(db).where(eq(jobs.id, jobId))
+  return found === undefined ? null : jobOf(db, found)
+}
+
+/** The job that an idempotency key created, with the digest of its request; null where the key is new. */
+export async function findJobByKey(
+  db: Database,
+  keySha256: string,
+): Promise<{ readonly job: Job; readonly requestSha256: string | null } | null> {
+  const [found] = await selectJobs(db).where(eq(jobRequests.idempotency_key_sha256, keySha256))
+  return found === undefined ? null : { job: await jobOf(db, found), requestSha256: found.request.request_sha256 }
 }
 
 /** How often in a row the same recipe was tried: 1 for a first job, one more for each job that it retries. */
 export async function countAttempts(db: Database, jobId: string): Promise<number> {
   const [row] = await db.execute<{ attempts: number }>(sql`
     with recursive chain (id, retry_of) as (
-      select id, retry_of from jobs where id = ${jobId}
-      union select earlier.id, earlier.retry_of from jobs earlier join chain on earlier.id = chain.retry_of)
+      select job_id, retry_of from job_requests where job_id = ${jobId}
+      union select earlier.job_id, earlier.retry_of from job_requests earlier join chain on earlier.job_id = chain.retry_of)
     select count(*)::int as attempts from chain`)
   return row?.attempts ?? 0
 }
@@ -86,32 +83,15 @@ function afterCursor(cursor: string) {
   return sql`(${jobs.created_at}, ${jobs.id}) < (${new Date(createdAt).toISOString()}::timestamptz, ${id}::uuid)`
 }
 
-/** A job's view, put together again from its columns. @throws Error for a row without its first event's columns. */
-function viewOf(row: typeof jobs.$inferSelect): JobRow['view'] {
-  if (row.request === null)
-    throw new Error(`the row of job ${row.id} lacks what was asked for; rebuild the read models`)
-  return {
-    ...row.details,
-    ...row.request,
-    jobId: row.id,
-    serverSerial: row.server_serial,
-    taskTarget: row.task_target,
-    status: row.status,
-    outcome: row.outcome,
-    cleanup: row.cleanup,
-    state: row.state,
-    failedStep: row.failed_step,
-  }
-}
+const selectJobs = (db: Database) =>
+  db.select({ row: jobs, request: jobRequests }).from(jobs).innerJoin(jobRequests, eq(jobRequests.job_id, jobs.id))
 
-function toJobRow(row: typeof jobs.$inferSelect): JobRow {
-  return {
-    view: viewOf(row),
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    version: row.version,
-    retryOf: row.retry_of,
-  }
+type Found = { readonly row: typeof jobs.$inferSelect; readonly request: typeof jobRequests.$inferSelect }
+
+async function jobOf(db: Database, { row, request }: Found): Promise<Job> {
+  const { retry_of, recipe, warnings } = request
+  const view = await viewOf(db, 'job', row.id, row)
+  return { ...view, last_update: row.updated_at, last_seq: row.version, retry_of, recipe, warnings }
 }
 
 /** How many jobs there are of each status. */

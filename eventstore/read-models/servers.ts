@@ -1,20 +1,11 @@
 /** Reads of the servers read model. */
 import { and, asc, eq, gt, ne, sql } from 'drizzle-orm'
-import { describedToday } from '../../machines/server/description.ts'
-import type { ServerStatus, ServerView } from '../../machines/server/view.ts'
+import type { Server, ServerStatus } from '../../machines/server/view.ts'
 import type { Database } from '../postgres/database.ts'
 import { servers } from '../schema.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { Page } from './jobs.ts'
-
-/** A server as the read model keeps it (project.ts). */
-export type ServerRow = {
-  readonly view: ServerView
-  readonly registeredAt: string
-  readonly updatedAt: string
-  /** The server's last event. */
-  readonly version: number
-}
+import { viewOf } from './view.ts'
 
 export type ServerFilter = {
   /** Without it, all but the removed ones. */
@@ -27,7 +18,7 @@ export type ServerFilter = {
 export async function listServers(
   db: Database,
   { filter, limit, cursor }: { readonly filter: ServerFilter; readonly limit: number; readonly cursor: string | null },
-): Promise<Page<ServerRow>> {
+): Promise<Page<Server>> {
   const [after] = cursor === null ? [] : decodeCursor(cursor, 1)
   const { status, label } = filter
   const rows = await db
@@ -45,15 +36,15 @@ export async function listServers(
   const page = rows.slice(0, limit)
   const last = page.at(-1)
   return {
-    rows: page.map(toServerRow),
+    rows: await Promise.all(page.map((row) => serverOf(db, row))),
     nextCursor: rows.length > limit && last !== undefined ? encodeCursor([last.serial]) : null,
   }
 }
 
 /** One server, a removed one too, or null. */
-export async function getServer(db: Database, serial: string): Promise<ServerRow | null> {
+export async function getServer(db: Database, serial: string): Promise<Server | null> {
   const [row] = await db.select().from(servers).where(eq(servers.serial, serial))
-  return row === undefined ? null : toServerRow(row)
+  return row === undefined ? null : serverOf(db, row)
 }
 
 function hasLabel({ name, value }: { readonly name: string; readonly value?: string | undefined }) {
@@ -62,13 +53,7 @@ function hasLabel({ name, value }: { readonly name: string; readonly value?: str
     : sql`${servers.view} -> 'labels' ->> ${name} = ${value}`
 }
 
-/** A row that nothing has happened to since an older version wrote it has a description of that version. */
-function toServerRow(row: typeof servers.$inferSelect): ServerRow {
-  const view = row.view as ServerView
-  return {
-    view: { ...view, description: view.description === null ? null : describedToday(view.description) },
-    registeredAt: row.registered_at,
-    updatedAt: row.updated_at,
-    version: row.version,
-  }
+async function serverOf(db: Database, row: typeof servers.$inferSelect): Promise<Server> {
+  const view = await viewOf(db, 'server', row.serial, row)
+  return { ...view, registered_at: row.registered_at, last_update: row.updated_at, last_seq: row.version }
 }

@@ -9,15 +9,15 @@ import { toStoredEvent } from '../log/read.ts'
 import { snapshotDue } from '../log/snapshots.ts'
 import type { Database, Queryable } from '../postgres/database.ts'
 import { project } from '../read-models/project.ts'
-import { deadlines, effects, events, jobs, servers, snapshots } from '../schema.ts'
+import { deadlines, effects, events, jobRequests, jobs, servers, snapshots } from '../schema.ts'
 
 export type Rebuilt = { readonly streams: number; readonly events: number }
 
 /** How far NATS has got is not derived from the log, so the publisher's checkpoint stays. */
-const derived = { effects, deadlines, snapshots, jobs, servers } as const
+const derived = { effects, deadlines, snapshots, jobs, job_requests: jobRequests, servers } as const
 
 const eventPage = 1000
-/** Rows of one statement; it may have 65535 parameters, and a job's row has 15. */
+/** Rows of one statement; it may have 65535 parameters, and an effect's row has 11. */
 const rowsMax = 500
 
 /**
@@ -100,10 +100,11 @@ class FoldedStream {
     const { machine: kind } = this.#firstEvent
     if (this.#fold.snapshot === null) throw new Error(`${this.stream} has no event`)
     const stream = { firstEvent: this.#firstEvent, lastEvent: this.#lastEvent }
-    const { table, row } = project(kind, this.#fold.snapshot, stream)
+    const projected = project(kind, this.#fold.snapshot, stream)
     return {
       ...pendingRows(this.#net),
-      [table]: [row],
+      [projected.table]: [projected.row],
+      job_requests: projected.table === 'jobs' ? [projected.request] : [],
       snapshots: this.#kept === null ? [] : [this.#kept],
     }
   }

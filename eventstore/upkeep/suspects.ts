@@ -80,8 +80,8 @@ function waitsOf(stream: SQL, lateness: Lateness): { readonly columns: SQL; read
 function jobsPage(after: string, lateness: Lateness): SQL {
   const { columns, late } = waitsOf(sql`'job-' || j.id`, lateness)
   return sql`
-    select 'job-' || j.id as stream, j.id::text as key, j.state, ${columns},
-      ${late} or (j.state not like 'releasing%'
+    select 'job-' || j.id as stream, j.id::text as key, j.view ->> 'state' as state, ${columns},
+      ${late} or (j.view ->> 'state' not like 'releasing%'
         and (select s.job_id from servers s where s.serial = j.server_serial) is distinct from j.id) as odd
     from jobs j where j.status <> 'complete' ${after === '' ? sql`` : sql`and j.id > ${after}::uuid`}
     order by j.id limit ${pageRows}`

@@ -1,46 +1,57 @@
-/** What the outside sees of a server, derived from its state. */
+/** What is shown of a server, derived from its state: one shape for the read model, the API, NATS and the command line. */
+import { z } from 'zod'
+import { failureData } from '../event.ts'
 import { pathOf } from '../evolve.ts'
-import type { ServerContext, ServerSnapshot } from './machine.ts'
+import { descriptionData } from './description.ts'
+import { powerActions, serverEvents } from './events.ts'
+import type { ServerSnapshot } from './machine.ts'
+
+/** Increased with every change of `serverView`: stored views of another version are not used, and made anew. */
+export const serverViewVersion = 1
 
 export const serverStatuses = ['probing', 'available', 'reserved', 'unreachable', 'removed'] as const
 export type ServerStatus = (typeof serverStatuses)[number]
 
-export type ServerView = {
-  readonly status: ServerStatus
-  readonly state: string
-} & Pick<
-  ServerContext,
-  | 'serial'
-  | 'bmcAddress'
-  | 'vendor'
-  | 'tls'
-  | 'labels'
-  | 'jobId'
-  | 'lastJobId'
-  | 'description'
-  | 'probeFailure'
-  | 'dirtySlots'
-  | 'powerAction'
-  | 'powerFailure'
->
+/** The state of a server, now or as it was: never its credentials, nor where they are kept. */
+export const serverView = z.object({
+  serial: z.string(),
+  status: z.enum(serverStatuses),
+  state: z.string(),
+  bmc_address: z.string(),
+  vendor: z.string().nullable(),
+  tls: serverEvents['server.registered'].data.shape.tls,
+  labels: z.record(z.string(), z.string()),
+  active_job: z.uuid().nullable(),
+  last_job: z.uuid().nullable(),
+  description: descriptionData.nullable(),
+  probe_failure: failureData.nullable(),
+  dirty_slots: z.object({ maintenance: z.string(), task: z.string() }).nullable(),
+  power_action: z.enum(powerActions).nullable(),
+  power_failure: failureData.nullable(),
+})
+export type ServerView = z.infer<typeof serverView>
+
+/** A server as it is listed: its state and its last event. */
+export const server = serverView.extend({ registered_at: z.string(), last_update: z.string(), last_seq: z.int() })
+export type Server = z.infer<typeof server>
 
 export function viewServer(snapshot: ServerSnapshot): ServerView {
   const { context } = snapshot
   return {
+    serial: context.serial,
     status: statusOf(snapshot),
     state: pathOf(snapshot.value),
-    serial: context.serial,
-    bmcAddress: context.bmcAddress,
+    bmc_address: context.bmcAddress,
     vendor: context.vendor,
     tls: context.tls,
     labels: context.labels,
-    jobId: context.jobId,
-    lastJobId: context.lastJobId,
+    active_job: context.jobId,
+    last_job: context.lastJobId,
     description: context.description,
-    probeFailure: context.probeFailure,
-    dirtySlots: context.dirtySlots,
-    powerAction: context.powerAction,
-    powerFailure: context.powerFailure,
+    probe_failure: context.probeFailure,
+    dirty_slots: context.dirtySlots,
+    power_action: context.powerAction,
+    power_failure: context.powerFailure,
   }
 }
 

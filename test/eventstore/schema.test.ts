@@ -43,7 +43,7 @@ describe('schema.ts says what the migrated database is', () => {
         type: column.getSQLType(),
         not_null: column.notNull,
         identity: column.generatedIdentity !== undefined,
-        has_default: column.default !== undefined,
+        has_default: column.default !== undefined || column.generated !== undefined,
       })),
     )
     const indexes = await world.owner.raw`
@@ -77,7 +77,8 @@ async function dumpSchema(): Promise<string> {
       select format(E'create table %s (\\n%s\\n);', relname, string_agg(format('  %s %s%s%s%s', attname,
         format_type(atttypid, atttypmod),
         case when attnotnull then ' not null' end,
-        ' default ' || pg_get_expr(adbin, adrelid),
+        case attgenerated when 's' then format(' generated always as %s stored', pg_get_expr(adbin, adrelid))
+          else ' default ' || pg_get_expr(adbin, adrelid) end,
         case attidentity when 'a' then ' generated always as identity' end), E',\\n' order by attnum)) as line
       from pg_class join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped
       left join pg_attrdef on adrelid = attrelid and adnum = attnum

@@ -80,23 +80,25 @@ create table events (
   prev_hash text,
   hash text not null
 );
-create table jobs (
-  id uuid not null,
-  server_serial text not null,
-  task_target text not null,
-  status text not null,
-  outcome text,
-  cleanup text not null,
-  state text not null,
-  failed_step text,
-  created_at timestamp(3) with time zone not null,
-  updated_at timestamp(3) with time zone not null,
-  version integer not null,
+create table job_requests (
+  job_id uuid not null,
   retry_of uuid,
   idempotency_key_sha256 text,
   request_sha256 text,
-  details jsonb not null,
-  request jsonb
+  recipe jsonb not null,
+  warnings jsonb not null
+);
+create table jobs (
+  id uuid not null,
+  created_at timestamp(3) with time zone not null,
+  updated_at timestamp(3) with time zone not null,
+  version integer not null,
+  view jsonb not null,
+  view_version integer not null,
+  server_serial text not null generated always as (view ->> 'server_serial'::text) stored,
+  task_target text not null generated always as (view ->> 'task_target'::text) stored,
+  status text not null generated always as (view ->> 'status'::text) stored,
+  outcome text generated always as (view ->> 'outcome'::text) stored
 );
 create table sealed (
   ref text not null,
@@ -107,12 +109,13 @@ create table sealed (
 );
 create table servers (
   serial text not null,
-  status text not null,
-  job_id uuid,
   registered_at timestamp(3) with time zone not null,
   updated_at timestamp(3) with time zone not null,
   version integer not null,
-  view jsonb not null
+  view jsonb not null,
+  view_version integer not null,
+  status text not null generated always as (view ->> 'status'::text) stored,
+  job_id uuid generated always as ((view ->> 'active_job'::text))::uuid stored
 );
 create table snapshots (
   stream text not null,
@@ -148,6 +151,8 @@ alter table events add constraint events_id_key UNIQUE (id);
 alter table events add constraint events_pkey PRIMARY KEY ("position");
 alter table events add constraint events_stream_check CHECK (((stream ~~ 'job-_%'::text) OR (stream ~~ 'server-_%'::text)));
 alter table events add constraint events_version_check CHECK ((version > 0));
+alter table job_requests add constraint job_requests_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs(id) ON DELETE CASCADE;
+alter table job_requests add constraint job_requests_pkey PRIMARY KEY (job_id);
 alter table jobs add constraint jobs_pkey PRIMARY KEY (id);
 alter table sealed add constraint sealed_pkey PRIMARY KEY (ref);
 alter table servers add constraint servers_pkey PRIMARY KEY (serial);
@@ -165,8 +170,8 @@ CREATE INDEX effects_available ON public.effects USING btree (available_at);
 CREATE UNIQUE INDEX effects_stream_key ON public.effects USING btree (stream, key);
 CREATE UNIQUE INDEX events_stream_version ON public.events USING btree (stream, version);
 CREATE INDEX events_tail ON public.events USING btree (xid, "position");
+CREATE UNIQUE INDEX job_requests_idempotency_key ON public.job_requests USING btree (idempotency_key_sha256);
 CREATE INDEX jobs_created ON public.jobs USING btree (created_at DESC, id DESC);
-CREATE UNIQUE INDEX jobs_idempotency_key ON public.jobs USING btree (idempotency_key_sha256);
 CREATE INDEX jobs_server ON public.jobs USING btree (server_serial, created_at DESC);
 
 CREATE OR REPLACE FUNCTION public.refuse_change_of_the_log()
@@ -255,6 +260,7 @@ grant delete, insert, select, update on public.checkpoints to provisioner_app;
 grant delete, insert, select, update on public.deadlines to provisioner_app;
 grant delete, insert, select, update on public.effects to provisioner_app;
 grant insert, select on public.events to provisioner_app;
+grant insert, select on public.job_requests to provisioner_app;
 grant delete, insert, select, update on public.jobs to provisioner_app;
 grant delete, insert, select on public.sealed to provisioner_app;
 grant delete, insert, select, update on public.servers to provisioner_app;

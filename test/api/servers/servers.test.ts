@@ -174,10 +174,7 @@ test('a server that an older controller probed is shown as it is, with null for 
       hash,
       event.id,
     ])
-    await tx.unsafe(`update servers set view = jsonb_set(view, '{description}', $1::text::jsonb) where serial = $2`, [
-      JSON.stringify(first),
-      serial,
-    ])
+    await tx`update servers set view = view - 'description', view_version = 0 where serial = ${serial}`
   })
 
   const expected = describedToday(first as Parameters<typeof describedToday>[0])

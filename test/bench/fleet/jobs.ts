@@ -70,7 +70,7 @@ export async function allComplete(
   const until = performance.now() + timeoutMs
   for (;;) {
     const states = await sql<{ state: string; outcome: string | null; jobs: number }[]>`
-      select state, outcome, count(*)::int as jobs from jobs group by state, outcome order by jobs desc`
+      select view ->> 'state' as state, outcome, count(*)::int as jobs from jobs group by 1, outcome order by jobs desc`
     const ended = states.filter(({ state }) => state === 'complete').reduce((sum, { jobs }) => sum + jobs, 0)
     const told = () =>
       states.map(({ state, outcome, jobs }) => `${jobs} ${state} (${outcome ?? 'under way'})`).join(', ')

@@ -50,7 +50,7 @@ test('between two events it tells what changed, and nothing else', async () => {
   const { jobId } = await site.jobAfter(4)
   const { text } = await run('replay', jobId, '--diff', '2:3', '--json')
   const { changes } = JSON.parse(text)
-  expect(changes.map(({ path }: { path: string }) => path)).toEqual(['/state', '/step', '/taskIso'])
+  expect(changes.map(({ path }: { path: string }) => path)).toEqual(['/media/task_iso', '/state', '/step'])
   const told = await run('replay', jobId, '--diff', '2:3')
   expect(told.text).toContain('/step\n  - "iso.build"\n  + "redfish.discover"\n')
   expect((await run('replay', jobId, '--diff', '3:3')).text).toContain('nothing that is shown of a job changed')

@@ -263,7 +263,8 @@ describe('a removal', () => {
     await writeArchive(world.db, everything, path)
     await commit(world, late, [{ type: 'media.read.observed', data: mediaRead }])
     const [server] = await world.owner.raw`select server_serial as serial from jobs where id = ${idOf(held)}`
-    await world.owner.raw`update servers set job_id = ${idOf(held)} where serial = ${String(server?.['serial'])}`
+    await world.owner
+      .raw`update servers set view = jsonb_set(view, '{active_job}', to_jsonb(${idOf(held)}::text)) where serial = ${String(server?.['serial'])}`
     await world.owner.raw`update checkpoints set (xid, position) = (select xid, position - 1 from events
       where stream = ${ahead} and version = 17)`
     const { removed, refused } = await removeArchived(world.owner.db, path, why)

@@ -107,7 +107,7 @@ describe('a commit', () => {
     expect(row).toMatchObject({
       status: 'complete',
       outcome: 'succeeded',
-      cleanup: 'clean',
+      view: { cleanup: 'clean' },
       version: history.length,
       created_at: history[0]?.at,
       updated_at: history.at(-1)?.at,

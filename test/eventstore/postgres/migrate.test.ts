@@ -1,13 +1,24 @@
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { drizzle } from 'drizzle-orm/postgres-js'
+import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator'
 import postgres from 'postgres'
+import { v7 as uuidv7 } from 'uuid'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
-import { applicationRole, archivistRole, connect } from '../../../eventstore/postgres/database.ts'
+import { createRuntime } from '../../../actors/runtime.ts'
+import { ValueTaken } from '../../../eventstore/log/append.ts'
+import { applicationRole, archivistRole, connect, type Database } from '../../../eventstore/postgres/database.ts'
 import { migrate, migrationsAreCurrent, NewerSchemaError } from '../../../eventstore/postgres/migrate.ts'
-import { getJob } from '../../../eventstore/read-models/jobs.ts'
+import { readLatestStates } from '../../../eventstore/publish/latest-states.ts'
+import { getJob, listJobs } from '../../../eventstore/read-models/jobs.ts'
+import { listServers } from '../../../eventstore/read-models/servers.ts'
 import { events } from '../../../eventstore/schema.ts'
+import { renewOutdatedViews } from '../../../eventstore/upkeep/outdated-views.ts'
+import { jobStream, serverStream } from '../../../machines/kinds.ts'
 import { freshDatabase } from '../../rig/postgres.ts'
-import { jobAfter, openWorld } from '../rig/world.ts'
+import { commit, jobAfter, openWorld, registerServer, requestJob, sha256, successfulRun } from '../rig/world.ts'
 
 const opened: string[] = []
 let admin: postgres.Sql
@@ -125,25 +136,144 @@ test('a controller works as the application’s role', async () => {
   await drop()
 })
 
-test('a job whose row an older version wrote is shown as before', async () => {
+test('jobs in flight of the version before go on: shown as before at once by replay, then from views made anew', async () => {
   const world = await openWorld()
-  try {
-    const stream = await jobAfter(world, 9)
-    const shown = await getJob(world.db, stream.slice('job-'.length))
-    // The row as it was before this migration: one column with the whole view, what was asked for among it.
-    await world.owner.raw.unsafe(`
-      alter table jobs rename column details to view;
-      update jobs set view = view || request || jsonb_build_object('jobId', id, 'serverSerial', server_serial, 'taskTarget',
-        task_target, 'status', status, 'outcome', outcome, 'cleanup', cleanup, 'state', state, 'failedStep', failed_step);
-      alter table jobs drop column request`)
-    const migration = new URL('../../../eventstore/migrations/0002_request_of_job.sql', import.meta.url)
-    await world.owner.raw.unsafe(await readFile(migration, 'utf8'))
-    expect(shown?.view).toMatchObject({
-      state: 'provisioning.waitingForReport',
-      recipe: { task_target: expect.any(String) },
-    })
-    expect(await getJob(world.db, stream.slice('job-'.length))).toEqual(shown)
-  } finally {
-    await world.close()
-  }
+  const url = await emptyDatabase()
+  await applyFirstMigrations(url, 8)
+  for (const steps of [0, 3, 9, successfulRun.length]) await jobAfter(world, steps)
+  await requestJob(world, await registerServer(world), { idempotencyKey: sha256(9) })
+  await withClient(url, (sql) => copyAsOfVersionBefore(world.owner.raw, sql))
+  const expected = await shown(world.db)
+  expect(expected.jobs.map(({ status }) => status)).toEqual([
+    'queued',
+    'complete',
+    'provisioning',
+    'provisioning',
+    'queued',
+  ])
+
+  await migrate(url)
+  const { db, raw, close } = connect({ url })
+  const versions = () => raw`select view_version from jobs union all select view_version from servers`
+  expect(new Set((await versions()).map((row) => row['view_version']))).toEqual(new Set([0]))
+  expect(await shown(db)).toEqual(expected)
+
+  const renew = () =>
+    renewOutdatedViews(
+      { db, onFailure: (stream, error) => expect.fail(`${stream} ${error}`) },
+      new AbortController().signal,
+    )
+  const renewed = await Promise.all([renew(), renew()])
+  expect(renewed[0] + renewed[1]).toBe(10)
+  expect(await shown(db)).toEqual(expected)
+  const rows = (sql: postgres.Sql) =>
+    sql`select to_jsonb(j) as job, to_jsonb(r) as request from jobs j join job_requests r on job_id = id order by id`
+  expect([...(await rows(raw))]).toEqual([...(await rows(world.raw))])
+
+  const underWay = expected.jobs.find(({ state }) => state === 'provisioning.waitingForReport')
+  const runtime = createRuntime({ db, nextId: uuidv7 })
+  await commit({ runtime }, jobStream(underWay?.job_id ?? ''), successfulRun.slice(9))
+  expect(await getJob(db, underWay?.job_id ?? '')).toMatchObject({ ...underWay, ...succeeded })
+  const again = { idempotencyKey: sha256(9) }
+  await expect(requestJob({ runtime }, await registerServer({ runtime }), again)).rejects.toThrow(ValueTaken)
+  await close()
+  await world.close()
 })
+
+const succeeded = {
+  status: 'complete',
+  state: 'complete',
+  step: 'server.release',
+  outcome: 'succeeded',
+  cleanup: 'clean',
+  last_seq: successfulRun.length + 1,
+  last_update: expect.any(String),
+  progress: expect.any(Object),
+}
+
+/** Every list that the API gives, filtered by all that is filtered by a column. */
+async function shown(db: Database) {
+  const page = { limit: 100, cursor: null }
+  const { rows: jobs } = await listJobs(db, { ...page, filter: {} })
+  const filters = jobs.flatMap(({ status, outcome, server_serial: server, task_target: target, created_at: since }) =>
+    outcome === null ? [{ status, server, target }] : [{ status, outcome, server, target, since }],
+  )
+  const label = { name: 'rack', value: 'r1' }
+  return {
+    jobs,
+    filtered: await Promise.all(filters.map((filter) => listJobs(db, { ...page, filter }))),
+    servers: await listServers(db, { ...page, filter: { label, status: 'reserved' } }),
+    states: await readLatestStates(
+      db,
+      jobs.flatMap((job) => [jobStream(job.job_id), serverStream(job.server_serial)]),
+      end,
+    ),
+  }
+}
+
+const end = { xid: '9223372036854775807', position: '9223372036854775807' }
+
+/** A database as the version of the first so many migrations left it. */
+async function applyFirstMigrations(url: string, count: number): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'migrations-'))
+  const own = new URL('../../../eventstore/migrations/', import.meta.url)
+  await cp(own, folder, { recursive: true })
+  const journal = JSON.parse(await readFile(new URL('meta/_journal.json', own), 'utf8'))
+  await writeFile(
+    join(folder, 'meta/_journal.json'),
+    JSON.stringify({ ...journal, entries: journal.entries.slice(0, count) }),
+  )
+  await withClient(url, (sql) => applyMigrations(drizzle(sql), { migrationsFolder: folder }))
+  await rm(folder, { recursive: true })
+}
+
+/** Copies what does not change, and the rows of the read models in the shape in which the version before wrote them. */
+async function copyAsOfVersionBefore(from: postgres.Sql, to: postgres.Sql): Promise<void> {
+  for (const table of ['events', 'effects', 'deadlines', 'snapshots']) {
+    const [rows] = await from.unsafe(`select coalesce(jsonb_agg(t), '[]')::text as json from ${table} t`)
+    const of = `jsonb_populate_recordset(null::${table}, $1::text::jsonb)`
+    await to.unsafe(`insert into ${table} overriding system value select * from ${of}`, [rows?.['json']])
+  }
+  await to`select setval(pg_get_serial_sequence('events', 'position'), (select max(position) from events))`
+  const jobs =
+    await from`select to_jsonb(j) as row, view, to_jsonb(r) as request from jobs j join job_requests r on job_id = id`
+  for (const { row, view, request } of jobs) {
+    const details = {
+      createdAt: view.created_at,
+      step: view.step,
+      failure: view.failure,
+      cleanupFaults: view.cleanup_faults,
+      resets: view.resets,
+      taskIso: view.media.task_iso,
+      layout: view.media.layout,
+      progress: view.progress,
+      mediaReads: view.media.reads,
+    }
+    const { recipe, warnings, ...rest } = request
+    await insertRow(to, 'jobs', { ...row, ...view, ...rest, request: { recipe, warnings }, details })
+  }
+  for (const { row, view } of await from`select to_jsonb(s) as row, view from servers s`) {
+    const old = {
+      status: view.status,
+      state: view.state,
+      serial: view.serial,
+      bmcAddress: view.bmc_address,
+      vendor: view.vendor,
+      tls: view.tls,
+      labels: view.labels,
+      jobId: view.active_job,
+      lastJobId: view.last_job,
+      description: view.description,
+      probeFailure: view.probe_failure,
+      dirtySlots: view.dirty_slots,
+      powerAction: view.power_action,
+      powerFailure: view.power_failure,
+    }
+    await insertRow(to, 'servers', { ...row, view: old })
+  }
+}
+
+async function insertRow(sql: postgres.Sql, table: string, row: object): Promise<void> {
+  const of = `jsonb_populate_record(null::${table}, $1::text::jsonb)`
+  await sql.unsafe(`insert into ${table} select * from ${of}`, [JSON.stringify(row)])
+}

@@ -66,8 +66,8 @@ async function expected(): Promise<Record<string, unknown>> {
     const { kind, id } = parseStream(stream)
     const last = (await readStream(db, stream)).at(-1)
     const row = kind === 'job' ? await getJob(db, id) : await getServer(db, id)
-    if (row?.view.status === 'removed') return []
-    const view = { status: row?.view.status, state: row?.view.state }
+    if (row?.status === 'removed') return []
+    const view = { status: row?.status, state: row?.state }
     return [[stateKeyOf(stream), { ...view, seq: last?.version, at: last?.at, hash: last?.hash }]]
   })
   return Object.fromEntries((await Promise.all(entries)).flat())
@@ -85,7 +85,7 @@ async function expectEverything(): Promise<void> {
 async function endedJob(): Promise<StreamId> {
   const stream = await jobAfter(site.world, successfulRun.length)
   const { id } = parseStream(stream)
-  const server = serverStream((await getJob(site.world.db, id))?.view.serverSerial ?? '')
+  const server = serverStream((await getJob(site.world.db, id))?.server_serial ?? '')
   const data = { job_id: id, outcome: 'succeeded', cleanup: 'clean', slots: null, power_on: false }
   await commit(site.world, server, [{ type: 'server.released', data }])
   return stream

@@ -5,7 +5,7 @@ import type { StreamAppend } from '../../../eventstore/log/commit.ts'
 import { hashEvent } from '../../../eventstore/log/event.ts'
 import { loadActor } from '../../../eventstore/log/read.ts'
 import type { Database } from '../../../eventstore/postgres/database.ts'
-import { jobs } from '../../../eventstore/schema.ts'
+import { jobRequests, jobs } from '../../../eventstore/schema.ts'
 import { kinds, type StreamId } from '../../../machines/kinds.ts'
 import { progress } from './world.ts'
 
@@ -13,15 +13,16 @@ import { progress } from './world.ts'
 export async function nextOf(db: Database, stream: StreamId, data: unknown = progress(7).data): Promise<StreamAppend> {
   const actor = await loadActor(db, 'job', stream)
   if (actor === null) throw new Error(`${stream} is empty`)
-  const [row] = await db
-    .select()
+  const [found] = await db
+    .select({ row: jobs, request: jobRequests })
     .from(jobs)
+    .innerJoin(jobRequests, eq(jobRequests.job_id, jobs.id))
     .where(eq(jobs.id, stream.slice(4)))
-  if (row === undefined) throw new Error(`${stream} has no row`)
+  if (found === undefined) throw new Error(`${stream} has no row`)
   return {
     stream,
     events: [eventOf(stream, { version: actor.version + 1, prevHash: actor.hash, data })],
-    projected: { table: 'jobs', row },
+    projected: { table: 'jobs', ...found },
     snapshot: null,
   }
 }

@@ -44,8 +44,8 @@ function replay(events: readonly DomainEvent[]): Recorded {
     return { type, schema_version, data, state_from: from, state_to: pathOf(snapshot.value) }
   })
   if (snapshot === undefined) throw new Error('a history has events')
-  const { outcome, cleanup, failedStep } = viewJob(snapshot)
-  return { machine_version: jobMachineVersion, outcome, cleanup, failed_step: failedStep, events: replayed }
+  const { outcome, cleanup, failed_step } = viewJob(snapshot)
+  return { machine_version: jobMachineVersion, outcome, cleanup, failed_step, events: replayed }
 }
 
 if (recording) {
