@@ -45,7 +45,7 @@ const report = {
   authenticated_by: 'job-token' as const,
 }
 
-const samples: Samples = {
+export const samples: Samples = {
   'job.requested': {
     job_id: jobId,
     server_serial: 'SN-0001',
