@@ -9,14 +9,13 @@ export function pictureOf(machine: AnyStateMachine): string {
 function linesOf(node: AnyStateNode, pad: string, initial: boolean): readonly string[] {
   const inner = `${pad}  `
   const marks = [node.type === 'parallel' ? '(parallel)' : '', ...node.tags.map((tag) => `#${tag}`), initial ? '←' : '']
-  const deadlines = new Map<string, string>(node.after.map(({ eventType, delay }) => [eventType, String(delay)]))
   const entry = node.entry.map(nameOf).filter((name) => name !== 'raise')
   return [
     pad + [node.key, ...marks].filter(Boolean).join(' '),
     ...(entry.length === 0 ? [] : [`${inner}entry: ${entry.join(', ')}`]),
     ...node.invoke.map(({ id, src }) => `${inner}asks for ${id} (${String(src)})`),
     ...[...node.transitions].flatMap(([event, transitions]) =>
-      transitions.map((transition) => inner + eventOf(event, deadlines) + effectOf(transition)),
+      transitions.map((transition) => inner + eventOf(node, event) + effectOf(transition)),
     ),
     ...(node.always ?? []).map((transition) => `${inner}always${effectOf(transition)}`),
     ...(Object.values(node.states) as AnyStateNode[]).flatMap((child) =>
@@ -25,10 +24,10 @@ function linesOf(node: AnyStateNode, pad: string, initial: boolean): readonly st
   ]
 }
 
-/** In our words: an effect's outcome, a deadline, or the event itself. */
-function eventOf(event: string, deadlines: ReadonlyMap<string, string>): string {
-  const deadline = deadlines.get(event)
-  if (deadline !== undefined) return `${deadline}.elapsed`
+/** An event that the state handles, in our words: an effect's outcome, a deadline, or the event itself. */
+export function eventOf(node: AnyStateNode, event: string): string {
+  const deadline = node.after.find(({ eventType }) => eventType === event)
+  if (deadline !== undefined) return `${String(deadline.delay)}.elapsed`
   const [, outcome, id] = /^xstate\.(done|error)\.actor\.(.*)$/.exec(event) ?? []
   return outcome === undefined ? event : `${id}.${outcome === 'done' ? 'succeeded' : 'failed'}`
 }
@@ -41,7 +40,7 @@ function effectOf({ guard, target, actions }: AnyTransitionDefinition): string {
 }
 
 /** What is written in place has no name of its own: `assign` of XState, or a condition. */
-function nameOf(one: unknown): string {
+export function nameOf(one: unknown): string {
   if (typeof one === 'string') return one
   if ((typeof one !== 'object' && typeof one !== 'function') || one === null || !('type' in one)) return 'condition'
   const { type, params } = one as { type: string; params?: unknown }
