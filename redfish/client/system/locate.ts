@@ -28,6 +28,9 @@ export type Located = {
   readonly profile: Profile
 }
 
+/** Where the System is: known already, or found now. */
+export type LocateFor = (call: Call) => Promise<Located>
+
 /** Which System the server record means. */
 export type Wanted = Pick<HttpBmcOptions, 'systemId' | 'serial' | 'vendorHint'>
 
