@@ -1,6 +1,7 @@
 /** Discovery: what there is on this BMC, and what an operator should know before a job needs it. */
 import type { Bmc, BmcDescription } from '../../bmc.ts'
 import { problemOf } from '../../failure.ts'
+import { settingsOf } from '../boot/look.ts'
 import {
   bootModes,
   bootsLegacy,
@@ -10,7 +11,6 @@ import {
   takesOnce,
   targetPlace,
 } from '../boot/override.ts'
-import { settingsOf } from '../boot/set-and-clear.ts'
 import { hasOwnWay } from '../boot/vendor-ways.ts'
 import type { Call } from '../call.ts'
 import { type Documents, valueAt } from '../documents/pointer.ts'
