@@ -6,7 +6,7 @@
 import { BmcError } from '../../failure.ts'
 import type { RecordedDocument, RecordedTree } from '../../recording/format.ts'
 import type { Call } from '../call.ts'
-import { ROOT_PATH } from '../requests/requests.ts'
+import { ROOT_PATH } from '../requests/sessions-link.ts'
 import type { Service } from '../service/service.ts'
 import { withoutSecrets } from '../wire/observe-exchange.ts'
 

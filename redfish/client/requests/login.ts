@@ -1,6 +1,6 @@
 /**
- * Logging in and out, with the ledger told of each step, so that no session is left on the BMC: not by an answer that got
- * lost, not by a process that died (session-ledger.ts).
+ * Logging in and out. The client records each step in the session ledger, so that neither a lost answer nor a dead
+ * process leaves a session on the BMC (session-ledger.ts).
  */
 import type { BmcFailure } from '../../failure.ts'
 import type { LoginIntent, SessionLedger } from '../../session-ledger.ts'
@@ -15,13 +15,13 @@ import type { WireAnswer } from '../wire/transport.ts'
 import type { Orphans } from './orphans.ts'
 import { type Attempted, documentOf, type SessionService } from './sessions.ts'
 
-/** Statuses of the login that mean that this service has no sessions (quirks.md 11). */
+/** Statuses of a login that mean that this service has no sessions (quirks.md 11). */
 const SESSIONS_UNSUPPORTED: ReadonlySet<number> = new Set([404, 405, 501])
 
-/** Refusals in a row after which the BMC is not asked any more: iDRAC and XCC lock the account (quirks.md 11). */
+/** Refusals in a row after which the client logs in no more: iDRAC and XCC lock the account (quirks.md 11). */
 const LOGIN_REFUSALS_MAX = 3
 
-/** `path` is null where the BMC did not say: such a session can only time out. */
+/** `path` is null where the BMC named none: such a session can only time out. */
 export type Session = Pick<LoginIntent, 'id' | 'askedAtMs'> & { readonly token: string; readonly path: string | null }
 
 export type LoginResult =
@@ -44,16 +44,16 @@ export type LoginParts = {
 export type LogOutOptions = { readonly repeat: Repeat; readonly signal: AbortSignal }
 
 export type Login = {
-  /** Ends what dead processes left, then opens a session. Rejects with `Fault`, or with what the ledger throws. */
+  /** Ends sessions that dead processes left, then opens one. Rejects with `Fault`, or with an error of the ledger. */
   logIn(signal: AbortSignal): Promise<LoginResult>
-  /** Deletes a session; one that is gone already counts as deleted. Rejects with `Fault`, and the ledger knows then. */
+  /** Deletes a session; one that is gone already counts as deleted. After a rejection with `Fault` it is in the ledger as lost. */
   logOut(session: Session, options: LogOutOptions): Promise<void>
 }
 
 export function createLogin(parts: LoginParts): Login {
   const { ledger, service, orphans, surroundings, retries: policy } = parts
 
-  /** Never with an Authorization header: iDRAC9 7.00.60 answers SYS468 to that (quirks.md 11). */
+  /** Sends no Authorization header: iDRAC9 7.00.60 answers SYS468 to a login with one (quirks.md 11). */
   async function postLogin(
     path: string,
     { number, lost, signal }: { readonly number: number; readonly lost: LoginIntent[]; readonly signal: AbortSignal },
@@ -68,7 +68,8 @@ export function createLogin(parts: LoginParts): Login {
       { method: 'POST', path, body },
       { operation: 'logIn', attempt: number, signal },
     )
-    if (outcome.kind === 'done') return { kind: 'done', value: await opened(intent, outcome.value, signal) }
+    if (outcome.kind === 'done')
+      return { kind: 'done', value: await openedSession(parts, intent, outcome.value, signal) }
     const mayHaveWorked = outcome.kind === 'refusal' ? retryability(outcome) === 'ambiguous' : outcome.fault.sent
     if (mayHaveWorked) lost.push(intent)
     else if (isOfCredentials(outcome)) await ledger.refused(intent.id)
@@ -76,47 +77,9 @@ export function createLogin(parts: LoginParts): Login {
     return outcome
   }
 
-  async function opened(intent: LoginIntent, answer: WireAnswer, signal: AbortSignal): Promise<Session> {
-    const { id, askedAtMs } = intent
-    const token = answer.headers['x-auth-token']
-    if (token === undefined || token === '') {
-      await ledger.lost(id)
-      const detail = 'a session without X-Auth-Token'
-      throw new Fault({ kind: 'malformed', retry: false, path: answer.path, detail }, { sent: true })
-    }
-    const link = answer.headers['location'] ?? linkOf(documentOf(answer))
-    if (link === null) {
-      await ledger.abandoned(id)
-      return { id, askedAtMs, token, path: null }
-    }
-    const session = { id, askedAtMs, token, path: service.pathOf(link, answer.path) }
-    try {
-      await ledger.opened(id, session)
-    } catch (error) {
-      // A session that nobody else can find must not outlive this line.
-      await logOut(session, { repeat: 'always', signal }).catch(ignoreFault)
-      throw error
-    }
-    return session
-  }
-
-  async function logOut({ id, path, token }: Session, { repeat, signal }: LogOutOptions): Promise<void> {
-    if (path === null) return
-    const remove = (number: number) => service.remove({ path, token }, { operation: 'logOut', attempt: number, signal })
-    let ended = false
-    try {
-      const result = await withRetries({ repeat, policy, surroundings, signal, attempt: remove })
-      ended = result.kind === 'done'
-      if (result.kind === 'failed') throw faultOf(result.outcome)
-    } finally {
-      if (ended) await ledger.closed(id)
-      else await ledger.lost(id)
-    }
-  }
-
   return {
     async logIn(signal) {
-      // First, because they may be what fills the session table.
+      // First, because these sessions may be the ones that fill the session table.
       const unknown = await orphans.endKnown(signal)
       const lost: LoginIntent[] = []
       let session: Session | null = null
@@ -127,7 +90,7 @@ export function createLogin(parts: LoginParts): Login {
       }
       try {
         let result = await post()
-        // A path that was learned before may be that of an older firmware.
+        // A learned path may be that of an older firmware.
         if (result.kind === 'failed' && isMissing(result.outcome) && service.mayHaveMoved()) result = await post()
         if (result.kind === 'failed') return resultOf(result.outcome)
         session = result.value
@@ -137,7 +100,57 @@ export function createLogin(parts: LoginParts): Login {
       await orphans.endLost([...unknown, ...lost], session, signal)
       return { kind: 'session', session }
     },
-    logOut,
+    logOut: (session, how) => endSession(parts, session, how),
+  }
+}
+
+/** Reads the session out of the answer to a login and records it in the ledger. */
+async function openedSession(
+  parts: LoginParts,
+  intent: LoginIntent,
+  answer: WireAnswer,
+  signal: AbortSignal,
+): Promise<Session> {
+  const { ledger, service } = parts
+  const { id, askedAtMs } = intent
+  const token = answer.headers['x-auth-token']
+  if (token === undefined || token === '') {
+    await ledger.lost(id)
+    const detail = 'a session without X-Auth-Token'
+    throw new Fault({ kind: 'malformed', retry: false, path: answer.path, detail }, { sent: true })
+  }
+  const link = answer.headers['location'] ?? linkOf(documentOf(answer))
+  if (link === null) {
+    await ledger.abandoned(id)
+    return { id, askedAtMs, token, path: null }
+  }
+  const session = { id, askedAtMs, token, path: service.pathOf(link, answer.path) }
+  try {
+    await ledger.opened(id, session)
+  } catch (error) {
+    // Without its entry in the ledger no other process finds this session, so that it ends here.
+    await endSession(parts, session, { repeat: 'always', signal }).catch(ignoreFault)
+    throw error
+  }
+  return session
+}
+
+/** See `Login.logOut`. */
+async function endSession(
+  { ledger, service, surroundings, retries: policy }: LoginParts,
+  { id, path, token }: Session,
+  { repeat, signal }: LogOutOptions,
+): Promise<void> {
+  if (path === null) return
+  const remove = (number: number) => service.remove({ path, token }, { operation: 'logOut', attempt: number, signal })
+  let ended = false
+  try {
+    const result = await withRetries({ repeat, policy, surroundings, signal, attempt: remove })
+    ended = result.kind === 'done'
+    if (result.kind === 'failed') throw faultOf(result.outcome)
+  } finally {
+    if (ended) await ledger.closed(id)
+    else await ledger.lost(id)
   }
 }
 
@@ -153,7 +166,7 @@ function resultOf(outcome: Outcome): LoginResult {
   throw faultOf(outcome)
 }
 
-/** Not `refused`: that is said of one document, which can be done without. */
+/** Not `refused`: callers take a `refused` for one missing document and go on without it. */
 function shutOut(outcome: Exclude<Outcome, { kind: 'fault' }>): BmcFailure {
   return { kind: 'unauthorized', retry: false, status: outcome.status, problem: 'session-table-full' }
 }
@@ -163,8 +176,8 @@ function isTableFull(outcome: Outcome): boolean {
 }
 
 /**
- * 403 as well: an account that may not log in, or that has to change its password first (XCC, quirks.md 11). A full
- * session table says nothing of the credentials, with whatever status.
+ * A 403 counts as well: the account may not log in, or has to change its password first (XCC, quirks.md 11). A full
+ * session table says nothing of the credentials, whatever its status.
  */
 function isOfCredentials(outcome: Outcome): boolean {
   return outcome.kind === 'refusal' && (outcome.status === 401 || outcome.status === 403) && !isTableFull(outcome)
@@ -174,7 +187,7 @@ function faultOf(outcome: Outcome): Fault {
   return outcome.kind === 'fault' ? outcome.fault : new Fault(failureOf(outcome), { sent: true })
 }
 
-/** For a session that could not be deleted: it is in the ledger, for whoever looks next. */
+/** Swallows the fault of a session that could not be deleted: the ledger has it, and another process ends it. */
 export function ignoreFault(error: unknown): void {
   if (!(error instanceof Fault)) throw error
 }

@@ -1,40 +1,31 @@
 /**
  * The BMC's Redfish service as the operations see it: documents that are read, written and followed. Every failure is
- * a `BmcError`.
+ * a `BmcError`. Reading order of the folder: this file, `answer.ts`, `writes.ts`, `handover.ts` (documents from one
+ * operation for the next), then `until.ts`, `tasks.ts` and `collection.ts`, which are built on it.
  */
 import { BmcError, type BmcFailure } from '../../failure.ts'
-import { readErrorBody } from '../answers/error-body.ts'
-import { etagOf, nextPrecondition, type Precondition, preconditionStatus } from '../answers/etag.ts'
-import { retryAfterOf } from '../answers/outcome.ts'
-import { pause, type Repeat } from '../answers/retry.ts'
-import { type Asked, beginCall, type Call, callError, naming } from '../call.ts'
-import { isDoc, linkOf } from '../documents/resource.ts'
+import { pause } from '../answers/retry.ts'
+import { type Asked as AskedOf, beginCall, type Call, callError, naming } from '../call.ts'
+import { linkOf } from '../documents/resource.ts'
 import type { Memory } from '../memory.ts'
-import type { HttpBmcOptions, Limits, RetryPolicy, Surroundings } from '../options.ts'
+import type { Limits } from '../options.ts'
 import type { Authentication } from '../requests/authentication.ts'
-import { createRequests, mustBeDocument, ROOT_PATH } from '../requests/requests.ts'
+import {
+  type Asked,
+  createRequests,
+  mustBeDocument,
+  type RequestOptions,
+  type RequestParts,
+} from '../requests/requests.ts'
+import { ROOT_PATH } from '../requests/sessions-link.ts'
 import { rebaseLink } from '../wire/links.ts'
 import { redactSecrets } from '../wire/redaction.ts'
-import type { Transport, WireAnswer, WireRequest } from '../wire/transport.ts'
-import type { Answer } from './answer.ts'
+import type { WireAnswer } from '../wire/transport.ts'
+import { type Answer, readAnswer } from './answer.ts'
 import { createHandover, type Handover } from './handover.ts'
+import { createWrites, type Writes } from './writes.ts'
 
-/** `seen`: no answer said so, but a look found the write's effect. */
-export type Written = { readonly kind: 'answered'; readonly answer: Answer } | { readonly kind: 'seen' }
-
-export type Write = {
-  readonly body: Readonly<Record<string, unknown>>
-  readonly repeat: Repeat
-  /** Whether the wanted state shows; asked after an attempt that may or may not have worked. */
-  readonly look?: () => Promise<boolean>
-  readonly readTimeoutMs?: number
-  /** Of a PATCH: `*` goes where the document gives no tag, because this BMC wants a precondition (quirks.md 10). */
-  readonly wantsPrecondition?: boolean
-  /** False where something else can be done than to wait for minutes until a state has passed. */
-  readonly patient?: boolean
-}
-
-export type Service = {
+export type Service = Writes & {
   readonly limits: Limits
   readonly memory: Memory
   /** Documents from one operation for the next. */
@@ -43,20 +34,17 @@ export type Service = {
   begin(operation: string, options: { readonly signal: AbortSignal; readonly image?: string }): Call
   /** Reads a document. An answer that is no JSON object is `malformed`. */
   read(call: Call, path: string): Promise<Answer>
-  /** The service root; by the login's own look at it, where this makes one. */
+  /** The service root. A login that has just read it saves the request. */
   readRoot(call: Call): Promise<Answer>
   /** Reads a document that may be missing or forbidden: null when the BMC refuses it for good. */
   readOptional(call: Call, path: string): Promise<Answer | null>
-  /** The document that an operation shortly before left, at most so long ago; else it is read. For once. */
+  /** Takes the handed-over document if it is not older than `ageMsMax`, which uses it up; otherwise reads. */
   readOnce(call: Call, path: string, ageMsMax: number): Promise<Answer>
   /** One GET without credentials and without a second try. */
   probe(call: Call, path: string): Promise<Answer>
-  post(call: Call, path: string, write: Write): Promise<Written>
-  /** PATCH with the entity tag of the document that was just read, going down the ladder of etag.ts on 412 and 428. */
-  patch(call: Call, current: Answer, write: Write): Promise<Written>
   /** A link found at `from` as a path on this BMC; throws `malformed` when it leads elsewhere or is no link. */
   follow(call: Call, link: unknown, from: string): string
-  fail(call: Call, failure: BmcFailure, asked: Asked): BmcError
+  fail(call: Call, failure: BmcFailure, asked: AskedOf): BmcError
   /** Waits; rejects with `aborted` as soon as the call's signal does. */
   pause(call: Call, ms: number): Promise<void>
   authentication(): ReturnType<Authentication['state']>
@@ -65,66 +53,37 @@ export type Service = {
 }
 
 /** See `Service`. */
-export function createService(
-  options: Pick<HttpBmcOptions, 'username' | 'password' | 'onRequest' | 'onExchange' | 'sessions'>,
-  parts: { transport: Transport; limits: Limits; retries: RetryPolicy; surroundings: Surroundings; memory: Memory },
-): Service {
+export function createService(options: RequestOptions, parts: RequestParts): Service {
   const { transport, limits, surroundings, memory } = parts
   const requests = createRequests(options, parts)
   const handover = createHandover(surroundings.now)
+  const answerOf = (answer: WireAnswer) => readAnswer(answer, surroundings.now())
 
-  function answerOf(answer: WireAnswer): Answer {
-    const doc = answer.body.kind === 'json' && isDoc(answer.body.value) ? answer.body.value : {}
-    return {
-      path: answer.path,
-      status: answer.status,
-      doc,
-      etag: etagOf({ header: answer.headers['etag'], doc }),
-      location: answer.headers['location'] ?? null,
-      retryAfterMs: retryAfterOf(answer.headers['retry-after'], surroundings.now()),
-    }
-  }
-
-  function write(
+  async function get(
     call: Call,
-    request: WireRequest,
-    how: Pick<Write, 'repeat' | 'look' | 'patient'> & { readonly exchange: (attempt: number) => Promise<WireAnswer> },
-  ): Promise<Written> {
-    const { look } = how
-    handover.wrote(request.path)
-    return requests.run<Written>(call, {
-      request,
-      repeat: how.repeat,
-      patient: how.patient ?? true,
-      exchange: how.exchange,
-      take: (answer) => ({ kind: 'answered', answer: answerOf(answer) }),
-      ...(look === undefined ? {} : { look: async () => ((await look()) ? { kind: 'seen' } : null) }),
-    })
+    path: string,
+    how: Pick<Asked<Answer>, 'repeat' | 'patient' | 'exchange'>,
+  ): Promise<Answer> {
+    const exchange = async (attempt: number) => mustBeDocument(await how.exchange(attempt))
+    return requests.run(call, { ...how, request: { method: 'GET', path }, exchange, take: answerOf })
   }
 
-  function requestOf(method: 'POST' | 'PATCH', path: string, { body, readTimeoutMs }: Write): WireRequest {
-    return { method, path, body, ...(readTimeoutMs === undefined ? {} : { readTimeoutMs }) }
-  }
-
-  async function read(call: Call, path: string): Promise<Answer> {
-    const request: WireRequest = { method: 'GET', path }
-    const exchange = async (attempt: number) => mustBeDocument(await requests.authenticated(call, request, attempt))
-    return requests.run(call, { request, repeat: 'always', patient: true, exchange, take: answerOf })
+  function read(call: Call, path: string): Promise<Answer> {
+    const exchange = (attempt: number) => requests.authenticated(call, { method: 'GET', path }, attempt)
+    return get(call, path, { repeat: 'always', patient: true, exchange })
   }
 
   return {
+    ...createWrites({ requests, memory, handover, read, answerOf }),
     limits,
     memory,
     handover,
     now: surroundings.now,
     read,
-    readRoot(call) {
-      const exchange = async (attempt: number) => mustBeDocument(await requests.root(call, attempt))
-      const request: WireRequest = { method: 'GET', path: ROOT_PATH }
-      return requests.run(call, { request, repeat: 'always', patient: true, exchange, take: answerOf })
-    },
-    readOnce: async (call, path, ageMsMax) => {
-      // Who gave up is told so, also where no request would have.
+    readRoot: (call) =>
+      get(call, ROOT_PATH, { repeat: 'always', patient: true, exchange: (attempt) => requests.root(call, attempt) }),
+    async readOnce(call, path, ageMsMax) {
+      // With an aborted signal the handover is skipped, so that the read below rejects.
       const left = call.signal.aborted ? null : handover.take(path, ageMsMax)
       return left ?? read(call, path)
     },
@@ -137,36 +96,8 @@ export function createService(
       }
     },
     probe(call, path) {
-      const request: WireRequest = { method: 'GET', path }
-      const exchange = async (attempt: number) => mustBeDocument(await requests.anonymous(call, request, attempt))
-      return requests.run(call, { request, repeat: 'never', patient: false, exchange, take: answerOf })
-    },
-    post(call, path, how) {
-      const request = requestOf('POST', path, how)
-      return write(call, request, { ...how, exchange: (attempt) => requests.authenticated(call, request, attempt) })
-    },
-    patch(call, current, how) {
-      const request = requestOf('PATCH', current.path, how)
-      const wanted = how.wantsPrecondition === true || memory.known().wantsPrecondition === true
-      let tag = current.etag ?? (wanted ? '*' : null)
-      const exchange = async (attempt: number): Promise<WireAnswer> => {
-        const preconditions: Precondition[] = []
-        for (let precondition = tag; ; ) {
-          preconditions.push(precondition)
-          const conditional = precondition === null ? request : { ...request, headers: { 'If-Match': precondition } }
-          const answer = await requests.authenticated(call, conditional, attempt)
-          const status = preconditionStatus({ status: answer.status, error: readErrorBody(answer.body, call.redact) })
-          const next = nextPrecondition({ status }, { tag, preconditions })
-          if (next === null) {
-            if (answer.status < 300 && precondition === '*') memory.learn({ wantsPrecondition: true })
-            return answer
-          }
-          call.countRepeat()
-          if (next.kind === 'refresh') tag = (await read(call, current.path)).etag
-          precondition = next.kind === 'refresh' ? tag : next.precondition
-        }
-      }
-      return write(call, request, { ...how, exchange })
+      const exchange = (attempt: number) => requests.anonymous(call, { method: 'GET', path }, attempt)
+      return get(call, path, { repeat: 'never', patient: false, exchange })
     },
     begin: (operation, { signal, image }) =>
       beginCall(operation, {
@@ -191,7 +122,7 @@ export function createService(
     authentication: () => requests.authentication.state(),
     endLostSessions: (call) =>
       naming(call, { method: 'DELETE', target: ROOT_PATH }, () => requests.authentication.endLostSessions(call.signal)),
-    close: (call) => {
+    close(call) {
       handover.clear()
       return naming(call, { method: 'DELETE', target: ROOT_PATH }, () => requests.close(call.signal))
     },

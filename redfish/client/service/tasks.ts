@@ -3,8 +3,9 @@ import { BmcError, type BmcFailure } from '../../failure.ts'
 import type { Call } from '../call.ts'
 import { type Doc, isDoc, linkOf, listAt, textAt } from '../documents/resource.ts'
 import type { Answer } from './answer.ts'
-import type { Service, Written } from './service.ts'
+import type { Service } from './service.ts'
 import { until } from './until.ts'
+import type { Written } from './writes.ts'
 
 /** How often a monitor may be missing before it was ever seen: iDRAC creates it late (quirks.md 10). */
 const MISSING_MAX = 3

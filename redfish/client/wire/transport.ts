@@ -19,7 +19,7 @@ export type WireRequest = {
   readonly method: Method
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
-  /** Sent as JSON. Always an object for writes: HPE answers 415 to a POST without a body (quirks.md 5). */
+  /** Sent as JSON. Writes always have an object: HPE answers 415 to a POST without a body (quirks.md 5). */
   readonly body?: Readonly<Record<string, unknown>>
   readonly readTimeoutMs?: number
   /** Leaves out `Accept-Encoding: identity`, which some registries of HPE answer with 406 (quirks.md 10). */
@@ -37,7 +37,7 @@ export type WireAnswer = {
 
 export type SendOptions = {
   readonly signal: AbortSignal
-  /** Asked when the connection is there and the first byte would be sent; false: nothing is, and the request fails. */
+  /** Called when the connection is up, before the first byte is sent; on false nothing is sent and the request fails. */
   readonly mayWrite?: (() => boolean) | undefined
 }
 
@@ -45,7 +45,7 @@ export type Transport = {
   readonly origin: string
   /** Resolves with any HTTP answer, whatever its status; rejects with a `Fault` when there is none or it is unusable. */
   send(request: WireRequest, options: SendOptions): Promise<WireAnswer>
-  /** Whether the connection is kept after an answer, from the next request on. */
+  /** Sets, from the next request on, whether the connection is kept after an answer. */
   prefer(connection: Profile['connection']): void
   /** Closes the connections; requests in flight fail. */
   close(): Promise<void>
@@ -70,30 +70,20 @@ const KEEP_ALIVE_MS = 1_000
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 307, 308])
 
-/** The pool is bound to one origin, so no request can go anywhere else. */
+/** One BMC's transport: its pool is bound to one origin, so that no request can go anywhere else. */
 export function createTransport(options: { address: string; tls: TlsPolicy; limits: Limits }): Transport {
   const { limits } = options
   const { origin } = new URL(options.address)
-  const open = createConnector(options.tls, limits)
-  /** Answers that came over the connection that is open now. */
+  /** Number of answers over the connection that is open now. */
   let answered = 0
   let connection: Profile['connection'] = 'keep-alive'
-  const pool = new Pool(origin, {
-    connections: CONNECTIONS,
-    pipelining: 1,
-    allowH2: false,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    keepAliveMaxTimeout: KEEP_ALIVE_MS,
-    connect: (target, callback) => {
-      answered = 0
-      open(target, callback)
-    },
+  const pool = createPool(options, () => {
+    answered = 0
   })
 
   /**
-   * One request and its answer. A GET that met a connection which the BMC had closed while it was idle is sent once
-   * more, at once: iLO does that, and nothing was wrong (quirks.md 10). Whether a write was read is not known, so the
-   * caller looks first.
+   * One request and its answer. iLO closes idle connections; a GET that meets a closed one is sent once more at once
+   * (quirks.md 10). A write is not, because the BMC may have read it: the caller looks first.
    */
   async function exchange(request: WireRequest, options: SendOptions): Promise<WireAnswer> {
     const reused = answered > 0
@@ -118,31 +108,23 @@ export function createTransport(options: { address: string; tls: TlsPolicy; limi
     // A BMC goes on with a write whose connection was cut, and may finish it after the eject that follows a cancellation.
     const patience = request.method === 'POST' || request.method === 'PATCH' ? limits.abortGraceMs : 0
     const caller = abortedLater(signal, patience)
-    const stop = AbortSignal.any([caller.signal, deadline])
     let begun = false
     try {
       const line = mayWrite === undefined ? pool : pool.compose(guardedBy(mayWrite))
       const answer = await line.request({
         method: request.method,
         path: request.path,
-        headers: {
-          ...HEADERS,
-          ...(request.body === undefined ? {} : { 'Content-Type': 'application/json' }),
-          ...(request.anyEncoding === true ? {} : IDENTITY),
-          ...request.headers,
-        },
+        headers: headersOf(request),
         reset: connection === 'close',
         body: request.body === undefined ? null : JSON.stringify(request.body),
-        signal: stop,
+        signal: AbortSignal.any([caller.signal, deadline]),
         headersTimeout: readTimeoutMs,
         bodyTimeout: readTimeoutMs,
       })
       begun = true
-      const status = answer.statusCode
-      const headers = singleHeaders(answer.headers)
-      const body = await readBody(answer.body, { path: request.path, status, encoding: headers['content-encoding'] })
+      const read = await readAnswer(request, answer, limits)
       answered++
-      return { method: request.method, status, headers, path: request.path, body }
+      return read
     } catch (error) {
       if (signal.aborted) throw aborted(signal)
       if (deadline.aborted) throw slow(`no complete answer within ${readTimeoutMs} ms`, error)
@@ -153,36 +135,10 @@ export function createTransport(options: { address: string; tls: TlsPolicy; limi
     }
   }
 
-  /** A broken or endless body of an error answer is dropped: the status has spoken (iDRAC8's 401, quirks.md 10). */
-  async function readBody(
-    body: AsyncIterable<unknown>,
-    answer: { readonly path: string; readonly status: number; readonly encoding: string | undefined },
-  ): Promise<Body> {
-    try {
-      return parseBody(await readBytes(body, { ...answer, bytesMax: limits.bodyBytesMax }), limits)
-    } catch (error) {
-      if (answer.status >= 400 && isBodyFailure(error)) return { kind: 'none' }
-      throw error
-    }
-  }
-
   return {
     origin,
-    async send(request, options) {
-      let target = request
-      for (let redirects = 0; ; redirects++) {
-        const first = await exchange(target, options)
-        const refused = first.status === 406 && request.method === 'GET'
-        const answer = refused ? await exchange({ ...target, anyEncoding: true }, options) : first
-        const location = answer.headers['location']
-        if (!REDIRECTS.has(answer.status) || request.method !== 'GET') return answer
-        if (location === undefined) throw malformed(target.path, `${answer.status} without Location`)
-        if (redirects === limits.redirectsMax) throw malformed(request.path, `more than ${redirects} redirects`)
-        const link = redirectTarget(location, { origin, path: target.path })
-        if (!link.ok) throw malformed(target.path, `redirected by ${link.detail}`)
-        target = { ...target, path: link.path }
-      }
-    },
+    send: (request, options) =>
+      followingRedirects(request, { origin, redirectsMax: limits.redirectsMax }, (target) => exchange(target, options)),
     prefer(wanted) {
       connection = wanted
     },
@@ -192,7 +148,78 @@ export function createTransport(options: { address: string; tls: TlsPolicy; limi
   }
 }
 
-/** Whatever a request waited for before it could be sent, who sends it is asked last. */
+function createPool({ address, tls, limits }: Parameters<typeof createTransport>[0], onConnect: () => void): Pool {
+  const open = createConnector(tls, limits)
+  return new Pool(new URL(address).origin, {
+    connections: CONNECTIONS,
+    pipelining: 1,
+    allowH2: false,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveMaxTimeout: KEEP_ALIVE_MS,
+    connect: (target, callback) => {
+      onConnect()
+      open(target, callback)
+    },
+  })
+}
+
+/** Follows the redirects of a GET on this BMC, and asks again without `identity` where the BMC answers 406 to it. */
+async function followingRedirects(
+  request: WireRequest,
+  { origin, redirectsMax }: { readonly origin: string; readonly redirectsMax: number },
+  exchange: (target: WireRequest) => Promise<WireAnswer>,
+): Promise<WireAnswer> {
+  let target = request
+  for (let redirects = 0; ; redirects++) {
+    const first = await exchange(target)
+    const refused = first.status === 406 && request.method === 'GET'
+    const answer = refused ? await exchange({ ...target, anyEncoding: true }) : first
+    const location = answer.headers['location']
+    if (!REDIRECTS.has(answer.status) || request.method !== 'GET') return answer
+    if (location === undefined) throw malformed(target.path, `${answer.status} without Location`)
+    if (redirects === redirectsMax) throw malformed(request.path, `more than ${redirects} redirects`)
+    const link = redirectTarget(location, { origin, path: target.path })
+    if (!link.ok) throw malformed(target.path, `redirected by ${link.detail}`)
+    target = { ...target, path: link.path }
+  }
+}
+
+function headersOf(request: WireRequest): Record<string, string> {
+  return {
+    ...HEADERS,
+    ...(request.body === undefined ? {} : { 'Content-Type': 'application/json' }),
+    ...(request.anyEncoding === true ? {} : IDENTITY),
+    ...request.headers,
+  }
+}
+
+/** Reads the body within its bounds. */
+async function readAnswer(
+  { method, path }: WireRequest,
+  answer: Dispatcher.ResponseData,
+  limits: Pick<Limits, 'bodyBytesMax' | 'jsonDepthMax'>,
+): Promise<WireAnswer> {
+  const status = answer.statusCode
+  const headers = singleHeaders(answer.headers)
+  const body = await readBody(answer.body, { path, status, encoding: headers['content-encoding'] }, limits)
+  return { method, status, headers, path, body }
+}
+
+/** Drops a broken or endless body of an error answer: its status says enough (iDRAC8's 401, quirks.md 10). */
+async function readBody(
+  body: AsyncIterable<unknown>,
+  answer: { readonly path: string; readonly status: number; readonly encoding: string | undefined },
+  limits: Pick<Limits, 'bodyBytesMax' | 'jsonDepthMax'>,
+): Promise<Body> {
+  try {
+    return parseBody(await readBytes(body, { ...answer, bytesMax: limits.bodyBytesMax }), limits)
+  } catch (error) {
+    if (answer.status >= 400 && isBodyFailure(error)) return { kind: 'none' }
+    throw error
+  }
+}
+
+/** Calls `mayWrite` as late as possible: after every wait of the request, right before it is sent. */
 function guardedBy(mayWrite: () => boolean): Dispatcher.DispatcherComposeInterceptor {
   return (dispatch) => (options, handler) =>
     dispatch(options, {
@@ -210,7 +237,7 @@ function guardedBy(mayWrite: () => boolean): Dispatcher.DispatcherComposeInterce
     })
 }
 
-/** A signal that aborts `delayMs` after another one does. Released, it never will. */
+/** A signal that aborts `delayMs` after another one does; after `release` it never aborts. */
 function abortedLater(signal: AbortSignal, delayMs: number): { readonly signal: AbortSignal; release(): void } {
   if (delayMs === 0) return { signal, release: () => {} }
   const later = new AbortController()
