@@ -1,10 +1,11 @@
 /**
- * What this project asks of a BMC, whatever speaks to it: the one interface of the http client (`http/`) and the noop
- * client (`noop.ts`). Reading order of the folder: this file, `failure.ts`, `http/client.ts`, then one file per
- * operation family. Nothing here knows of jobs.
+ * The operations of a BMC: the one interface of the http client (`client/`) and the noop client (`noop.ts`). Reading
+ * order of the folder: this file, `vocabulary.ts`, `failure.ts`, `learned.ts`, `session-ledger.ts`, `noop.ts`, then
+ * `client/client.ts`; `recording/` makes a file of what a BMC said, `simulator/` is the BMC of the tests and the
+ * demonstration. Nothing here knows of jobs.
  *
- * Every operation is discover → act → confirm: it resolves only when the BMC was seen to be in the wanted state, and
- * rejects with a `BmcError` otherwise. All of them take an AbortSignal and stop at it.
+ * Every operation is discover → act → confirm: it resolves only when the client saw the BMC in the wanted state, and
+ * rejects with a `BmcError` otherwise. All operations take an AbortSignal and stop at it.
  */
 import type { Learned } from './learned.ts'
 import type { RecordedTree } from './recording/format.ts'
@@ -16,14 +17,14 @@ export type MediaSlot = {
   readonly name: string
   /** VirtualMedia.MediaType values, upper-cased as sent by the BMC: `CD`, `DVD`, `USBStick`, `Floppy`. */
   readonly mediaTypes: readonly string[]
-  /** Kinds of image that it takes: an ISO as a CD, a disk image as a USB stick. */
+  /** Kinds of image that the slot takes: an ISO as a CD, a disk image as a USB stick. */
   readonly takes: readonly ('cd' | 'usb')[]
-  /** How it is filled: `action` (VirtualMedia.InsertMedia), `patch` (of the slot), or the name of a vendor's own way. */
+  /** How the client fills it: `action` (VirtualMedia.InsertMedia), `patch` (of the slot), or the name of a vendor's own way. */
   readonly operation: string
   readonly inserted: boolean
 }
 
-/** A slot that the BMC has and that media are not put into. */
+/** A slot of the BMC that the client inserts no media into. */
 export type PassedOverSlot = { readonly id: string; readonly reason: string }
 
 /**
@@ -35,7 +36,7 @@ export type MediaLayout =
   | { readonly kind: 'cd-and-usb'; readonly maintenance: string; readonly task: string }
   | { readonly kind: 'single-cd'; readonly maintenance: string }
 
-/** Something an operator should know before a job needs it, with what to do about it. */
+/** A fact that an operator should know before a job needs it, with advice. */
 export type Finding = {
   readonly code: string
   readonly severity: 'info' | 'warning' | 'error'
@@ -43,13 +44,13 @@ export type Finding = {
   readonly advice: string
 }
 
-/** What discovery found. Plain JSON: it is recorded as a fact in the server's and the job's history. */
+/** The result of a discovery. Plain JSON: the controller records it in the server's and the job's history. */
 export type BmcDescription = {
   readonly vendor: Vendor
   readonly model: string | null
   readonly serial: string | null
   readonly redfishVersion: string | null
-  /** `why` says why this one was chosen. */
+  /** `why`: the reason for choosing this System. */
   readonly system: {
     readonly id: string
     readonly name: string | null
@@ -63,24 +64,24 @@ export type BmcDescription = {
     readonly firmware: string | null
     readonly why: string
   }
-  /** What the BMC says of its licence, where it says something that is known. */
+  /** The licence that the BMC names, where the client knows the place of the name. */
   readonly licence: string | null
   readonly slots: readonly MediaSlot[]
   readonly passedOver: readonly PassedOverSlot[]
-  /** Null when no layout is possible; a finding then says why. */
+  /** Null when no layout is possible; a finding then gives the reason. */
   readonly layout: MediaLayout | null
   readonly boot: {
     readonly targets: readonly string[]
     readonly cdTarget: string | null
     readonly modes: readonly string[]
-    /** Where the override's target is written: the System, or its `@Redfish.Settings`. */
+    /** The document that takes the override's target: the System, or its `@Redfish.Settings`. */
     readonly writtenTo: 'system' | 'settings'
     readonly override: BootOverride
   }
   readonly resetTypes: readonly ResetType[]
-  /** Where the reset types come from; `assumed` where the BMC has the action and lists no values. */
+  /** Source of the reset types; `assumed` where the BMC has the action and lists no values. */
   readonly resetTypesFrom: 'action' | 'action-info' | 'assumed' | 'none'
-  /** `demanded`: a write without `If-Match` is refused or lost. `given`: documents carry entity tags. */
+  /** `demanded`: the BMC refuses or drops a write without `If-Match`. `given`: documents carry entity tags. */
   readonly etags: 'demanded' | 'given' | 'none'
   readonly power: PowerObservation
   readonly session: 'session' | 'basic'
@@ -104,34 +105,34 @@ export type BootOverride = {
 }
 
 /**
- * How an operation went, for the history: attempts counts HTTP requests that were sent again, from 1; `learned` is all
- * that the client knows of this BMC by now.
+ * Facts about one operation, for the history: `attempts` is 1 and one more for each HTTP request that was repeated;
+ * `learned` is all that the client knows of this BMC by now.
  */
 export type OperationFacts = { readonly attempts: number; readonly elapsedMs: number; readonly learned: Learned }
 
 export type InsertResult = OperationFacts & {
   readonly slot: string
-  /** What the slot said when it was read back. `image` has its token cut out by the caller before it is recorded. */
+  /** The slot as it was read back. The caller cuts the token out of `image` before it records it. */
   readonly confirmed: {
     readonly inserted: boolean
     readonly image: string | null
     readonly connectedVia: string | null
   }
-  /** Other slots that had to be emptied because the BMC said that media are in use. */
+  /** Other slots that the client emptied because the BMC said that media are in use. */
   readonly alsoEjected: readonly string[]
 }
 
-/** `alreadyEmpty` is true when nothing was seen to be mounted: ejecting an empty slot succeeds. */
+/** `alreadyEmpty` is true when the client saw no media in the slot: ejecting an empty slot succeeds. */
 export type EjectResult = OperationFacts & { readonly slot: string; readonly alreadyEmpty: boolean }
 
-/** `warnings`: what reads back differently than it was written and does not matter, in words. */
+/** `warnings`: one sentence for each value that reads back other than written and does not matter. */
 export type BootOverrideResult = OperationFacts & {
   readonly changed: boolean
   readonly override: BootOverride
   readonly warnings: readonly string[]
 }
 
-/** One reset that is about to be sent, and the look at the host that it was decided on. */
+/** One reset that the client is about to send, and the look at the host that it was decided on. */
 export type ResetIntent = {
   readonly resetType: ResetType
   readonly reason: string
@@ -139,7 +140,7 @@ export type ResetIntent = {
   readonly overrideBefore: BootOverride
 }
 
-/** What made us believe that the host restarted or changed its power state; `accepted` when the BMC offers no proof. */
+/** The evidence that the host restarted or changed its power state; `accepted` when the BMC offers no proof. */
 export type ResetEvidence = 'power-state' | 'last-reset-time' | 'boot-progress' | 'override-consumed' | 'accepted'
 
 export type ResetResult = OperationFacts & {
@@ -148,21 +149,21 @@ export type ResetResult = OperationFacts & {
   readonly after: PowerObservation
 }
 
-/** What looking at an unresolved reset found. `unknown`: the BMC shows neither proof for nor against. */
+/** The verdict on an unresolved reset. `unknown`: the BMC shows neither proof for nor against it. */
 export type ResetVerdict = {
   readonly happened: 'yes' | 'no' | 'unknown'
   readonly evidence: ResetEvidence | null
   readonly after: PowerObservation
 }
 
-/** What an earlier discovery found, as far as a later one needs it. */
+/** The part of an earlier discovery that `recognise` compares with the BMC. */
 export type KnownBmc = {
   readonly serial: string | null
   readonly layout: MediaLayout
   readonly slots: readonly Pick<MediaSlot, 'id' | 'mediaTypes'>[]
 }
 
-/** What a known BMC was seen to be like by now. */
+/** The facts that `recognise` reads anew. */
 export type Recognised = Pick<BmcDescription, 'power' | 'session' | 'tls'>
 
 export type OperationOptions = { readonly signal: AbortSignal }
@@ -174,12 +175,12 @@ export interface Bmc {
    */
   discover(options: OperationOptions): Promise<BmcDescription>
   /**
-   * Looks whether a BMC is still what was discovered before: reads the System and the slots of the layout, nothing else.
-   * Null when one of them is not there or is another one, when the System shows another firmware, or when the client was
-   * not told where they are (`learned`); then it has to be discovered again. Only reads.
+   * Compares the BMC with an earlier discovery: reads the System and the slots of the layout, nothing else. Null when one
+   * of them is missing or another one, when the System shows another firmware, or when `learned` does not say where they
+   * are; the caller then discovers the BMC again. Only reads.
    */
   recognise(known: KnownBmc, options: OperationOptions): Promise<Recognised | null>
-  /** Reads the part of the tree that provisioning may need, within bounds (http/tree.ts). Never writes. */
+  /** Reads the part of the tree that provisioning may need, within bounds (client/discovery/tree.ts). Never writes. */
   readTree(options: OperationOptions): Promise<RecordedTree>
   /** One GET of the service root, without credentials. Resolves when the BMC answers like a Redfish service. */
   ping(options: OperationOptions): Promise<void>
@@ -201,33 +202,33 @@ export interface Bmc {
   clearBootOverride(options: OperationOptions): Promise<BootOverrideResult>
   /**
    * Restarts the host: GracefulRestart → ForceRestart → PowerCycle → ForceOff and On, as far as the BMC offers them;
-   * a host that is off is switched on. Each request is announced to `onIntent` and sent only after that resolved, so
-   * that the caller can make the intent durable first. NOT safe to repeat: after a crash call `resolveReset` first.
-   * One whose answer was lost is sent again only after the time in which it would have shown; where nothing would show
-   * it, the call rejects with `not-confirmed`, and whether the host restarted is not known.
+   * switches on a host that is off. The client announces each request to `onIntent` and sends it only after that
+   * resolved, so that the caller can make the intent durable first. NOT safe to repeat: after a crash call `resolveReset`
+   * first. A request whose answer was lost is repeated only after the time in which its effect would have shown; where
+   * the BMC shows no effect of a reset, the call rejects with `not-confirmed`, and the host may have restarted.
    */
   restart(
     options: OperationOptions & { readonly onIntent: (intent: ResetIntent) => Promise<void> },
   ): Promise<ResetResult>
-  /** Looks whether an announced reset took place. Only reads. */
+  /** Decides by the host's state whether an announced reset took place. Only reads. */
   resolveReset(intent: ResetIntent, options: OperationOptions): Promise<ResetVerdict>
   /** Host off: GracefulShutdown, after its time-out ForceOff. Safe to repeat: a host that is off stays off. */
   powerOff(options: OperationOptions): Promise<ResetResult>
   /** Host on. Safe to repeat: a host that is on stays on. */
   powerOn(options: OperationOptions): Promise<ResetResult>
   /**
-   * Ends sessions on the BMC that nobody uses any more, because the process that opened them died or the answer to its
-   * login got lost. Never one that may be somebody else's. Safe to repeat.
+   * Ends sessions on the BMC whose process died, or whose login answer got lost. A session that another tool may have
+   * opened stays. Safe to repeat.
    */
   endLostSessions(options: OperationOptions): Promise<void>
-  /** To be told that somebody else may have changed something: nothing that was read before is used again. */
+  /** Drops every cached document. Call it when another controller or tool may have changed the BMC. */
   forgetRead(): void
   /** Ends the session on the BMC. Further calls reject. */
   close(options: OperationOptions): Promise<void>
 }
 
 /**
- * How the BMC's certificate is judged (spec/redfish.md "TLS"). `legacy` allows what old BMCs speak and nothing else does:
+ * How the client judges the BMC's certificate (spec/redfish.md "TLS"). `legacy` allows what only old BMCs still need:
  * TLS 1.0 and 1.1, ciphers and keys of OpenSSL's security level 0, renegotiation without RFC 5746 (quirks.md 13).
  */
 export type TlsPolicy = { readonly legacy?: boolean | undefined } & TlsTrust

@@ -1,11 +1,11 @@
 /**
- * Every way in which talking to a BMC fails. Whether it is worth trying again is part of the type: a caller never
- * guesses from a status or a message.
+ * Every way in which an exchange with a BMC fails. The type says if a retry is worth it, so that a caller never guesses
+ * from a status or a message.
  */
 
 /**
- * One thing that a BMC can be saying no for, whatever its vendor calls it. The words of the BMCs are mapped to these by
- * `client/quirks/messages.ts` (quirks.md 15).
+ * One reason for which a BMC refuses, independent of the vendor's name for it. `client/quirks/messages.ts` maps the
+ * BMCs' messages to these (quirks.md 15).
  */
 export type Problem =
   | 'bmc-licence-missing'
@@ -41,7 +41,7 @@ export type Problem =
 
 /**
  * `messageId` is the Redfish message registry key of the error body, e.g. `Base.1.12.ActionParameterMissing`; `problem`
- * what it means, where the BMC said something that is known.
+ * is its meaning, where the client knows the message.
  */
 export type BmcFailure =
   | { readonly kind: 'unreachable'; readonly retry: true; readonly detail: string }
@@ -68,20 +68,20 @@ export type BmcFailure =
   | { readonly kind: 'not-confirmed'; readonly retry: false; readonly action: string; readonly detail: string }
   | { readonly kind: 'malformed'; readonly retry: false; readonly path: string; readonly detail: string }
   | { readonly kind: 'tls'; readonly retry: false; readonly detail: string }
-  /** The caller's signal: cancelled or out of its budget. */
+  /** The caller's signal aborted: the operation was cancelled or is out of its budget. */
   | { readonly kind: 'aborted'; readonly retry: false; readonly detail: string }
 
-/** What was asked of the BMC when it failed. `target` is a path on the BMC, never a URL with credentials. */
+/** The request that failed. `target` is a path on the BMC, never a URL with credentials. */
 export type BmcRequest = { readonly operation: string; readonly method: string; readonly target: string }
 
-/** The one error of this folder. Its message says what was asked and what came back, and holds no secret. */
+/** The one error of this folder. Its message has the request and the answer, and holds no secret. */
 export class BmcError extends Error {
   override readonly name = 'BmcError'
   readonly failure: BmcFailure
   readonly request: BmcRequest
-  /** How often it was tried before giving up, from 1. */
+  /** Number of attempts before the client gave up, from 1. */
   readonly attempts: number
-  /** What an operator can do about it, also at the end of the message; null where there is nothing to be done. */
+  /** Advice for the operator, also at the end of the message; null where the operator can do nothing. */
   readonly advice: string | null
 
   constructor(failure: BmcFailure, context: { request: BmcRequest; attempts: number; cause?: unknown }) {
@@ -100,7 +100,7 @@ function describe(failure: BmcFailure, request: BmcRequest, attempts: number): s
   return advice === null ? what : `${what}. ${advice}`
 }
 
-/** Statuses that mean something by themselves, where the body names no known problem (DSP0266 "Status codes"). */
+/** Problems by status, for answers whose body names no known problem (DSP0266 "Status codes"). */
 const STATUS_PROBLEMS: Readonly<Record<number, Problem>> = {
   401: 'credentials-refused',
   403: 'access-denied',
@@ -114,7 +114,7 @@ const STATUS_PROBLEMS: Readonly<Record<number, Problem>> = {
   503: 'bmc-not-ready',
 }
 
-/** The problem behind a failure: the one that the BMC named, else what its status says; null when neither does. */
+/** The problem behind a failure: the one that the BMC named, else the one of its status; null when neither is known. */
 export function problemOf(failure: BmcFailure): Problem | null {
   if (!('status' in failure)) return null
   return failure.problem ?? STATUS_PROBLEMS[failure.status] ?? (failure.status >= 500 ? 'internal-error' : null)
@@ -158,7 +158,7 @@ function reason(failure: BmcFailure): string {
 
 const REPORT = 'Record the exchange with this BMC and report it: the client should have adapted its request.'
 
-/** What to tell the operator, one line per problem. */
+/** Advice for the operator, one line per problem. */
 export const ADVICE: Readonly<Record<Problem, string>> = {
   'bmc-licence-missing':
     'Install the licence that the BMC names; virtual media needs iLO Advanced, iDRAC Enterprise or Datacenter, XCC Advanced or Enterprise, Supermicro SFT-DCMS-SINGLE or SFT-OOB-LIC, or the iRMC media licence.',

@@ -1,42 +1,43 @@
 /**
- * What working with a BMC taught, as plain JSON: every answer of an operation carries what its client knows by then, and
- * a later client of the same BMC that is given it tries that first (spec/redfish.md "remember what worked"). Nothing in
- * it is secret. It is a hint: a BMC that refuses it, after a firmware update for example, is asked in the usual ways.
+ * The lessons that a client learned of its BMC, as plain JSON: the result of every operation carries all lessons so far,
+ * and a later client of the same BMC that gets them tries them first (spec/redfish.md "remember what worked"). They hold
+ * no secret. They are hints: where the BMC refuses one, after a firmware update for example, the client goes the usual
+ * ways.
  */
 import type { ResetType, Vendor } from './vocabulary.ts'
 
 export type Learned = {
-  /** How an insert was accepted. In `with`, the value `{SCHEME}` stands for the scheme of the image's URL. */
+  /** The insert that the BMC accepted. In `with`, the value `{SCHEME}` stands for the scheme of the image's URL. */
   readonly insert?: {
     readonly method: 'POST' | 'PATCH'
     readonly with: Readonly<Record<string, string | boolean>>
   }
   /**
-   * How the boot override was accepted: whether the settings object takes all of it, whether the mode stays out, and
-   * whether the settings object holds nothing of it, so that it need not be read.
+   * The boot override that the BMC accepted: `allInSettings`: the settings object takes all of it; `withoutMode`: the mode
+   * stays out; `settingsUnused`: the settings object holds nothing of it, so that the client need not read it.
    */
   readonly boot?: { readonly allInSettings: boolean; readonly withoutMode: boolean; readonly settingsUnused?: true }
-  /** Resets that are offered and that the BMC does not know when they are sent. */
+  /** Resets that the BMC offers and then refuses as unknown. */
   readonly resetsRefused?: readonly ResetType[]
-  /** What the reset action's ActionInfo lists, where the action itself lists nothing. */
+  /** Reset types in the reset action's ActionInfo, where the action itself lists none. */
   readonly resetsListed?: readonly ResetType[]
-  /** Writes without a precondition are refused, also where documents carry no entity tag. */
+  /** The BMC refuses writes without a precondition, even where documents carry no entity tag. */
   readonly wantsPrecondition?: true
-  /** The collection that logins are sent to. */
+  /** The collection that logins go to. */
   readonly sessions?: string
-  /** Basic was refused while the session table was full: then there is no way in but a session. */
+  /** The BMC refused Basic while the session table was full: it takes sessions only. */
   readonly basicRefused?: true
   readonly places?: Places
   /** Targets of slots' eject actions, by the slots' paths; at most `EJECTS_MAX`. */
   readonly ejects?: Readonly<Record<string, string>>
 }
 
-/** Jobs use two slots; a BMC whose paths change with its firmware leaves some behind. */
+/** Jobs use two slots; paths of an older firmware stay until newer ones displace them. */
 export const EJECTS_MAX = 4
 
 /**
- * Where the System and its Managers are, and what this BMC's quirks depend on: good for one firmware. What is told of a
- * change, and what is not, is in `http/locate.ts`.
+ * Paths of the System and its Managers, and the traits that this BMC's quirks depend on: valid for one firmware.
+ * `client/system/locate.ts` says which firmware changes a client notices.
  */
 export type Places = {
   readonly system: string

@@ -1,6 +1,6 @@
 /** Words for a BMC that the client, its lessons and its callers share. */
 
-/** Normalised vendor key; `generic` when the service says nothing that is known. */
+/** Normalised vendor key; `generic` when the service names no vendor that the client knows. */
 export type Vendor = 'dell' | 'hpe' | 'lenovo' | 'supermicro' | 'openbmc' | 'ami' | 'cisco' | 'fujitsu' | 'generic'
 
 /** DSP0266 `PowerState`, plus `Unknown` for BMCs that answer null right after their own start. */

@@ -1,4 +1,4 @@
-/** One operation under way, and how its failures become errors. */
+/** One operation under way, and the errors that its failures become. */
 import type { OperationFacts } from '../bmc.ts'
 import { BmcError, type BmcFailure } from '../failure.ts'
 import type { Learned } from '../learned.ts'
@@ -6,13 +6,13 @@ import { Fault } from './wire/fault.ts'
 import { type Redact, redactImage } from './wire/redaction.ts'
 
 export type Call = {
-  /** The method of `Bmc` that runs, for errors and metrics. */
+  /** The method of `Bmc`, for errors and metrics. */
   readonly operation: string
   readonly signal: AbortSignal
   /** Takes the client's secrets and this operation's image URL out of a text. */
   readonly redact: Redact
   readonly facts: () => OperationFacts
-  /** To be called when a request of this operation is about to be sent again. */
+  /** Call when a request of this operation is about to be repeated. */
   readonly countRepeat: () => void
 }
 
@@ -32,7 +32,7 @@ export function beginCall(
   return {
     operation,
     signal: context.signal,
-    // The image first: it is the longer text, and a password that occurs in it must not tear it apart.
+    // The image first: it is the longer text, and a password that occurs in it must not split it.
     redact: (text) => context.redact(redactMedia(text)),
     facts: () => ({ attempts, elapsedMs: context.now() - startedMs, learned: context.learned() }),
     countRepeat: () => {
@@ -41,7 +41,7 @@ export function beginCall(
   }
 }
 
-/** What an error says was asked; `attempts` defaults to those of the call. */
+/** The request that an error names; `attempts` defaults to those of the call. */
 export type Asked = {
   readonly method: string
   readonly target: string
@@ -49,7 +49,7 @@ export type Asked = {
   readonly cause?: unknown
 }
 
-/** The error of this call, with every text that came from the BMC or was sent to it freed of secrets. */
+/** The error of this call, with secrets cut out of every text from or to the BMC. */
 export function callError(call: Call, failure: BmcFailure, asked: Asked): BmcError {
   const { redact, operation } = call
   return new BmcError(redactFailure(failure, redact), {

@@ -1,7 +1,15 @@
 /**
- * The http client: `Bmc` over Redfish. Start reading here. From the outside in: this file wires; `discovery/`, `media/`,
- * `boot/` and `power/` are the operations; `service/` reads and writes documents; `requests/` adds credentials, retries
- * (`answers/retry.ts`) and the queue; `wire/` is one HTTP exchange. What differs between BMCs is data in `quirks/`.
+ * The http client: `Bmc` over Redfish. Start reading here. The rooms in reading order, from the outside in:
+ *
+ * 1. `discovery/`, `media/`, `boot/`, `power/`: the operations. Each first finds the System by `system/`.
+ * 2. `service/`: documents that are read, written, followed, and handed from one operation to the next.
+ * 3. `requests/`: credentials, sessions, repeated attempts, one request at a time.
+ * 4. `answers/`: the meaning of an answer, as outcome, retry, refusal and precondition. Pure.
+ * 5. `documents/`: careful reading of JSON. Pure.
+ * 6. `wire/`: one HTTP exchange, its bounds and its redaction.
+ *
+ * `quirks/` has the differences between BMCs as data. A room uses those that come after it; `call.ts` (one operation
+ * under way), `memory.ts` (learned facts) and `options.ts` serve all of them.
  */
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import type { Bmc } from '../bmc.ts'
@@ -30,9 +38,9 @@ const REAL_SURROUNDINGS: Surroundings = {
 
 /**
  * Creates a client for one BMC. It sends nothing until the first operation; then it opens one session that all
- * operations share, until `close`. Where the System is found is remembered until the next `discover`,
- * and from earlier clients (`learned`) as long as it is there.
- * Throws `TypeError` when the address is not an http or https URL.
+ * operations share, until `close`. The client keeps the place of the System until the next `discover`, and takes it from
+ * earlier clients (`learned`) as long as the System is there.
+ * @throws TypeError when the address is not an http or https URL.
  */
 export function createHttpBmc(options: HttpBmcOptions): Bmc {
   const address = new URL(options.address)
@@ -79,7 +87,7 @@ export function createHttpBmc(options: HttpBmcOptions): Bmc {
     async ping({ signal }) {
       const call = service.begin('ping', { signal })
       const { doc, path } = await service.probe(call, ROOT_PATH).catch((error: unknown) => {
-        // Some BMCs want credentials even for their root (quirks.md 11).
+        // Some BMCs demand credentials even for their root (quirks.md 11).
         if (error instanceof BmcError && error.failure.kind === 'unauthorized') return service.read(call, ROOT_PATH)
         throw error
       })

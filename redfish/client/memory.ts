@@ -1,16 +1,16 @@
-/** What a client has learned of its BMC so far, from what it was given and from its own operations. */
+/** The lessons of a client about its BMC: those that it was given, and those of its own operations. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Learned } from '../learned.ts'
 
 export type Memory = {
   known(): Learned
-  /** Later lessons replace earlier ones about the same thing. */
+  /** A later lesson replaces an earlier one about the same thing. */
   learn(lesson: Learned): void
-  /** All that was learned goes: it was of another firmware. */
+  /** Drops every lesson: they were of another firmware. */
   forget(): void
 }
 
-/** `onLearned` hears of everything that is known, whenever that has changed. */
+/** Calls `onLearned` with all lessons whenever they have changed. */
 export function createMemory(given: Learned, onLearned: (learned: Learned) => void = () => {}): Memory {
   let learned = given
   return {

@@ -1,60 +1,60 @@
-/** What can be set on the http client, with its defaults: limits, waits and the retry policy. */
+/** Options of the http client with their defaults: limits, waits and the retry policy. */
 import type { TlsPolicy } from '../bmc.ts'
 import type { Learned } from '../learned.ts'
 import type { SessionLedger } from '../session-ledger.ts'
 
-/** Bounds and waits. Every default names where it comes from; tests make the waits short. */
+/** Bounds and waits. The comment of each names its source; tests make the waits short. */
 export type Limits = {
-  /** To a connection, TLS handshake included. */
+  /** Until the connection is up, TLS handshake included. */
   readonly connectTimeoutMs: number
-  /** To the whole answer of an ordinary request. */
+  /** Until the whole answer of an ordinary request is there. */
   readonly readTimeoutMs: number
-  /** To the answer of an insert: BMCs fetch from the image server first, sushy-tools the whole image (quirks.md 10). */
+  /** The same for an insert: BMCs fetch from the image server first, sushy-tools the whole image (quirks.md 10). */
   readonly insertReadTimeoutMs: number
-  /** How long a write that was sent is still waited for after the caller has given up: to know that it is over. */
+  /** After the caller has given up, the client waits this long for the answer of a write that was sent, so that it is over. */
   readonly abortGraceMs: number
-  /** The largest captured document has 150 KB; parsed, a hostile one takes ten times its bytes for each BMC. */
+  /** The largest captured document has 150 KB; a hostile one takes ten times its bytes when parsed, for each BMC. */
   readonly bodyBytesMax: number
   readonly jsonDepthMax: number
-  /** Members read of one collection, over all of its pages. */
+  /** Members that the client reads of one collection, over all of its pages. */
   readonly membersMax: number
-  /** How old what an operation read may be for the next one to act on it; whether that worked is always read anew. */
+  /** Age up to which an operation acts on a document that the one before it read; its own effect it always reads anew. */
   readonly handoverMsMax: number
-  /** How long ago a host may have been seen to be on that is switched off without another look. */
+  /** Age up to which a look that showed the host on replaces the look before it is switched off. */
   readonly seenOnMsMax: number
   readonly redirectsMax: number
-  /** Requests that may wait for the one that is in flight. */
+  /** Requests that may wait for the one in flight. */
   readonly requestsWaitingMax: number
-  /** How long a write may take to show when it is read back. XCC needs up to 30 s (quirks.md 6). */
+  /** The time that a write may take until it reads back. XCC needs up to 30 s (quirks.md 6). */
   readonly confirmTimeoutMs: number
   readonly confirmPollMs: number
-  /** Before a slot that was filled or emptied is read back for the first time: most show it by then. */
+  /** The wait before a filled or emptied slot is read back for the first time: most show the change by then. */
   readonly mediaSettleMs: number
-  /** The same where a BMC is known to need seconds (XCC, iRMC and iDRAC, quirks.md 6). */
+  /** The same for BMCs that need seconds (XCC, iRMC and iDRAC, quirks.md 6). */
   readonly mediaLagMs: number
-  /** Between an eject and the next insert where the slot was found in use (iDRAC, quirks.md 6). */
+  /** The wait between an eject and the next insert where the BMC reported the slot in use (iDRAC, quirks.md 6). */
   readonly ejectSettleMs: number
-  /** At most this long a BMC gets to show its slots after remote media was switched on (quirks.md 5). */
+  /** The longest wait for the slots after remote media was switched on (quirks.md 5). */
   readonly mediaSwitchSettleMs: number
-  /** How long a graceful restart or shutdown is given before it is forced (quirks.md 9). */
+  /** The time for a graceful restart or shutdown before the client forces it (quirks.md 9). */
   readonly gracefulTimeoutMs: number
-  /** How long the effect of any other reset may take to show: firmware may need minutes to use up the override. */
+  /** The time for the effect of any other reset to show: firmware may need minutes to use up the override. */
   readonly resetTimeoutMs: number
-  /** How long an unanswered reset is looked for. */
+  /** The time in which the client looks for the effect of an unanswered reset. */
   readonly resetLookMs: number
-  /** How long a reset that a state of the host stands against is tried again: iDRAC10 needs a minute (quirks.md 9). */
+  /** The time in which the client repeats a reset that the host's state forbids: iDRAC10 needs a minute (quirks.md 9). */
   readonly stateConflictMs: number
-  /** The first pause before that; it doubles. */
+  /** The first pause before such a repetition; it doubles. */
   readonly statePauseMs: number
-  /** Between off and the first On where that is refused for a while (iDRAC10, quirks.md 9). */
+  /** The wait between off and the first On where the BMC refuses On for a while (iDRAC10, quirks.md 9). */
   readonly offRestMs: number
-  /** Between ForceOff and On, for capacitors and BMCs that refuse to be quicker (quirks.md 9). */
+  /** The wait between ForceOff and On, for capacitors and BMCs that refuse an earlier On (quirks.md 9). */
   readonly offPauseMs: number
   /** The first pause between two looks at the host's power; each is half as long again, up to five times the first. */
   readonly powerPollMs: number
   readonly taskTimeoutMs: number
   readonly taskPollMs: number
-  /** After a full session table: how long Basic is used before a session is tried again (quirks.md 11). */
+  /** After a full session table: the time with Basic before the client asks for a session again (quirks.md 11). */
   readonly sessionRetryMs: number
 }
 
@@ -90,14 +90,14 @@ export const DEFAULT_LIMITS: Limits = {
 }
 
 export type RetryPolicy = {
-  /** Requests in all, the first one counted. */
+  /** Requests in total, the first one included. */
   readonly attemptsMax: number
-  /** The same for what passes by itself in minutes: a host in POST, a job that runs on the BMC (quirks.md 8, 9). */
+  /** The same for states that pass by themselves in minutes: a host in POST, a job that runs on the BMC (quirks.md 8, 9). */
   readonly patientAttemptsMax: number
-  /** Upper end of the first pause; it doubles with each attempt. */
+  /** Back-off ceiling of the first pause; it doubles with each attempt. */
   readonly delayMinMs: number
   readonly delayMaxMs: number
-  /** A BMC that asks for more patience than this gets this much (quirks.md 10). */
+  /** Upper bound on the `Retry-After` of a BMC (quirks.md 10). */
   readonly retryAfterMaxMs: number
 }
 
@@ -109,7 +109,7 @@ export const DEFAULT_RETRIES: RetryPolicy = {
   retryAfterMaxMs: 120_000,
 }
 
-/** One HTTP request that was answered or failed; `status` is null when there was no answer. For metrics. */
+/** One HTTP request that was answered or failed, for metrics; `status` is null when there was no answer. */
 export type RequestObservation = {
   readonly operation: string
   readonly method: string
@@ -120,7 +120,7 @@ export type RequestObservation = {
   readonly attempt: number
 }
 
-/** One HTTP exchange with its bodies, as the caller may keep it: credentials and session tokens are cut out. */
+/** One HTTP exchange with its bodies, safe to keep: credentials and session tokens are cut out. */
 export type ExchangeObservation = {
   readonly operation: string
   readonly method: string
@@ -129,7 +129,7 @@ export type ExchangeObservation = {
   readonly status: number | null
   readonly elapsedMs: number
   readonly request: { readonly ifMatch?: string; readonly body?: unknown }
-  /** Headers by lower-case name, only those that the client goes by; `text` is a body that is no JSON. */
+  /** The headers that the client evaluates, by lower-case name; `text` is a body that is no JSON. */
   readonly response: {
     readonly headers: Readonly<Record<string, string>>
     readonly body?: unknown
@@ -137,7 +137,7 @@ export type ExchangeObservation = {
   }
 }
 
-/** Time and chance, handed in. `now` is in milliseconds since the epoch (`Retry-After` may be a date). */
+/** The injected clock and random source. `now` is in milliseconds since the epoch (`Retry-After` may be a date). */
 export type Surroundings = {
   readonly now: () => number
   /** Resolves after the time or rejects as soon as the signal aborts. */
@@ -147,34 +147,34 @@ export type Surroundings = {
 }
 
 export type HttpBmcOptions = {
-  /** `https://host[:port]`; `http://` only for simulators and labs, and visible in the description's `tls: 'none'`. */
+  /** `https://host[:port]`; `http://` is for simulators and labs only, and shows in the description as `tls: 'none'`. */
   readonly address: string
   readonly username: string
   readonly password: string
   readonly tls: TlsPolicy
-  /** Vendor of the server record, used where the service says nothing that is known. */
+  /** Vendor of the server record, for a service that names no known vendor. */
   readonly vendorHint?: string
-  /** Which System of a BMC that has several: its Id. */
+  /** Id of the System, for a BMC that has several. */
   readonly systemId?: string
-  /** Serial number or service tag of the server, to tell several Systems apart and to notice a wrong address. */
+  /** Serial number or service tag of the server: it tells several Systems apart and reveals a wrong address. */
   readonly serial?: string
-  /** What earlier clients of this BMC learned, to be tried first. */
+  /** Lessons of earlier clients of this BMC, which this one tries first. */
   readonly learned?: Learned
-  /** Hears of all that is known by then whenever something was learned; must not throw. */
+  /** Called with all lessons whenever they have changed; must not throw. */
   readonly onLearned?: (learned: Learned) => void
-  /** Whether remote media may be switched on where it is off and hides the slots (AMI); a setting of the BMC changes. */
+  /** True allows the client to change a setting of the BMC: to switch remote media on where it hides the slots (AMI). */
   readonly switchOnMedia?: boolean
   /**
-   * Asked when a request that changes something (sessions are no such thing) is ready to be sent: false, and it is not. For
-   * a caller that may have to stop in the middle of a call, when it is too late for a signal.
+   * Called right before a request that changes the BMC is sent (logins and logouts do not count); on false it is not sent.
+   * For a caller that may lose its right to write in the middle of a call, when a signal would come too late.
    */
   readonly mayWrite?: () => boolean
   readonly limits?: Partial<Limits>
   readonly retries?: Partial<RetryPolicy>
   readonly surroundings?: Partial<Surroundings>
   readonly onRequest?: (observation: RequestObservation) => void
-  /** Hears of every exchange, login and logout included, when it is over. */
+  /** Called after every exchange, login and logout included. */
   readonly onExchange?: (exchange: ExchangeObservation) => void
-  /** What outlives this process of the sessions on this BMC; nothing by default. */
+  /** The ledger of this BMC's sessions that outlives the process; in memory by default. */
   readonly sessions?: SessionLedger
 }

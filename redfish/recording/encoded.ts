@@ -1,20 +1,20 @@
 /**
- * Percent-encoded and base64 text that identifies: BMCs repeat a URL encoded in their messages, and a certificate has the
- * name of its subject in it. Found by what it says when it is decoded.
+ * Percent-encoded and base64 text that identifies: BMCs repeat a URL encoded in their messages, and a certificate holds
+ * the name of its subject. The text is decoded and redacted; where that changes it, the encoded form is replaced.
  */
 
-/** Shorter ones are words. */
+/** Shorter runs are words. */
 const base64CharsMin = 12
 
-/** To be asked first: most texts are a word or a link. */
+/** A quick test before the expensive ones: most texts are a word or a link. */
 const mayBeEncoded = /%|[A-Za-z\d+/=_-]{12}/
 
-/** A certificate or a key, whole or cut off. JSON that was put into a text has its line ends as `\n`. */
+/** A certificate or a key, whole or cut off. JSON inside a text has its line ends as `\n`. */
 const pemForm = /-----BEGIN [A-Z\d ]{1,40}-----[A-Za-z\d+/=\s\\]*(?:-----END [A-Z\d ]{1,40}-----)?/g
 
 /**
- * The text with what is encoded in it replaced, where that changes when it is redacted as plain text.
- * @param replaced what stands for it, given what it says without what identifies.
+ * The text with its encoded runs replaced, where redacting the decoded run changes it.
+ * @param replaced makes the stand-in of a run from its decoded and redacted text.
  */
 export function redactEncoded(
   text: string,
@@ -38,7 +38,7 @@ export function redactEncoded(
   )
 }
 
-/** Each run between separators by itself; the separators stay. */
+/** Changes each run between separators by itself; the separators stay. */
 function inRuns(text: string, separator: RegExp, change: (run: string) => string): string {
   return text
     .split(new RegExp(`(${separator.source})`))
@@ -53,7 +53,7 @@ function percentDecoded(run: string): string | null {
   return plain === run ? null : plain
 }
 
-/** Null for what does not decode to text that can be read. */
+/** Null for a run that does not decode to readable text. */
 function base64Decoded(run: string): string | null {
   if (run.length < base64CharsMin) return null
   const plain = Buffer.from(run, 'base64').toString('latin1')

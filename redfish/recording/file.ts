@@ -1,4 +1,4 @@
-/** Makes the file of a recording out of a tree, a job's exchanges and what is known about both. */
+/** Makes the file of a recording out of a BMC's tree, a job's exchanges and the facts about both. */
 import {
   type RecordedExchange,
   type RecordedJob,
@@ -28,7 +28,7 @@ export type RecordingParts = {
   readonly job: RecordedJob | null
 }
 
-/** The recording, with placeholders for all that identifies. Secrets must be out of `tree` and `exchanges` already. */
+/** The recording, with placeholders for every identity. The caller must have taken the secrets out of `tree` and `exchanges`. */
 export function makeRecording(parts: RecordingParts): Recording {
   const { server, tree } = parts
   const { hostname } = new URL(server.address)

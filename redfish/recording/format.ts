@@ -1,7 +1,7 @@
 /**
- * The file of a recording: what a BMC says, and what was said to it, without what identifies or opens anything. Reading
- * order of the folder: this file, `placeholders.ts` (what stands for what), `redaction.ts` and `encoded.ts` (how it is
- * found), `file.ts`. `simulator/recorded/` reads such files with a shape of its own.
+ * The file of a recording: the documents of a BMC and the exchanges with it, without identities and secrets. Reading
+ * order of the folder: this file, `placeholders.ts` (the stand-ins), `redaction.ts` and `encoded.ts` (finding what
+ * identifies), `file.ts`. `simulator/recorded/` reads such files with a shape of its own.
  */
 
 export const recordingFormat = 'provisioner-bmc-recording'
@@ -15,10 +15,10 @@ export type RecordedDocument = {
   readonly body: unknown
 }
 
-/** `missing` says in words what is not in it. */
+/** `missing`: one sentence for each part that the tree lacks. */
 export type RecordedTree = { readonly documents: readonly RecordedDocument[]; readonly missing: readonly string[] }
 
-/** One request and its answer; `status` is null where none came. */
+/** One request and its answer; `status` is null where no answer came. */
 export type RecordedExchange = {
   /** From the start of the recording to the end of the exchange. */
   readonly offset_ms: number
@@ -35,14 +35,14 @@ export type RecordedExchange = {
   }
 }
 
-/** How the recorded job ended: what a host that stands in for the real one has to do. */
+/** How the recorded job ended: a simulated host that replays the recording does the same. */
 export type RecordedJob = {
   readonly outcome: string | null
   readonly failed_step: string | null
   readonly failure_kind: string | null
   /** The systemd unit that the host reported as failed. */
   readonly failed_unit: string | null
-  /** Whether the host reported at all. */
+  /** True when the host sent a report. */
   readonly reported: boolean
 }
 
@@ -55,12 +55,12 @@ export type Recording = {
     readonly vendor: string | null
     readonly model: string | null
     readonly firmware: string | null
-    /** A placeholder, like all that identifies: whoever replays registers a server with it. */
+    /** A placeholder, as for every identity. A server that replays the recording is registered with it. */
     readonly serial: string
     readonly username: string
-    /** How many different values of each kind were replaced. */
+    /** Number of different values of each kind that were replaced. */
     readonly redacted: Readonly<Record<string, number>>
-    /** In words; empty where nothing is known to be missing. */
+    /** One sentence for each known gap; empty where there is none. */
     readonly missing: readonly string[]
     readonly job: RecordedJob | null
   }

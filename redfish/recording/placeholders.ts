@@ -1,13 +1,13 @@
 /**
- * What identifies a machine, a network or a person, and the placeholder that stands for it: the same value gets the same
- * one wherever it occurs, so that links still lead somewhere and a read still shows what was written.
+ * Placeholders for values that identify a machine, a network or a person. A value gets the same placeholder wherever it
+ * occurs, so that links still lead somewhere and a read still shows what was written.
  */
 
 export type IdentityKind = 'url' | 'host' | 'ip' | 'mac' | 'uuid' | 'serial' | 'user'
 
-/** Keeps the form of what it replaces, where software looks at the form. None of them exists: RFC 2606, RFC 2544, RFC 5737. */
+/** A placeholder keeps the form of its value where software looks at the form, and names nothing that exists: RFC 2606, RFC 2544, RFC 5737. */
 const forms: Readonly<Record<IdentityKind, (number: number, value: string) => string>> = {
-  // Its end is kept: slots go by it (quirks.md 4).
+  // The extension stays: slots go by it (quirks.md 4).
   url: (number, value) => `http://recorded-url-${number}.invalid/image${extensionOf(value)}`,
   host: (number) => `recorded-host-${number}`,
   ip: (number) => `198.18.${(number >> 8) & 255}.${number & 255}`,
@@ -20,7 +20,7 @@ const forms: Readonly<Record<IdentityKind, (number: number, value: string) => st
 export type Placeholders = {
   /** The placeholder of a value; letter case does not make another value. */
   readonly of: (kind: IdentityKind, value: string) => string
-  /** How many values of each kind have one. */
+  /** Number of values of each kind that have a placeholder. */
   readonly counts: () => Readonly<Record<string, number>>
 }
 

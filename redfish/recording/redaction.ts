@@ -1,12 +1,12 @@
 /**
- * Takes out of a recording what identifies: addresses, names, serial numbers, accounts, media URLs. Values are found in two
+ * Takes identities out of a recording: addresses, names, serial numbers, accounts, media URLs. It finds values in two
  * ways: by the member that holds them (`SerialNumber`, `HostName`, ...), and then wherever else they occur; and by their
- * form. Credentials were cut out before, when the exchange was observed (http/observe-exchange.ts).
+ * form. Credentials are gone before, since the exchange was observed (client/wire/observe-exchange.ts).
  */
 import { redactEncoded } from './encoded.ts'
 import { createPlaceholders, type IdentityKind, type Placeholders } from './placeholders.ts'
 
-/** Members whose whole text identifies. Names as DMTF's schemas have them, and vendors' own. */
+/** Members whose whole text identifies, by the names of DMTF's schemas and of vendors. */
 const identifyingMembers: readonly (readonly [IdentityKind, RegExp])[] = [
   [
     'serial',
@@ -25,11 +25,11 @@ const identifyingMembers: readonly (readonly [IdentityKind, RegExp])[] = [
   ['ip', /^(?:address|gateway|ipv[46]address|clientoriginipaddress|.*ipaddress)$/i],
 ]
 
-/** Values of such members that name nobody. */
+/** Values of such members that identify nothing. */
 const meaningless =
   /^(?:|n\/?a|none|null|unknown|default|not (?:specified|available|set)|to be filled.*|[0 .:-]*|localhost|oem|true|false)$/i
 
-/** Shorter ones are replaced only where they are the whole text: `A1` is part of too much. */
+/** Shorter values are replaced only where they are the whole text: `A1` is part of too many words. */
 const literalCharsMin = 4
 
 const urlForm = /\b(?:https?|nfs|cifs|smb|ftp|tftp|sftp|scp):\/\/[^\s"'<>]+/gi
@@ -37,37 +37,37 @@ const urlForm = /\b(?:https?|nfs|cifs|smb|ftp|tftp|sftp|scp):\/\/[^\s"'<>]+/gi
 const mediaPathForm = /(?<![\\/])[\\/]+media[\\/]+(?:tasks|images)[\\/]+[^\s"'<>]*/gi
 const uuidForm = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi
 const macForm = /\b[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}\b/gi
-/** As Cisco writes it. */
+/** A MAC address as Cisco writes it. */
 const dottedMacForm = /(?<![\w.])[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}(?![\w.])/gi
 const emailForm = /(?<![\w.+-])[\w.+-]{1,64}@[a-z\d-]+(?:\.[a-z\d-]+)+/gi
-/** In device paths and names of boot options: `MAC(B42E99BADE15,0x0)`, ` - 946DAE91FB22`. All digits is a number. */
+/** A MAC address in device paths and names of boot options: `MAC(B42E99BADE15,0x0)`, ` - 946DAE91FB22`. Twelve digits alone are a number. */
 const bareMacForm = /\b(?=[0-9A-F]*[A-F])(?=[0-9A-F]*\d)[0-9A-F]{12}\b|(?<=MAC\()[0-9A-F]{12}/g
 const ipv4Form =
   /(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?![\w.]*\d)/g
 const ipv6Form =
   /(?<![\w:])(?:[0-9a-f]{1,4}:){3,7}[0-9a-f]{1,4}(?![\w:])|(?<![\w:])(?:[0-9a-f]{1,4}:){1,6}(?::[0-9a-f]{1,4}){1,6}(?![\w:])/gi
 
-/** Firmware says its version in four numbers, which have the form of an address: the quirks go by it. */
+/** Members whose text stays: a firmware version of four numbers has the form of an address, and the quirks go by it. */
 const versionMembers = /version|firmware/i
 
 export type KnownIdentities = { readonly [Kind in IdentityKind]?: readonly string[] }
 
 export type Redaction = {
-  /** The same JSON with placeholders for what identifies, in texts and in the names of members. */
+  /** The same JSON with placeholders for identities, in texts and in the names of members. */
   readonly json: (value: unknown) => unknown
   readonly text: (text: string) => string
   readonly counts: () => Readonly<Record<string, number>>
 }
 
 /**
- * @param values everything that will be redacted: what one document says identifies in all of them.
- * @param known what the caller knows to identify, such as the address that the BMC was reached at.
+ * @param values everything that will be redacted: a value that identifies in one document is replaced in all of them.
+ * @param known identities that the caller knows, such as the address of the BMC.
  */
 export function createRedaction(values: readonly unknown[], known: KnownIdentities): Redaction {
   const placeholders = createPlaceholders()
-  /** In lower case. */
+  /** Keys in lower case. */
   const literals = new Map<string, string>()
-  /** As they are: `root` is an account, and `Root Service` is none. */
+  /** Keys in their own letter case: `root` is an account, and `Root Service` is none. */
   const users = new Map<string, string>()
   const versions = new Set<string>()
   const add = (kind: IdentityKind, value: string) => {
@@ -88,7 +88,7 @@ export function createRedaction(values: readonly unknown[], known: KnownIdentiti
     .map((literal) => RegExp.escape(literal))
   const literalForm = inText.length === 0 ? null : new RegExp(`(?<![a-z0-9])(?:${inText.join('|')})(?![a-z0-9])`, 'gi')
 
-  /** Most texts of a recording occur again and again: a document is read many times in a job. */
+  /** A cache: most texts of a recording recur, because a job reads a document many times. */
   const redacted = new Map<string, string>()
   const text = (given: string): string => {
     const before = redacted.get(given)
@@ -97,13 +97,13 @@ export function createRedaction(values: readonly unknown[], known: KnownIdentiti
     redacted.set(given, after)
     return after
   }
-  /** What is encoded twice is not looked into. */
+  /** Decodes one level only: text that is encoded twice stays as it is. */
   const decoded = (plain: string): string => inPlain(plain, (same) => same)
   const inPlain = (given: string, first: (text: string, aside: (placeholder: string) => string) => string): string => {
     const whole = placeholderOf(given.trim())
     if (whole !== undefined) return whole
     if (versions.has(given)) return given
-    // Placeholders are set aside while other rules run, so that none of them is replaced again.
+    // Placeholders are set aside while other rules run, so that no rule replaces one again.
     const made: string[] = []
     const aside = (placeholder: string) => `\uE000${made.push(placeholder) - 1}\uE001`
     const replaced = byForm(first(given, aside), placeholders, aside)
@@ -134,7 +134,7 @@ export function createRedaction(values: readonly unknown[], known: KnownIdentiti
 /** An action's name at the end of a member's (DSP0266 "Actions"). */
 const actionForm = /#[A-Za-z][A-Za-z\d]*\.[A-Za-z][A-Za-z\d]*$/
 
-/** The schema's own names: a user who is called `admin` must not rename a member. Serial numbers can be capitals only. */
+/** True for names of the schema: a user called `admin` must not rename a member. Eight capitals may be a serial number. */
 function isWord(name: string): boolean {
   return /^[@#]?[A-Za-z][A-Za-z.@]*$/.test(name) && !/^[A-Z]{8,}$/.test(name)
 }
@@ -158,7 +158,7 @@ function withColons(mac: string): string {
   return mac.replace(/..(?!$)/g, '$&:')
 }
 
-/** Links of the BMC to itself lose their origin, as the client would do; documentation of the standard may be named. */
+/** Links of the BMC to itself lose their origin, as in the client; URLs of the standard's documentation stay. */
 function ofUrl(url: string, replaced: (url: string) => string): string {
   if (!URL.canParse(url)) return replaced(url)
   const { hostname, pathname, search, hash } = new URL(url)

@@ -1,5 +1,5 @@
 /**
- * Reads the error bodies that BMCs send and makes one summary of them. All shapes come from recorded bodies
+ * Reads the error bodies of BMCs into one summary. All shapes come from recorded bodies
  * (quirks.md 10): ExtendedInfo as an array, as a single object, at the root; `MessageID`; `Message` beside `message`;
  * the `Messages` of iLO 4; plain text, HTML, or nothing at all.
  */
@@ -14,7 +14,7 @@ export type BmcMessage = {
   readonly related: readonly string[]
 }
 
-/** `messageId` and `message` are those of the most telling message; `related` are the properties of all of them. */
+/** `messageId` and `message` are those of the most specific message; `related` has the properties of all messages. */
 export type ErrorSummary = {
   readonly messageId: string | null
   readonly message: string | null
@@ -22,21 +22,21 @@ export type ErrorSummary = {
   readonly messages: readonly BmcMessage[]
 }
 
-/** Bounds of what is kept of an error, so that it fits a history entry. */
+/** Bounds on the summary, so that it fits a history entry. */
 const MESSAGES_MAX = 16
 const RELATED_MAX = 16
 const MESSAGE_CHARS_MAX = 500
 const ID_CHARS_MAX = 128
 const RAW_CHARS_MAX = 65_536
 
-/** Ids that only say that another message says more. */
+/** Ids of messages that only point to a more specific one. */
 const GENERAL_KEYS: ReadonlySet<string> = new Set(['GeneralError', 'InternalError', 'Success'])
 
 export const NO_ERROR_BODY: ErrorSummary = { messageId: null, message: null, related: [], messages: [] }
 
 /**
- * Summarises an error body of any shape; secrets are taken out by `redact` before anything is cut or kept. Never
- * throws: an unreadable body gives an empty summary and the status has to speak for itself.
+ * Summarises an error body of any shape; `redact` takes secrets out before anything is cut or kept. Never throws: an
+ * unreadable body gives an empty summary, and callers go by the status.
  */
 export function readErrorBody(body: Body, redact: Redact): ErrorSummary {
   if (body.kind === 'text') return { ...NO_ERROR_BODY, message: plainText(body.text, redact) }
@@ -59,14 +59,14 @@ export function readErrorBody(body: Body, redact: Redact): ErrorSummary {
 }
 
 /**
- * The part of a message id that stays the same: prefixes change with every firmware (`IDRAC.1.6.SYS426`,
+ * The stable part of a message id: prefixes change with every firmware (`IDRAC.1.6.SYS426`,
  * `IDRAC.2.9.SYS426`, `Base.v1_4_0.PropertyUnknown`; quirks.md 10).
  */
 export function messageKey(messageId: string): string {
   return messageId.split('.').at(-1) ?? messageId
 }
 
-/** Whether one of the messages has one of these keys. */
+/** True when one of the messages has one of these keys. */
 export function hasMessage(summary: ErrorSummary, keys: Iterable<string>): boolean {
   const wanted = new Set(keys)
   return (
@@ -86,7 +86,7 @@ function extendedInfo(root: Doc, error: Doc): readonly Doc[] {
 function readMessage(info: Doc, redact: Redact): BmcMessage {
   const id = rawText(info, 'MessageId') ?? rawText(info, 'MessageID')
   const text = rawText(info, 'Message')
-  // iLO names the property only in MessageArgs; they are joined to the text, which is what is searched and shown.
+  // iLO names the property only in MessageArgs; they become the text where there is none, which is searched and shown.
   const args = listAt(info, 'MessageArgs').filter((arg) => typeof arg === 'string')
   const shown = text ?? (args.length === 0 ? null : args.join(', '))
   return {
@@ -108,7 +108,7 @@ function plainText(text: string, redact: Redact): string | null {
   return line === '' ? null : line.slice(0, MESSAGE_CHARS_MAX)
 }
 
-/** Uncut (but for a bound on the work), because a secret that was cut in half is not recognised any more. */
+/** The text before redaction, bounded only by a large limit, because redaction misses a secret that was cut in half. */
 function rawText(doc: Doc, key: string): string | null {
   const value = doc[key]
   return typeof value === 'string' && value !== '' ? value.slice(0, RAW_CHARS_MAX) : null

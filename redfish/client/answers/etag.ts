@@ -1,6 +1,6 @@
 /**
- * Which precondition a PATCH carries. XCC, AMI, iRMC and some iDRAC resources demand `If-Match`, others choke on a weak
- * or quoted-twice tag (quirks.md 10): the ladder goes from the tag as given to none. Pure.
+ * The precondition of a PATCH. XCC, AMI, iRMC and some iDRAC resources demand `If-Match`, others refuse a weak or
+ * quoted-twice tag (quirks.md 10): the ladder goes from the tag as given to none. Pure.
  */
 
 import { type Doc, textAt } from '../documents/resource.ts'
@@ -10,17 +10,17 @@ import { type ErrorSummary, hasMessage } from './error-body.ts'
 /** The header's value, or null to send none. */
 export type Precondition = string | null
 
-/** Visible ASCII only: the tag comes from the BMC and goes into a header. */
+/** Visible ASCII only, because a tag of the BMC goes into a header. */
 const SENDABLE = /^[\x21-\x7e]{1,256}$/
 
-/** The tag of a document: its ETag header, else `@odata.etag`. Empty tags are none (`""` earns a 412 from iDRAC). */
+/** The tag of a document: its ETag header, else `@odata.etag`. An empty tag counts as none (iDRAC answers 412 to `""`). */
 export function etagOf(answer: { readonly header: string | undefined; readonly doc: Doc }): Precondition {
   const tag = (answer.header ?? textAt(answer.doc, '@odata.etag') ?? '').trim()
   const single = tag.replace(/^(W\/)?""(.+)""$/, '$1"$2"')
   return single === '""' || single === 'W/""' || !SENDABLE.test(single) ? null : single
 }
 
-/** The status of a refusal as RFC 9110 and 6585 have it: iDRAC says 428 and 412 by message, with another status. */
+/** The status of a refusal as in RFC 9110 and 6585: iDRAC says 428 and 412 by message, with another status. */
 export function preconditionStatus(refusal: { readonly status: number; readonly error: ErrorSummary }): number {
   if (refusal.status < 400) return refusal.status
   if (hasMessage(refusal.error, PRECONDITION_MISSING_MESSAGES)) return 428
@@ -28,9 +28,9 @@ export function preconditionStatus(refusal: { readonly status: number; readonly 
 }
 
 /**
- * The preconditions to try for a tag, in order. The first is what the document gave; `refresh` says that the document
- * is read again before the next one is tried, because another writer may have changed it. `*` is what is left for a
- * BMC that wants a tag and gives none (428 of AMI, 412 of XCC).
+ * The next precondition after a refusal; null when none is left. The first was the tag of the document; `refresh` asks
+ * for another read of the document before the next try, because another writer may have changed it. `*` remains for a
+ * BMC that demands a tag and gives none (428 of AMI, 412 of XCC).
  */
 export function nextPrecondition(
   refusal: { readonly status: number },

@@ -1,4 +1,4 @@
-/** What came of one attempt, and which failure it is when it is the last one. Pure. */
+/** The outcome of one attempt, and the failure that the last one becomes. Pure. */
 import type { BmcFailure } from '../../failure.ts'
 import { type MessageRow, messageRow } from '../quirks/messages.ts'
 import type { Fault } from '../wire/fault.ts'
@@ -14,17 +14,17 @@ export type Outcome =
     }
 
 /**
- * - `final`: trying again changes nothing.
- * - `nothing-happened`: worth another try, and the BMC provably did not act on this one: there was no connection, or
- *   it said that it is not ready, overloaded or locked.
- * - `ambiguous`: worth another try, but the BMC may have done what was asked (quirks.md 1.3).
+ * - `final`: a retry changes nothing.
+ * - `nothing-happened`: worth a retry, and the BMC provably did not act: there was no connection, or the BMC said that it
+ *   is not ready, overloaded or locked.
+ * - `ambiguous`: worth a retry, but the BMC may have acted (quirks.md 1.3).
  */
 export type Retryability = 'final' | 'nothing-happened' | 'ambiguous'
 
 /** 501 and 505 name a lack, not a state. */
 const PERMANENT_5XX: ReadonlySet<number> = new Set([501, 505])
 
-/** Classifies an outcome by failure, status and message id (spec/redfish.md "Retries", quirks.md 10 and 15). */
+/** Classifies an outcome by fault, message id and status (spec/redfish.md "Retries", quirks.md 10 and 15). */
 export function retryability(outcome: Outcome): Retryability {
   if (outcome.kind === 'fault') {
     if (!outcome.fault.failure.retry) return 'final'
@@ -39,7 +39,7 @@ export function retryability(outcome: Outcome): Retryability {
   return 'final'
 }
 
-/** Whether it passes by itself but may take minutes, so that more attempts than usual are worth it (quirks.md 8, 9). */
+/** True for a state that passes by itself in minutes, so that it is worth more attempts than usual (quirks.md 8, 9). */
 export function needsPatience(outcome: Outcome): boolean {
   return outcome.kind === 'refusal' && rowOf(outcome.error)?.patient === true
 }
@@ -50,7 +50,7 @@ function rowOf(error: ErrorSummary): MessageRow | null {
   return messageRow({ keys: ids.map(messageKey), texts })
 }
 
-/** The failure that an operation reports when this outcome was its last. */
+/** The failure that an operation reports after this outcome as its last. */
 export function failureOf(outcome: Outcome): BmcFailure {
   if (outcome.kind === 'fault') return outcome.fault.failure
   const { status, error, retryAfterMs } = outcome
@@ -72,7 +72,7 @@ export function failureOf(outcome: Outcome): BmcFailure {
   return { kind: 'refused', retry: false, status, ...messageId, ...message, related: error.related, ...problem }
 }
 
-/** XCC says how long a resource stays locked in its words only: "Retry in 5 seconds." (quirks.md 15). */
+/** Milliseconds from a message text: XCC says only there how long a resource stays locked, "Retry in 5 seconds." (quirks.md 15). */
 export function retryAfterInWords(message: string | null): number | null {
   const seconds = /\bretry in (\d{1,6}) seconds?\b/i.exec(message ?? '')?.[1]
   return seconds === undefined ? null : Number(seconds) * 1_000

@@ -1,4 +1,4 @@
-/** Reading a refusal for what it says about the request: which property it names, and by which message. */
+/** Reads a refusal for its statements about the request: the property and the message that it names. */
 
 import type { Problem } from '../../failure.ts'
 import { BmcError, type BmcFailure } from '../../failure.ts'
@@ -11,13 +11,13 @@ export function refusalOf(error: unknown): Refusal | null {
   return error instanceof BmcError && error.failure.kind === 'refused' ? error.failure : null
 }
 
-/** Whether the refusal names a property: among the related ones, or in its text (AMI only says it there). */
+/** True when the refusal names the property: among the related ones, or in its text (AMI names it only there). */
 export function namesProperty(refusal: Refusal, property: string): boolean {
   if (refusal.related.some((related) => related.split('/').includes(property))) return true
   return new RegExp(`(^|[^A-Za-z])${RegExp.escape(property)}($|[^A-Za-z])`).test(refusal.message ?? '')
 }
 
-/** Problems that another request for the same thing may solve; the others are final whatever is sent. */
+/** Problems that another form of the request may solve; the others are final for every form. */
 const ABOUT_THE_REQUEST: ReadonlySet<Problem> = new Set([
   'parameter-missing',
   'parameter-unknown',
@@ -26,7 +26,7 @@ const ABOUT_THE_REQUEST: ReadonlySet<Problem> = new Set([
   'request-malformed',
 ])
 
-/** Whether the BMC minds how it was asked, or does not say what it minds. */
+/** True when the BMC objects to the form of the request, or names no known problem. */
 export function mindsTheRequest(refusal: Refusal): boolean {
   return refusal.problem === undefined || ABOUT_THE_REQUEST.has(refusal.problem)
 }
@@ -36,7 +36,7 @@ export function refusalKey(refusal: Refusal): string | null {
   return refusal.messageId === undefined ? null : messageKey(refusal.messageId)
 }
 
-/** Whether the BMC may do what it refused all the same, a while later (quirks.md 6 "late attach"). */
+/** True when the BMC may carry out the refused request a while later (quirks.md 6 "late attach"). */
 export function mayStillHappen(refusal: Refusal): boolean {
   const key = refusalKey(refusal)
   return key !== null && messageRow({ keys: [key], texts: [] })?.late === true

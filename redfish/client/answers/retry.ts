@@ -1,14 +1,14 @@
-/** Whether and when a request is sent again: the pure decision, and the loop around it. */
+/** Retries: the pure decision if and when a request is repeated, and the loop around it. */
 
 import type { RetryPolicy, Surroundings } from '../options.ts'
 import { aborted } from '../wire/fault.ts'
 import { needsPatience, type Outcome, retryability } from './outcome.ts'
 
 /**
- * What a request is worth repeating:
- * - `always`: doing it twice is the same as once (reads, logins).
- * - `after-look`: it may be done twice, but whether it already happened is looked at first.
- * - `if-nothing-happened`: only when the failed attempt provably did nothing (a reset; spec/job.md).
+ * The condition for repeating a request:
+ * - `always`: it is idempotent (reads, logins).
+ * - `after-look`: it is idempotent, but the client first looks for the effect of the earlier attempt.
+ * - `if-nothing-happened`: the failed attempt provably did nothing (a reset; spec/job.md).
  * - `never`: one attempt (a ping: its caller paces itself).
  */
 export type Repeat = 'always' | 'after-look' | 'if-nothing-happened' | 'never'
@@ -20,8 +20,8 @@ export type RetryDecision =
   | { readonly kind: 'look'; readonly delayMs: number; readonly again: boolean }
 
 /**
- * Exponential back-off with full jitter, at least as long as `Retry-After` asks (up to the policy's patience), bounded
- * by attempts. The budget is the caller's signal, which ends the pause.
+ * Exponential back-off with full jitter, at least as long as `Retry-After` asks (up to the policy's bound), bounded
+ * by attempts. The time budget is the caller's signal, which ends the pause.
  *
  * The look comes even after the last attempt: a BMC that timed out three times may well have done its work
  * (quirks.md 6).
@@ -41,12 +41,12 @@ export function decideRetry(
   if (kind === 'final' || attempt.repeat === 'never') return { kind: 'give-up' }
   const delayMs = delayBefore(outcome, attempt)
   if (kind === 'ambiguous' && attempt.repeat === 'if-nothing-happened') return { kind: 'give-up' }
-  // Also after "busy": it may be an earlier attempt that the BMC is busy with.
+  // Also after "busy": the BMC may be busy with an earlier attempt.
   if (attempt.repeat === 'after-look' && wasReached(outcome)) return { kind: 'look', delayMs, again: left }
   return left ? { kind: 'again', delayMs } : { kind: 'give-up' }
 }
 
-/** There was a connection, and the answer was not that there are too many requests already. */
+/** True when the BMC got the request and did not drop it as one too many. */
 function wasReached(outcome: Outcome): boolean {
   return outcome.kind === 'fault' ? outcome.fault.sent : outcome.status !== 429
 }
@@ -67,9 +67,8 @@ export type RetryResult<T> =
   | { readonly kind: 'failed'; readonly outcome: Outcome; readonly attempts: number }
 
 /**
- * Runs attempts until one is done or the policy gives up. `look` gives a value when it finds that an attempt had done
- * its work although its answer was lost or an error, else null. Rejects only with what `attempt`, `look` or the pause
- * throw.
+ * Runs attempts until one is done or the policy gives up. `look` gives a value when an attempt had its effect although
+ * its answer was lost or an error, else null. Rejects only with errors of `attempt`, `look` and the pause.
  */
 export async function withRetries<T>(run: {
   readonly attempt: (number: number) => Promise<{ readonly kind: 'done'; readonly value: T } | Outcome>

@@ -1,4 +1,4 @@
-/** The boot override: reading it, the change that is wanted, and where each part of it is written. Pure. */
+/** The boot override: reading it, the wanted change, and the document that takes each part of it. Pure. */
 import type { BootOverride } from '../../bmc.ts'
 import { mindsTheRequest, namesProperty, type Refusal } from '../answers/refusal.ts'
 import { type Doc, docAt, isDoc, textAt, textsAt } from '../documents/resource.ts'
@@ -14,26 +14,26 @@ const CD_TARGETS: ReadonlySet<string> = new Set(['Cd', 'CD/DVD', 'UsbCd', 'UefiC
 /** The `Boot` of the System and that of its settings object, where it has one (`@Redfish.Settings`). */
 export type BootDocuments = { readonly system: Doc; readonly settings: Doc | null }
 
-/** What to write; a null part is left out. */
+/** The values to write; a null part is left out. */
 export type BootChange = {
   readonly enabled: 'Once' | 'Disabled'
   readonly target: string | null
   readonly mode: 'UEFI' | null
 }
 
-/** The override that will count at the next boot: a property of the settings object wins over the System's. */
+/** The override of the next boot: a property of the settings object wins over the System's. */
 export function readOverride(boot: BootDocuments): BootOverride {
   const at = (property: string) =>
     textAt(placeOf(boot, property) === 'settings' ? (boot.settings ?? {}) : boot.system, property)
   return { enabled: at(ENABLED), target: at(TARGET), mode: at(MODE) }
 }
 
-/** Whether there is a settings object with nothing of the override in it. */
+/** True when there is a settings object, and it holds no property of the override. */
 export function holdsNothing({ settings }: BootDocuments): boolean {
   return settings !== null && [ENABLED, TARGET, MODE].every((property) => !(property in settings))
 }
 
-/** Where the override's target is written. */
+/** The document that takes the override's target. */
 export function targetPlace(boot: BootDocuments): 'system' | 'settings' {
   return placeOf(boot, TARGET)
 }
@@ -56,15 +56,15 @@ export function bootModes(boot: BootDocuments): readonly string[] {
   return mode === null ? [] : [mode]
 }
 
-/** The target that means the virtual CD on this BMC; `Cd` where none are listed, null where the list has none. */
+/** The target that means the virtual CD on this BMC; `Cd` where the BMC lists no targets, null where its list has none. */
 export function cdTarget(targets: readonly string[], profile: Pick<Profile, 'cdTargets'>): string | null {
   if (targets.length === 0) return 'Cd'
   return profile.cdTargets.find((target) => targets.includes(target)) ?? null
 }
 
 /**
- * Boot once from `target`. The mode goes along only where the property exists and the profile allows it: Dell makes a
- * BIOS job of a changed one, X11 refuses it (quirks.md 8).
+ * The change that boots once from `target`. It has the mode only where the property exists and the profile allows it:
+ * Dell makes a BIOS job of a changed mode, X11 refuses it (quirks.md 8).
  */
 export function bootOnce(boot: BootDocuments, target: string, profile: Pick<Profile, 'bootMode'>): BootChange {
   const { mode } = readOverride(boot)
@@ -72,12 +72,12 @@ export function bootOnce(boot: BootDocuments, target: string, profile: Pick<Prof
   return { enabled: 'Once', target, mode: wanted ? 'UEFI' : null }
 }
 
-/** Whether the host boots as a legacy BIOS does whatever is written: the mode reads so and does not go along. */
+/** True when the host boots in legacy BIOS mode and the client must not write another mode. */
 export function bootsLegacy(boot: BootDocuments, profile: Pick<Profile, 'bootMode'>): boolean {
   return readOverride(boot).mode === 'Legacy' && bootOnce(boot, 'Cd', profile).mode === null
 }
 
-/** Whether the override may be set for one boot; so it is assumed where the BMC does not list what it takes. */
+/** True when the BMC takes an override for one boot, or does not list the values that it takes. */
 export function takesOnce(boot: BootDocuments): boolean {
   const lists = [boot.system, boot.settings ?? {}].map((doc) => textsAt(doc, `${ENABLED}@Redfish.AllowableValues`))
   const listed = lists.find((list) => list.length > 0)
@@ -87,7 +87,7 @@ export function takesOnce(boot: BootDocuments): boolean {
 export const CLEARED: BootChange = { enabled: 'Disabled', target: 'None', mode: null }
 
 /**
- * Whether the change is in force. The target decides: iDRAC8 shows `Once` with target `None` when idle, and `Disabled`
+ * True when the change is in force. The target decides: iDRAC8 shows `Once` with target `None` when idle, and `Disabled`
  * with a leftover target is disabled (quirks.md 8).
  */
 export function isInForce(override: BootOverride, change: BootChange): boolean {
@@ -101,14 +101,14 @@ export function isInForce(override: BootOverride, change: BootChange): boolean {
 }
 
 export type ReadBack =
-  /** Read again: it may still come. */
+  /** The change may still show: read again. */
   | { readonly kind: 'not-yet'; readonly instead: string | null }
   | { readonly kind: 'in-force'; readonly warnings: readonly string[] }
 
 /**
- * Judges what reads back after a change was written. What matters is the target: that the CD is booted next, or that it
- * is not any more. `Enabled` reads back as it likes on some BMCs, which their profile tells; elsewhere such an answer is
- * waited out, and `instead` says what can be lived with when nothing better comes.
+ * Judges the override that reads back after a write. The target matters: the CD is booted next, or no longer. Some BMCs
+ * show another `Enabled` than was written, and their profile lists it; on other BMCs the client reads on, and `instead`
+ * describes the deviation that it accepts when the time is over.
  */
 export function judgeReadBack(
   override: BootOverride,
@@ -134,8 +134,8 @@ function isOff({ enabled, target }: BootOverride): boolean {
 }
 
 /**
- * Whether nothing has to be written. The System's own values must agree with pending ones: settings that were applied
- * at the last boot may still read `Once`.
+ * True when no write is needed. The System's own values must agree with the pending ones: settings that were applied at
+ * the last boot may still read `Once`.
  */
 export function isAlreadySet(boot: BootDocuments, change: BootChange): boolean {
   const pending = isInForce(readOverride(boot), change)
@@ -144,9 +144,9 @@ export function isAlreadySet(boot: BootDocuments, change: BootChange): boolean {
 }
 
 /**
- * Splits a change by where its properties live: the settings object takes those that it contains, the System the rest
- * (iDRAC9 7.10's settings have no target, DGX's have everything; quirks.md 8). Settings that would get nothing but the
- * mode which they have already are left alone: writing them makes a job on Dell.
+ * Splits a change over the documents that hold its properties: the settings object takes those that it contains, the
+ * System the rest (iDRAC9 7.10's settings have no target, DGX's have everything; quirks.md 8). Settings that would only
+ * get the mode which they have already are not written: the write makes a job on Dell.
  */
 export function splitChange(
   boot: BootDocuments,
@@ -168,8 +168,8 @@ export function splitChange(
 }
 
 /**
- * What to try after a refusal that is about the request: write the settings object, leave the mode out, leave the
- * target out when clearing. Null when nothing else may help.
+ * The next change after a refusal that objects to the request: all of it to the settings object, then without the mode,
+ * then, for a clearing, without the target. Null when none of these is left.
  */
 export function relaxChange(
   refusal: Refusal,
@@ -185,7 +185,7 @@ export function relaxChange(
   return null
 }
 
-/** The `Boot` of a document, and of its settings object where that was read. */
+/** The `Boot` of a System, and of its settings object where the client read that. */
 export function bootDocuments(system: Doc, settings: Doc | null): BootDocuments {
   return {
     system: docAt(system, 'Boot'),

@@ -1,6 +1,6 @@
 /**
- * What boots the virtual CD once where the boot override cannot: a vendor's own action, or a flag on the slot that
- * holds the medium (quirks.md 6, 8).
+ * Boots the virtual CD once where the boot override cannot: by a vendor's own action, or by a flag on the slot that holds
+ * the medium (quirks.md 6, 8).
  */
 
 import { refusalOf } from '../answers/refusal.ts'
@@ -33,7 +33,7 @@ export async function bootInOwnWay(service: Service, call: Call, located: Locate
   throw service.fail(call, failure, { method: 'GET', target: located.system.path })
 }
 
-/** Whether one of the Managers has the action of a vendor's own way. */
+/** True when one of the Managers has the action of a vendor's own way. */
 export function hasOwnWay(managers: readonly Answer[], name: BootWayName): boolean {
   return managers.some((manager) => ownAction(manager, name) !== null)
 }

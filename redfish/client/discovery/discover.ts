@@ -1,4 +1,7 @@
-/** Discovery: what there is on this BMC, and what an operator should know before a job needs it. */
+/**
+ * Discovery: the parts of this BMC that jobs use, and the facts that an operator should know before. Reading order of
+ * the folder: this file, `findings.ts`, `recognition.ts` (a known BMC by few reads), `tree.ts` (for recordings).
+ */
 import type { Bmc, BmcDescription, PowerObservation } from '../../bmc.ts'
 import { problemOf } from '../../failure.ts'
 import { type BootLook, settingsOf } from '../boot/look.ts'
@@ -174,7 +177,7 @@ function managerOf(
   return manager === undefined ? { why: 'none can be read' } : { manager, why: managersWhy }
 }
 
-/** The licence that the BMC names, and whether it is known not to cover virtual media (quirks.md 12). */
+/** The licence that the BMC names; `lacking`: it does not cover virtual media (quirks.md 12). */
 function licenceOf(documents: Documents): { readonly name: string | null; readonly lacking: boolean } {
   const unlicensed = LICENSED_ACTIONS.some(({ values }) => {
     const listed = valueAt(documents, values)

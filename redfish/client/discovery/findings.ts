@@ -1,4 +1,4 @@
-/** What an operator should know about this BMC before a job needs it, with what to do about it. Pure. */
+/** The facts about this BMC that an operator should know before a job, each with advice. Pure. */
 import type { BmcDescription, Finding } from '../../bmc.ts'
 import { ADVICE, type BmcFailure, problemOf } from '../../failure.ts'
 import type { ResetType } from '../../vocabulary.ts'
@@ -10,25 +10,25 @@ export type FindingFacts = Pick<
   BmcDescription,
   'slots' | 'layout' | 'resetTypes' | 'resetTypesFrom' | 'power' | 'tls' | 'etags' | 'licence'
 > & {
-  /** The licence is one that does not cover virtual media, or the BMC said so. */
+  /** The licence does not cover virtual media, by its name or by a refusal of the BMC. */
   readonly licenceLacks: boolean
   readonly remoteMediaDisabled: boolean
   /** The BMC has an action that makes more CD slots. */
   readonly moreSlotsPossible: boolean
-  /** Whether the service links to virtual media at all. */
+  /** The service has a link to virtual media. */
   readonly virtualMediaLinked: boolean
-  /** Why a VirtualMedia resource was not shown. */
+  /** The refusal of a VirtualMedia resource, where the BMC showed none. */
   readonly mediaFailure: BmcFailure | null
   readonly cdTarget: string | null
   /** The override does not reach the virtual CD, and the vendor's own action that does is missing. */
   readonly bootActionMissing: boolean
-  /** The host would boot the virtual CD as a legacy BIOS does, and the mode is not ours to change. */
+  /** The host would boot the virtual CD in legacy BIOS mode, and the client must not change the mode. */
   readonly bootsLegacy: boolean
-  /** Whether the boot override may be set for one boot. */
+  /** The BMC takes a boot override for one boot. */
   readonly takesOnce: boolean
   readonly secureBoot: boolean | null
   readonly authentication: ReturnType<Authentication['state']>
-  /** Protocols and ciphers are allowed that are broken. */
+  /** The registration allows broken protocols and ciphers. */
   readonly tlsLegacy: boolean
   /** The System has another serial number than the server record. */
   readonly serialDiffers: boolean
@@ -221,13 +221,13 @@ const ROWS: readonly Row[] = [
   },
 ]
 
-/** One line per finding: what follows from the facts, then what is known of the model. */
+/** The findings that follow from the facts, then the notices about the model. */
 export function findings(facts: FindingFacts): readonly Finding[] {
   const found = ROWS.filter((row) => row.when(facts)).map(({ when: _, ...finding }) => withReason(finding, facts))
   return [...found, ...facts.notices.map(noticeOf)]
 }
 
-/** What the BMC said when it refused to show its media goes along. */
+/** Adds the BMC's own words to the finding that it does not show its media. */
 function withReason(finding: Finding, { mediaFailure }: FindingFacts): Finding {
   if (finding.code !== 'virtual-media-unreadable' || mediaFailure?.kind !== 'refused') return finding
   const said = [mediaFailure.status, mediaFailure.messageId, mediaFailure.message].filter((part) => part !== undefined)

@@ -1,6 +1,6 @@
 /**
- * Whether a BMC is still what an earlier discovery found, by as few requests as a job can do with: the System and the slots
- * of the layout, which the job's next steps then need not read again.
+ * Compares a BMC with an earlier discovery by few requests: it reads the System and the slots of the layout, and hands
+ * them to the job's next steps.
  */
 import type { Bmc, KnownBmc, MediaLayout } from '../../bmc.ts'
 import type { Call } from '../call.ts'
@@ -13,12 +13,12 @@ import { type TlsOptions, tlsOf } from '../wire/tls-kind.ts'
 
 export type RecognitionOptions = Wanted &
   TlsOptions & {
-    /** To be told where the System is. */
+    /** Called with the System that was recognised. */
     readonly found: (located: Located) => void
   }
 
 export function createRecognition(service: Service, options: RecognitionOptions): Pick<Bmc, 'recognise'> {
-  /** A slot that changed its kind takes another form of medium. */
+  /** False for a slot that is missing or changed its media types: it takes another form of medium. */
   async function isSlot(call: Call, slot: KnownBmc['slots'][number]): Promise<boolean> {
     const now = await service.readOptional(call, slot.id)
     if (now === null) return false

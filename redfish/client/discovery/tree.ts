@@ -1,6 +1,7 @@
 /**
  * Reads the part of a BMC's tree that provisioning may need: breadth first from the service root, along every
- * `@odata.id`, past what is large and says nothing about media, boot and power. Bounded in documents, bytes, depth and time.
+ * `@odata.id`, but for branches that are large and say nothing about media, boot and power. Bounded in documents, bytes,
+ * depth and time.
  */
 
 import { BmcError } from '../../failure.ts'
@@ -14,14 +15,17 @@ const documentsMax = 250
 const bytesMax = 8 * 1024 * 1024
 /** Links away from the service root: Root → Managers → Manager → VirtualMedia → slot, and two for OEM detours. */
 const depthMax = 6
-/** Well below what the API lets a caller wait. */
+/** Well below the time-out of the API's callers. */
 const timeMs = 120_000
 
-/** Names of path segments that are not entered: they are large, change all the time, or are about people. */
+/** Names of path segments that the client does not enter: they are large, change all the time, or are about people. */
 const passedBy =
   /^(?:Accounts|Roles|Sessions|LogServices|Logs?|Entries|Sensors|Thermal|Power|ThermalSubsystem|PowerSubsystem|EnvironmentMetrics|Assembly|Processors|Memory|MemoryDomains|Storage|SimpleStorage|Volumes|Drives|EthernetInterfaces|NetworkInterfaces|NetworkAdapters|NetworkPorts|NetworkDeviceFunctions|HostInterfaces|SerialInterfaces|PCIeDevices|PCIeFunctions|PCIeSlots|USB.*|Certificates|Keys|Registries|JsonSchemas|\$metadata|odata|Fabrics|UpdateService|EventService|TelemetryService|CertificateService|ComponentIntegrity|Jobs|JobService|DellJobs?|DellLogServices|FirmwareInventory|SoftwareInventory|Metrics|MetricReports|Cables|Facilities|AggregationService|CompositionService|KeyService)$/i
 
-/** Never writes. Documents that the BMC refuses are in it with their status; rejects only when the root cannot be read. */
+/**
+ * Never writes. Documents that the BMC refuses are in the tree with their status. Rejects when the root cannot be read, or
+ * the BMC is gone or refuses the client.
+ */
 export async function readTree(service: Service, call: Call): Promise<RecordedTree> {
   const documents: RecordedDocument[] = []
   const missing: string[] = []
@@ -71,7 +75,7 @@ async function readDocument(
   } catch (error) {
     if (!(error instanceof BmcError)) throw error
     const { failure } = error
-    // A BMC that is gone, or refuses us, will not do better with the next document.
+    // A BMC that is gone, or refuses the client, does so for the next document as well.
     if (['aborted', 'unreachable', 'unauthorized', 'tls'].includes(failure.kind)) throw error
     if (failure.kind !== 'refused') return failure.kind
     return { document: { path, status: failure.status, headers: {}, body: {} }, links: [] }
@@ -93,7 +97,7 @@ function boundReached(now: { documents: number; bytes: number; late: boolean }):
   return now.late ? `reading stops after ${timeMs} ms` : null
 }
 
-/** Every link of a document, wherever it stands, but for the document's own. */
+/** Every link in a document, at any depth. */
 function* linksIn(value: unknown): Generator<string> {
   if (typeof value !== 'object' || value === null) return
   if (Array.isArray(value)) {

@@ -1,6 +1,7 @@
 /**
- * The few properties on which a BMC is believed that there is nothing to do: a slot that is empty, an override that is
- * not set, a host that is off. One of another type must not read as absent, or a cleanup would end as clean that was not.
+ * The type check of the few properties that make the client conclude that it has nothing to do: an empty slot, an override
+ * that is not set, a host that is off. A value of another type must not read as absent, or a cleanup would end as clean
+ * that was not.
  */
 import { type Doc, isDoc } from './resource.ts'
 
@@ -12,7 +13,7 @@ const BOOT_TYPES = {
   BootSourceOverrideMode: 'string',
 } as const
 
-/** What is wrong with a document, or null. Pure. */
+/** The first mistyped property of a document in words, or null. Pure. */
 export function misfit(doc: Doc): string | null {
   const boot = doc['Boot']
   if (boot !== undefined && boot !== null && !isDoc(boot)) return 'Boot is not an object'

@@ -1,12 +1,12 @@
 /**
- * Careful reading of documents that a BMC sent. Nothing in them is trusted to have the type that the schema promises:
- * a reader gives null where a property is absent, null or of another type, and the caller decides what that means.
+ * Careful reading of a BMC's documents. No property is trusted to have the type that its schema promises: a reader gives
+ * null where a property is absent, null or of another type, and the caller decides on the meaning.
  */
 
 /** One JSON object of a BMC, unchecked. */
 export type Doc = { readonly [key: string]: unknown }
 
-/** Longest string that is taken over from a BMC; identifiers, models and messages are far below it. */
+/** Bound on a string from a BMC; identifiers, models and messages are far below it. */
 const TEXT_CHARS_MAX = 1024
 
 export function isDoc(value: unknown): value is Doc {
@@ -24,7 +24,7 @@ export function flagAt(doc: Doc, key: string): boolean | null {
   return typeof value === 'boolean' ? value : null
 }
 
-/** The object at `key`, or an empty one: most questions about an absent object have the same answer as about `{}`. */
+/** The object at `key`, or an empty one, because callers treat an absent object like an empty one. */
 export function docAt(doc: Doc, key: string): Doc {
   const value = doc[key]
   return isDoc(value) ? value : {}
@@ -40,7 +40,7 @@ export function textsAt(doc: Doc, key: string): readonly string[] {
 }
 
 /**
- * Where a reference points: `{"@odata.id": …}`, the old `{"href": …}` of iLO 4, or the bare string that XCC uses for
+ * The target of a reference: `{"@odata.id": …}`, the old `{"href": …}` of iLO 4, or the bare string that XCC uses for
  * `@Redfish.ActionInfo` (quirks.md 2). Null when it is none of these.
  */
 export function linkOf(value: unknown): string | null {
