@@ -1,4 +1,4 @@
-/** What a job remembers, and the contract between its machine and what performs its effects. */
+/** The memory of a job, and the contract between its machine and the services that perform its effects. */
 import type { FailureData } from '../event.ts'
 import type { Budgets, JobEventData, JobRequested } from './events.ts'
 import type { TaskForm } from './layout.ts'
@@ -15,7 +15,7 @@ export type JobContext = {
   readonly maintenanceIsoUrl: string | null
   readonly createdAt: string
   readonly budgets: Budgets
-  /** What is being done; where a failure or a passed deadline is blamed. */
+  /** The step under way: a failure or a passed deadline is blamed on it. */
   readonly step: StepKey
   /** The task medium that the host is given: the ISO, until it is known that the layout takes another form. */
   readonly taskIso: { readonly sha256: string; readonly bytes: number } | null
@@ -42,7 +42,7 @@ export type JobContext = {
 export type BySerial = { readonly jobId: string; readonly serial: string }
 export type Slots = { readonly maintenance: string; readonly task: string }
 
-/** What the machine's effects are given and answer; `actors/services/` implements them. */
+/** Input and outcome of each effect that the machine asks for; `actors/services/` implements them. */
 export type JobServices = {
   admitJob: { input: BySerial; output: JobEventData<'job.admission.succeeded'> }
   buildIso: {
@@ -64,7 +64,7 @@ export type JobServices = {
     output: JobEventData<'redfish.mount.maintenance.succeeded'>
   }
   mountTask: {
-    /** Without a form in what was asked for before there was more than one. */
+    /** Requests from the time when there was only the ISO have no form. */
     input: BySerial & { readonly slot: string; readonly sha256: string; readonly form?: TaskForm }
     output: JobEventData<'redfish.mount.task.succeeded'>
   }
@@ -86,7 +86,7 @@ export type JobServices = {
   }
 }
 
-/** What a job remembers at its start. */
+/** The memory of a job that was just requested. */
 export function initialContext(input: JobRequested): JobContext {
   return {
     jobId: input.job_id,

@@ -33,7 +33,7 @@ const warning = z.strictObject({ path: z.string(), code: z.string(), message: z.
 
 const contentDigest = z.strictObject({ bytes: z.int(), sha256 })
 
-/** What may be said of a recipe (machines/recipe/digest.ts): payloads by size and digest only. */
+/** The public summary of a recipe (machines/recipe/digest.ts): payloads by size and digest only. */
 const recipeSummary = z.strictObject({
   schema_version: z.string(),
   task_target: z.string(),
@@ -50,7 +50,7 @@ const recipeSummary = z.strictObject({
 const requested = z.strictObject({
   job_id: z.uuid(),
   server_serial: z.string().min(1).max(128),
-  /** Where the sealed recipe is kept: it may hold passwords, so the log has only its summary. */
+  /** The key of the sealed recipe in the vault: a recipe may hold passwords, so the log has only its summary. */
   recipe_ref: z.string(),
   recipe: recipeSummary,
   warnings: z.array(warning),
@@ -96,7 +96,7 @@ const report = z.strictObject({
   schema_id: z.string().max(256).nullable(),
   started_at: z.string().max(64).nullable(),
   finished_at: z.string().max(64).nullable(),
-  /** Who was believed: the job's own token or the shared secret. */
+  /** The credential that the report's sender proved: the job's own token or the shared secret. */
   authenticated_by: z.enum(['job-token', 'shared-secret']),
 })
 
@@ -133,14 +133,14 @@ export const jobEvents = {
     }),
   },
   'redfish.discover.failed': { version: 1, data: failureData },
-  /** The task medium in another form than the ISO, because the layout takes it so. */
+  /** The task medium was built in another form than the ISO, because the slots take no second ISO. */
   'media.build.succeeded': {
     version: 1,
     data: z.strictObject({
       form: z.enum(['img', 'merged']),
-      /** Of a merged ISO: of what differs from the maintenance ISO, together with that one's digest. */
+      /** For a merged ISO, the digest covers the bytes that differ from the maintenance ISO, and that ISO's digest. */
       sha256,
-      /** Of the whole, as the host sees it. */
+      /** The size of the whole medium, as the host sees it. */
       bytes: z.int(),
       /** The maintenance ISO that the files were merged into. */
       base_sha256: sha256.nullable(),
@@ -154,7 +154,7 @@ export const jobEvents = {
   'redfish.mount.task.failed': { version: 1, data: failureData },
   'redfish.boot-override.succeeded': { version: 2, data: overrideWritten },
   'redfish.boot-override.failed': { version: 1, data: failureData },
-  /** The intent, durable before the request is sent. */
+  /** The controller's intent, durable before it sends the request. */
   'redfish.reset.requested': {
     version: 1,
     data: z.strictObject({
@@ -164,7 +164,7 @@ export const jobEvents = {
       override_before: bootOverrideData,
     }),
   },
-  /** An intent without an outcome, resolved by looking. */
+  /** A later attempt found an intent without an outcome and resolved it by looking at the host. */
   'redfish.reset.resolved': {
     version: 1,
     data: z.strictObject({
@@ -184,7 +184,7 @@ export const jobEvents = {
     version: 1,
     data: z.strictObject({
       medium: z.enum(['maintenance', 'task']),
-      /** Which mount's URL was read; null for one that does not tell. */
+      /** The mount whose URL was read, by its number; null for a URL that does not tell. */
       attempt: z.int().nullable(),
       first_read_at: z.iso.datetime(),
       last_read_at: z.iso.datetime(),
@@ -202,11 +202,11 @@ export const jobEvents = {
     }),
   },
   'report.received': { version: 1, data: report },
-  /** A report that came again, or after the outcome was known: recorded, changes nothing. */
+  /** A report came again, or after the outcome was known. It is recorded and changes nothing. */
   'report.duplicated': { version: 1, data: report },
   'webhook.wait.elapsed': { version: 1, data: noData },
 
-  /** The intent to switch a host on or off during cleanup needs no resolving: both are safe to repeat. */
+  /** Cleanup records no intent before it switches the host on or off: both are safe to repeat. */
   'cleanup.power-off.succeeded': { version: 1, data: resetDone },
   'cleanup.power-off.failed': { version: 1, data: failureData },
   'cleanup.unmount.succeeded': {
@@ -225,7 +225,7 @@ export const jobEvents = {
   'server.release.succeeded': { version: 1, data: noData },
   'server.release.failed': { version: 1, data: failureData },
   'server.release.retry.elapsed': { version: 1, data: noData },
-  /** Found by the sweep: changes nothing by itself. */
+  /** The sweep found that the job was stuck. The event by itself changes nothing. */
   'actor.stall.observed': { version: 1, data: stallData },
 } as const satisfies EventCatalogue
 

@@ -1,4 +1,4 @@
-/** What a job's effects are given, out of what it remembers. */
+/** The inputs of a job's effects, made from its memory. */
 import type { BySerial, JobContext, JobServices, Slots } from './context.ts'
 
 export const bySerial = ({ context }: { context: JobContext }): BySerial => ({
@@ -6,13 +6,13 @@ export const bySerial = ({ context }: { context: JobContext }): BySerial => ({
   serial: context.serverSerial,
 })
 
-/** Empty as long as the layout is not known. */
+/** The slots' names are empty until the layout is known. */
 export const slotsOf = (context: JobContext): Slots => ({
   maintenance: context.layout?.maintenance ?? '',
   task: context.layout?.task ?? '',
 })
 
-/** What the task medium is built from, when the layout takes another form than the ISO. */
+/** The sources of a task medium in another form than the ISO. */
 export function mediumSource(context: JobContext): JobServices['buildMedium']['input'] {
   return {
     ...bySerial({ context }),
@@ -23,7 +23,7 @@ export function mediumSource(context: JobContext): JobServices['buildMedium']['i
   }
 }
 
-/** What a job that has been cleaned up tells its server when it lets it go. */
+/** The result that a job hands to its server when it releases it. */
 export function releaseOf(context: JobContext): Omit<JobServices['releaseServer']['input'], keyof BySerial> {
   return {
     outcome: context.outcome ?? 'failed',

@@ -1,6 +1,6 @@
-/** How a job's media reach the host, by what its BMC offers (spec/redfish.md "Discovery"; redfish/bmc.ts MediaLayout). */
+/** A job's media reach the host in one of three layouts, depending on the BMC's slots (spec/redfish.md "Discovery"). */
 
-/** In what form a job's files are given to a slot: an ISO, a FAT image, or within the maintenance ISO. */
+/** The form in which a slot is given the job's files: an ISO, a FAT image, or merged into the maintenance ISO. */
 export const taskForms = ['iso', 'img', 'merged'] as const
 export type TaskForm = (typeof taskForms)[number]
 

@@ -4,7 +4,7 @@
  *
  *   queued → provisioning → cleaningUp → releasing → complete
  *
- * Whatever ends `provisioning` sets the outcome once; cleanup follows on every path and never changes it.
+ * The event that ends `provisioning` sets the outcome, once; cleanup follows on every path and never changes it.
  */
 import { type ActorRefFrom, assign, type SnapshotFrom } from 'xstate'
 import { initialContext, type JobContext } from './context.ts'
@@ -18,12 +18,12 @@ export const jobMachineVersion = '1'
 
 const mediumOf = ({ sha256, bytes }: { readonly sha256: string; readonly bytes: number }) => ({ sha256, bytes })
 
-/** The end of `provisioning`, wherever in it a step failed. */
+/** A failed step ends `provisioning`, also from a nested state. */
 const failed = { target: '#job.cleaningUp', actions: 'recordFailure' } as const
 const cancelled = { target: '#job.cleaningUp', actions: 'recordCancel' } as const
 const reported = { target: '#job.cleaningUp', actions: 'recordReport' } as const
 
-/** What a passed deadline does: the step that was under way is blamed, with the budget it overran. */
+/** A passed deadline ends `provisioning` and blames the step under way, with the budget that it overran. */
 const timedOut = (budget: string, setting: keyof Budgets) =>
   ({
     target: '#job.cleaningUp',
@@ -38,7 +38,7 @@ export const jobMachine = jobSetup.createMachine({
   version: jobMachineVersion,
   context: ({ input }) => initialContext(input),
   initial: 'queued',
-  // Facts that change no state are accepted everywhere: what came late is still visible in the history.
+  // Facts that change no state are accepted in all states, so that late ones are visible in the history too.
   on: {
     'media.read.observed': {
       actions: assign({
@@ -105,7 +105,7 @@ export const jobMachine = jobSetup.createMachine({
               ],
               onError: failed,
             }),
-            // The slots take the task files in another form than the ISO. What has both media in one goes in at once.
+            // The slots take the task files in another form than the ISO. A merged ISO has both media and is mounted once.
             buildingMedium: step('media.build', 'buildMedium').with({
               input: ({ context }) => mediumSource(context),
               onDone: [
@@ -147,12 +147,12 @@ export const jobMachine = jobSetup.createMachine({
             }),
             resetting: {
               on: {
-                // Requested and observed are two facts: from here on the host may be writing its disk.
+                // The intent alone counts as a restart: from here on the host may be writing its disk.
                 'redfish.reset.requested': {
                   actions: assign({ hostRestarted: true, resets: ({ context }) => context.resets + 1 }),
                 },
                 'redfish.reset.resolved': { actions: assign({ hostRestarted: true }) },
-                // A host can only report after it was restarted: its word is the observation.
+                // A host can report only after it was restarted, so its report proves the restart.
                 'report.received': { ...reported, guard: 'hostRestarted' },
               },
               ...step('redfish.reset', 'resetHost').with({
@@ -183,7 +183,7 @@ export const jobMachine = jobSetup.createMachine({
     },
 
     // Host off → media out → override cleared → host on. A host that this job never restarted does not run from our
-    // media, so it is left alone. A step that fails is remembered and the next one is tried all the same.
+    // media, so its power is left alone. A failed step is remembered as a fault and the next step is tried all the same.
     cleaningUp: {
       initial: 'deciding',
       after: { cleanup: { target: 'releasing', actions: 'recordCleanupElapsed' } },
@@ -236,7 +236,7 @@ export const jobMachine = jobSetup.createMachine({
       },
     },
 
-    // Not XState's `final`: reports that come late must still be recorded.
+    // This is not XState's `final`, because late reports are still recorded.
     complete: { tags: ['ended'] },
   },
 })

@@ -13,7 +13,7 @@ export type Narration = { readonly level: NarrationLevel; readonly message: stri
 type Sentence = string | { readonly level: NarrationLevel; readonly message: string }
 type Sentences = { readonly [Type in keyof typeof jobEvents]: (data: JobEventData<Type>) => Sentence }
 
-/** Exhaustive: a new event does not compile until it can be told. */
+/** Exhaustive: a new event does not compile until it has a sentence. */
 const sentences: Sentences = {
   'job.requested': ({ server_serial, recipe, warnings, retry_of }) =>
     `job requested: ${recipe.task_target} on server ${server_serial}` +
@@ -110,7 +110,7 @@ const stalls: { readonly [Reason in StallReason]: string } = {
   'reservation.orphaned': 'it has ended and still holds its server',
 }
 
-/** What an event says to people. An event of a type that this version does not know is told by its type. */
+/** The sentence for one event. An event of a type that this version does not know is told by its type. */
 export function narrate(event: { readonly type: string; readonly data: unknown }): Narration {
   const step = stepOf(event.type)
   if (!isJobEventType(event.type)) return { level: 'info', message: event.type, step }
@@ -119,7 +119,7 @@ export function narrate(event: { readonly type: string; readonly data: unknown }
   return typeof sentence === 'string' ? { level: 'info', message: sentence, step } : { ...sentence, step }
 }
 
-/** What a wait is for, by the name of its deadline, and until when. */
+/** A wait: its purpose, the name of its deadline, and the instant at which that passes. */
 export type Wait = { readonly for: string; readonly deadline: string; readonly until: string }
 
 const waitsFor = new Map([
@@ -133,7 +133,7 @@ const waitsFor = new Map([
   ['server.release.retry', 'the next try to release the server'],
 ])
 
-/** What a job waits for, what is due first first. */
+/** Waits of a job, soonest first. */
 export function narrateWaits(deadlines: readonly { readonly name: string; readonly due_at: string }[]): Wait[] {
   return deadlines
     .map(({ name, due_at }) => ({ for: waitsFor.get(name) ?? name, deadline: name, until: due_at }))
@@ -180,7 +180,7 @@ function mounted(medium: string): (data: Mounted) => Sentence {
   }
 }
 
-/** What does not matter to the goal is told all the same. */
+/** The sentence with the warnings of the operation behind it. */
 function withWarnings(message: string, { warnings }: { readonly warnings: readonly string[] | null }): Sentence {
   return warnings === null || warnings.length === 0 ? message : warning([message, ...warnings].join('; '))
 }

@@ -1,6 +1,6 @@
 /**
- * The plan of a job: the real machine is run over the answers of a BMC with which nothing goes wrong, and what it asks
- * for is written down.
+ * The plan of a job: the real machine is run over the answers of a BMC with which nothing goes wrong, and the effects
+ * and deadlines that it asks for are written down.
  */
 import type { DomainEvent } from '../event.ts'
 import type { EffectRequest } from '../evolve.ts'
@@ -23,7 +23,7 @@ type PlannedWait = { readonly for: string; readonly budget_ms: number }
 /** Most servers have two CD slots; a server that was never probed is planned for as one of them. */
 const usualLayout: Layout = { kind: 'two-cds', maintenance: '', task: '' }
 
-/** Everything that this job would ask for and wait for, in order. */
+/** Effects that this job would ask for and deadlines that it would arm, in order. */
 export function planOf(requested: JobRequested, layout: Layout | null) {
   const fold = foldOf(kinds.job)
   const effects: PlannedEffect[] = []

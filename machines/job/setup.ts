@@ -1,6 +1,6 @@
 /**
- * What the states of a job are made of: its effects by name, its delays, the actions that write what it remembers, and
- * `step`, which is how a state asks for an effect.
+ * The parts of which the states of a job are made: effects by name, delays, actions that write the job's memory, and
+ * `step`, by which a state asks for an effect.
  */
 import { assign, setup } from 'xstate'
 import type { FailureData } from '../event.ts'
@@ -98,7 +98,7 @@ export const jobSetup = setup({
   },
 })
 
-/** From here on slots may hold our media, whatever an answer says. */
+/** Slots may hold our media from here on, even if the BMC answers with an error. */
 export const touchBmc = jobSetup.assign({ bmcTouched: true })
 
 /** Entering the state begins this step: a failure or a passed deadline is blamed on it from now on. */
@@ -114,8 +114,8 @@ type Asking<Name extends Service> = Omit<
 >
 
 /**
- * Asks for the effect that performs a step; the effect's id is the step's key. What it is asked `with` is a call of its
- * own: in one call TypeScript would give the actions of the outcome the answer of another service.
+ * Asks for the effect that performs a step; the effect's id is the step's key. Input and arrows are given in a second
+ * call, `with`: in a single one TypeScript would type the outcome's actions by the answer of another service.
  */
 export function asks<Key extends StepKey, Name extends Service>(key: Key, service: Name) {
   return { with: (invoke: Asking<Name>) => ({ ...invoke, id: key, src: service }) }
@@ -130,7 +130,7 @@ export function step<Key extends StepKey, Name extends Service>(
   return { with: (invoke: Asking<Name>) => ({ entry: [begin(key), ...also], invoke: asks(key, service).with(invoke) }) }
 }
 
-/** The failure key of a step: what admission checks is called by its own name (spec/job.md). */
+/** The failure key of a step; that of the admission is `validation.server` (spec/job.md). */
 function keyOf(step: StepKey): string {
   return step === 'job.admission' ? 'validation.server' : step
 }
@@ -139,7 +139,7 @@ function failureOf(event: unknown): FailureData {
   return (event as { error: FailureData }).error
 }
 
-/** The ids with this one as the latest; bounded. */
+/** Adds an id as the latest one and drops the oldest above the bound; null and known ids change nothing. */
 export function remember(ids: readonly string[], id: string | null): readonly string[] {
   return id === null || ids.includes(id) ? ids : [...ids, id].slice(-deliveryIdsMax)
 }

@@ -1,4 +1,4 @@
-/** The stable keys of what a job does and of how it fails (spec/job.md). They are in the log for ever. */
+/** The stable keys of a job's steps and failures (spec/job.md). The log keeps them for ever. */
 
 import { targets } from './targets.ts'
 

@@ -1,11 +1,11 @@
 /**
  * The task targets that this program knows, one row each. recipe.schema.json says which fields of a recipe a target
- * needs, recipe/warnings.ts what is doubtful in one. A maintenance image of an operator's own may bring further targets:
- * they are treated as `otherTarget`.
+ * needs, and recipe/warnings.ts which of its contents are doubtful. An operator's own maintenance image may bring further
+ * targets; they are treated as `otherTarget`.
  */
 
 export type Target = {
-  /** The maintenance OS tells of the end by a report, or the end has to be observed from outside (spec/job.md). */
+  /** `report`: the maintenance OS reports the end. `observed`: the controller has to observe it (spec/job.md). */
   readonly end: 'report' | 'observed'
   /** The budget for the wait until the end: firmware is done sooner than an installation. */
   readonly budget: 'installation' | 'firmware'

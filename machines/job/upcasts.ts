@@ -1,7 +1,7 @@
 /** The ways from older versions of a job's events to their newest (../upcast.ts). */
 import type { Upcasts } from '../upcast.ts'
 
-/** Which slots were emptied besides, and what was noticed, was not written down at first. */
+/** The first version recorded neither other slots that were emptied nor warnings. */
 const othersUnknown = { 1: (data: unknown) => ({ ...(data as object), also_ejected: null }) }
 const warningsUnknown = { 1: (data: unknown) => ({ ...(data as object), warnings: null }) }
 

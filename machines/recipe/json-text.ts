@@ -1,7 +1,7 @@
 /**
- * The text of a recipe before it is a value: bytes to text, and everything about the text that `JSON.parse` would
- * hide. Two programs read the same recipe (controller and dispatcher), so whatever readers of JSON are known to read
- * differently is refused: a name given twice (RFC 8259 section 4), half a surrogate pair, a byte order mark.
+ * The text of a recipe before it is a value: decoding, and checks of properties that `JSON.parse` would hide. Two
+ * programs read the same recipe (controller and dispatcher), so text that readers of JSON are known to read differently
+ * is refused: a name given twice (RFC 8259 section 4), half a surrogate pair, a byte order mark.
  */
 import { isUtf8 } from 'node:buffer'
 import { type PointerSegment, safePointer } from './pointer.ts'
@@ -24,7 +24,7 @@ export type JsonScan =
       readonly fault: Fault
     }
 
-/** Bytes or text as text, or the fault that ends it. Nothing is replaced, so the text encodes to the same bytes again. */
+/** The input as text, or the fault that makes it unreadable. The text encodes to the same bytes again. */
 export function decodeJsonText(raw: string | Uint8Array, bytesMax: number): { text: string } | { fault: Fault } {
   const bytes = typeof raw === 'string' ? Buffer.byteLength(raw) : raw.byteLength
   if (bytes > bytesMax) {

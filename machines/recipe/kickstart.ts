@@ -1,14 +1,14 @@
-/** As much of an ESXi kickstart file as the warnings need: the commands of its first section. */
+/** The part of an ESXi kickstart file that the warnings need: the commands of its first section. */
 
 export type Kickstart = {
   readonly commands: readonly { readonly name: string; readonly options: readonly string[] }[]
-  /** Another file is read as well, and may hold any command. */
+  /** The kickstart includes another file, which may hold any command. */
   readonly includesAnother: boolean
 }
 
 /**
- * Reads the commands up to the first `%pre`, `%post` or `%firstboot`: what follows are scripts, and a `reboot` in one
- * of them is a shell's. The command section comes first ("About Installation and Upgrade Scripts", VMware ESXi 8.0).
+ * Reads the commands up to the first `%pre`, `%post` or `%firstboot`. Scripts follow there, and a `reboot` in a script is
+ * the shell's. The command section comes first ("About Installation and Upgrade Scripts", VMware ESXi 8.0).
  */
 export function readKickstart(text: string): Kickstart {
   const commands: Kickstart['commands'][number][] = []

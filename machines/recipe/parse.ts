@@ -21,7 +21,7 @@ export type ParsedRecipe =
  */
 export const recipeLimits = { bytesMax: 10 * 1024 * 1024, depthMax: 32, valuesMax: 10_000 } as const
 
-/** A list that a person reads. One more fault says how many are not listed. */
+/** A bound for a list that people read; one more fault says how many are left out. */
 const faultsMax = 100
 
 // `verbose` gives the schema around a failure, whose description words the fault.
@@ -30,8 +30,8 @@ const validate = new Ajv({ allErrors: true, strict: true, strictRequired: true, 
 )
 
 /**
- * Reads a recipe from the bytes or the text in which it was sent, and changes nothing about it: whoever keeps `raw`
- * keeps what was judged. Never throws for what `raw` holds, lists all faults at once, and neither fault nor warning
+ * Reads a recipe from the bytes or the text in which it was sent. It changes nothing: a caller that keeps `raw` keeps the
+ * recipe that was judged. It throws for no content of `raw`, lists all faults at once, and neither fault nor warning
  * holds a value of the recipe (spec/recipe.md).
  */
 export function parseRecipe(raw: string | Uint8Array): ParsedRecipe {

@@ -1,12 +1,12 @@
 /**
- * Where in a recipe something is, as a JSON Pointer that may be shown and logged. Names below a payload or inside a
- * value of `env` or `metadata` are content, not structure: a pointer ends above them.
+ * The place of something in a recipe, as a JSON Pointer that may be shown and logged. Names below a payload or inside a
+ * value of `env` or `metadata` are content: a pointer ends above them.
  */
 
-/** A longer name is no field that anybody meant, and would only fill the log. */
+/** A longer name is certainly no field of a recipe, and would only fill the log. */
 const nameCharactersMax = 64
 
-/** How many names may be shown below a field; every other field ends at itself. */
+/** The number of names that may be shown below a field; a pointer ends at every other field. */
 const shownBelow: Readonly<Record<string, number>> = { partition_layout: 2, env: 1, metadata: 1 }
 
 export type PointerSegment = string | number

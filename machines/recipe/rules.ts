@@ -1,8 +1,8 @@
 /**
- * The rules of spec/recipe.md that JSON Schema draft-07 cannot say: a limit in bytes (the schema counts characters), a
- * limit on a whole object, and what depends on several partitions at once. A recipe that the schema accepts is refused
- * only by a rule of this file or by the scan of its text (json-text.ts). They look at any value, since all faults are
- * reported at once: what has the wrong type is the schema's to report.
+ * The rules of spec/recipe.md that JSON Schema draft-07 cannot say: limits in bytes (the schema counts characters), a
+ * limit on a whole object, and conditions on several partitions at once. A recipe that the schema accepts is refused
+ * only by a rule of this file or by the scan of its text (json-text.ts). The rules take any value, because all faults
+ * are reported at once; values of a wrong type are left to the schema.
  */
 import { recipeSchema } from './schema.ts'
 import { type PartitionSize, parsePartitionSize } from './size.ts'
@@ -59,8 +59,8 @@ function partitionSizes(recipe: UnknownObject): Fault[] {
 }
 
 /**
- * Partitions of fixed size behind the rest can be laid out first, from the end of the disk. A share of the disk behind
- * it cannot: both would be waiting for what the other leaves.
+ * Partitions of fixed size behind the rest can be laid out first, from the end of the disk. A percentage behind the rest
+ * cannot: each of the two would depend on the size of the other.
  */
 function restFollowedByShare(sizes: readonly { index: number; size: PartitionSize }[]): Fault[] {
   return sizes.flatMap(({ index, size }, at): Fault[] => {

@@ -1,15 +1,14 @@
 /**
- * From what Ajv says to what a person can act on: one fault per thing that is wrong. Ajv also reports the keywords that
- * merely contain the failure (`if`, `propertyNames`), counts some failures twice, and points at the parent of what is
- * missing.
+ * Turns Ajv's errors into faults that a person can act on, one for each mistake. Ajv also reports the keywords that merely
+ * contain the failure (`if`, `propertyNames`), reports some failures twice, and points at the parent of a missing field.
  */
 import type { DefinedError, ErrorObject } from 'ajv'
 import { pointerSegments, safePointer } from './pointer.ts'
 import type { Fault, FaultCode } from './types.ts'
 
 /**
- * The faults that stand behind the errors of one failed validation. Wants Ajv's `allErrors` and `verbose`. A keyword
- * that is not known here gives an `invalid`: no failure is lost.
+ * The faults behind the errors of one failed validation. Needs Ajv's `allErrors` and `verbose`. An unknown keyword gives
+ * an `invalid`, so that no failure is lost.
  */
 export function schemaFaults(errors: readonly ErrorObject[]): Fault[] {
   const faults = errors.flatMap((error) => {
@@ -24,7 +23,7 @@ export function schemaFaults(errors: readonly ErrorObject[]): Fault[] {
 
 function toFault(error: DefinedError): Fault | undefined {
   switch (error.keyword) {
-    // What failed inside is reported by itself.
+    // Ajv reports the failure inside by itself.
     case 'if':
     case 'propertyNames':
       return undefined
@@ -85,7 +84,7 @@ function patternFault(error: DefinedError): Fault {
   return at(error, { code: 'pattern', message: wanted })
 }
 
-/** Says who needs the field where the schema says so: in the `then` of a target. */
+/** Names the target that needs the field, if the schema does so in its `then`. */
 function missing(error: DefinedError): string {
   const reason = error.schemaPath.endsWith('/then/required') ? describe(error) : undefined
   return reason === undefined ? 'is required' : `is required: ${reason}`

@@ -1,9 +1,9 @@
-/** How large a partition is to be, as written in a recipe. Partitions are aligned to 1 MiB, so that is the unit. */
+/** The size of a partition as a recipe states it. Partitions are aligned to 1 MiB, so that is the unit. */
 
 export type PartitionSize =
   | { readonly kind: 'fixed'; readonly mebibytes: number }
   | { readonly kind: 'percent'; readonly percent: number }
-  /** `100%`: whatever the others leave. */
+  /** `100%`: the space that the other partitions leave. */
   | { readonly kind: 'rest' }
 
 const mebibytesPer: Readonly<Record<string, number>> = { M: 1, G: 1024, T: 1024 * 1024 }

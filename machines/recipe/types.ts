@@ -1,6 +1,6 @@
 /**
- * What a recipe is once it has been accepted, and what is said about one that was not. The fields are those of
- * recipe.schema.json, which is the authority: a field is added there first. Read next: parse.ts.
+ * An accepted recipe, and the faults of a refused one. The fields are those of recipe.schema.json, which is the authority:
+ * a field is added there first. Read next: parse.ts.
  */
 
 export type FileSystem = 'vfat' | 'ext4' | 'xfs' | 'btrfs' | 'ntfs' | 'swap' | 'raw'
@@ -43,9 +43,9 @@ export type Recipe = {
 export const payloadFields = ['user_data', 'network_config', 'unattend_xml', 'ks_cfg'] as const
 export type PayloadField = (typeof payloadFields)[number]
 
-/** Stable machine words: clients switch on them. One is never renamed, only added. */
+/** Stable words on which clients switch. One may be added and is never renamed. */
 export type FaultCode =
-  // The text.
+  // Faults of the text.
   | 'too_large'
   | 'invalid_utf8'
   | 'invalid_json'
@@ -53,7 +53,7 @@ export type FaultCode =
   | 'too_many_values'
   | 'duplicate_key'
   | 'bad_character'
-  // The schema.
+  // Faults against the schema.
   | 'unsupported_version'
   | 'required'
   | 'additional_property'
@@ -69,11 +69,11 @@ export type FaultCode =
   | 'invalid_name'
   | 'reserved_name'
   | 'invalid'
-  // The rules that a schema cannot say.
+  // Faults against the rules that a schema cannot say.
   | 'rest_not_last'
   | 'percent_sum'
   | 'duplicate_mountpoint'
-  // Said last, in place of the faults that are too many to list.
+  // The last fault of a list that is too long: it stands for the rest.
   | 'more_faults'
 
 /**
@@ -93,5 +93,5 @@ export type WarningCode =
   | 'kickstart_no_vmaccepteula'
   | 'kickstart_no_disk'
 
-/** Something that is accepted and yet is probably not meant. Shaped like a fault, and as silent about values. */
+/** A content that is accepted although it is probably a mistake. It has a fault's shape and holds no value either. */
 export type Warning = { readonly path: string; readonly code: WarningCode; readonly message: string }

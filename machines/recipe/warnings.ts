@@ -1,12 +1,12 @@
 /**
- * What a recipe may say and yet probably does not mean (spec/recipe.md, "Warnings"). They are stored with the job, so
- * they are as silent about values as the faults are.
+ * Contents of a recipe that are allowed and yet are probably mistakes (spec/recipe.md, "Warnings"). Warnings are stored
+ * with the job, so they hold no value of the recipe, like the faults.
  */
 import { isTargetName, type TargetName } from '../job/targets.ts'
 import { type Kickstart, readKickstart } from './kickstart.ts'
 import type { Partition, Recipe, Warning, WarningCode } from './types.ts'
 
-/** Every warning about an accepted recipe; for a target that is not known here only those that hold for all. */
+/** Every warning about an accepted recipe. A target without a row gets only those that hold for all targets. */
 export function lintRecipe(recipe: Recipe): Warning[] {
   return [...lintImage(recipe), ...lintTarget(recipe)]
 }

@@ -1,7 +1,7 @@
 /**
- * What a probe found (redfish/bmc.ts BmcDescription), as the log keeps it. Version 1 of `server.probe.succeeded` recorded
- * less of it; what it did not record is null in a description of today, also where a list would be expected: an empty one
- * would say that the BMC has none.
+ * The description of a BMC that a probe found (redfish/bmc.ts BmcDescription), as the log keeps it. Version 1 of
+ * `server.probe.succeeded` recorded less of it. A fact that it did not record is null in a description of today, also
+ * where a list would be expected: an empty list would say that the BMC has none.
  */
 import { z } from 'zod'
 import { findingData, powerData } from '../event.ts'
@@ -21,7 +21,7 @@ export const descriptionData = z.strictObject({
     id: z.string(),
     name: z.string().nullable(),
     bios_version: z.string().nullable(),
-    /** Why this one was chosen. */
+    /** The reason for which this System was chosen. */
     why: z.string().nullable(),
   }),
   /** `id` is empty where the service lists no Manager that can be read. */
@@ -31,7 +31,7 @@ export const descriptionData = z.strictObject({
     firmware: z.string().nullable(),
     why: z.string().nullable(),
   }),
-  /** Null also where the BMC says nothing of it that is known. */
+  /** Null also if the BMC says nothing about its licence in a known form. */
   licence: z.string().nullable(),
   slots: z.array(
     z.strictObject({
@@ -40,27 +40,27 @@ export const descriptionData = z.strictObject({
       media_types: z.array(z.string()),
       /** Kinds of image: an ISO as a CD, a disk image as a USB stick. */
       takes: z.array(z.enum(['cd', 'usb'])).nullable(),
-      /** How it is filled: `action`, `patch`, or the name of a vendor's own way. */
+      /** The way in which an image is inserted: `action`, `patch`, or the name of a vendor's own way. */
       operation: z.string().nullable(),
       inserted: z.boolean(),
     }),
   ),
-  /** Slots that media are not put into, and why. */
+  /** Slots that the client does not use, with the reason. */
   passed_over: z.array(z.strictObject({ id: z.string(), reason: z.string() })).nullable(),
   layout: layout.nullable(),
   boot: z.strictObject({
     targets: z.array(z.string()),
     cd_target: z.string().nullable(),
     modes: z.array(z.string()),
-    /** Where the override's target is written: the System, or its settings object. */
+    /** The resource to which the override is written: the System, or its settings object. */
     written_to: z.enum(['system', 'settings']).nullable(),
-    /** As it stood when it was looked at. */
+    /** The override at the time of the probe. */
     override: z
       .strictObject({ enabled: z.string().nullable(), target: z.string().nullable(), mode: z.string().nullable() })
       .nullable(),
   }),
   reset_types: z.array(z.string()),
-  /** Who lists them; `assumed` where nobody does. */
+  /** The document that lists the reset types; `assumed` if none does. */
   reset_types_from: z.enum(['action', 'action-info', 'assumed', 'none']).nullable(),
   /** `demanded`: a write without `If-Match` is refused or lost. `given`: documents carry entity tags. */
   etags: z.enum(['demanded', 'given', 'none']).nullable(),
@@ -74,7 +74,7 @@ export type DescriptionData = z.infer<typeof descriptionData>
 type Slot = DescriptionData['slots'][number]
 type Boot = DescriptionData['boot']
 
-/** As version 1 of `server.probe.succeeded` recorded it, before it had a licence, reasons and places. */
+/** The shape in version 1 of `server.probe.succeeded`, which had no licence, reasons and places. */
 export type FirstDescriptionData = Omit<
   DescriptionData,
   'system' | 'manager' | 'licence' | 'slots' | 'passed_over' | 'boot' | 'reset_types_from' | 'etags'
@@ -85,7 +85,7 @@ export type FirstDescriptionData = Omit<
   readonly boot: Omit<Boot, 'written_to' | 'override'>
 }
 
-/** A description in today's shape, with null for what is not in it. One of today comes out as it went in. */
+/** A description in today's shape, with null for each fact that it lacks. One of today comes out unchanged. */
 export function describedToday(recorded: FirstDescriptionData | DescriptionData): DescriptionData {
   return {
     licence: null,

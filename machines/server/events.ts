@@ -1,4 +1,4 @@
-/** The server stream's events. Credentials are never in them: `credentials_ref` names where they are kept, sealed. */
+/** The server stream's events. No event holds credentials: `credentials_ref` is their key in the vault. */
 import { z } from 'zod'
 import {
   type EventCatalogue,
@@ -72,7 +72,7 @@ export const serverEvents = {
     }),
   },
   'server.probe.failed': { version: 1, data: failureData },
-  /** First use: recorded by the probe before anything is sent to whoever has this certificate. */
+  /** Trust on first use: the probe records the certificate before it sends anything to the host that shows it. */
   'server.certificate.pinned': { version: 1, data: z.strictObject({ fingerprint }) },
   /** An operator accepts another certificate than the pinned one. */
   'server.certificate.accepted': { version: 1, data: z.strictObject({ fingerprint }) },
@@ -82,16 +82,16 @@ export const serverEvents = {
     data: z.strictObject({ ...operationFacts, sent: z.array(z.string()), evidence: z.string(), after: powerData }),
   },
   'server.power.failed': { version: 1, data: failureData },
-  /** All that is known by then, instead of what was known before. `job_id` is the job that it was learned in; null: none. */
+  /** The whole of the lessons, in place of the former ones. `job_id` is the job that taught the latest one, null for none. */
   'bmc.capability.learned': { version: 1, data: z.strictObject({ learned: learnedData, job_id: z.uuid().nullable() }) },
   'server.cleanup.retry.elapsed': { version: 1, data: noData },
   'server.cleanup.succeeded': { version: 2, data: z.strictObject({ warnings: warningsData }) },
   'server.cleanup.failed': { version: 1, data: failureData },
-  /** Found by the sweep: changes nothing by itself. */
+  /** The sweep found that the server was stuck. The event by itself changes nothing. */
   'actor.stall.observed': { version: 1, data: stallData },
-  /** Exchanges with the BMC are kept from here on, to be given out as a file. Both change nothing by themselves. */
+  /** From here on the controllers keep exchanges with the BMC, for a file. Neither event changes the state. */
   'server.recording.started': { version: 1, data: z.strictObject({ recording_id: z.uuid() }) },
-  /** `exchanges` were kept until then, `lost` were not. May be recorded twice for one recording. */
+  /** Controllers kept `exchanges` and lost `lost` of them. The event may be recorded twice for one recording. */
   'server.recording.ended': {
     version: 1,
     data: z.strictObject({

@@ -1,4 +1,4 @@
-/** What working with a server's BMC taught (redfish/learned.ts), as its history keeps it. Nothing in it is secret. */
+/** The lessons that the client learned about a server's BMC (redfish/learned.ts), as its history keeps them; no secrets. */
 import { z } from 'zod'
 
 const path = z.string().max(512)

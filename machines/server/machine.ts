@@ -1,6 +1,6 @@
 /**
- * A server: what is known of one machine and who may work on it (spec/job.md "Server"). It serialises jobs: `reserved`
- * holds one job at a time, and the event that reserves it is appended together with the job's first.
+ * A server: the known facts about one machine, and the job that may work on it (spec/job.md "Server"). It serialises
+ * jobs: `reserved` holds one job at a time, and the event that reserves it is appended together with the job's first.
  *
  * Regions are parallel because reads of a server never wait for its job: it can be probed while it is reserved.
  */
@@ -25,16 +25,16 @@ export type ServerContext = {
   readonly labels: Readonly<Record<string, string>>
   readonly jobId: string | null
   readonly lastJobId: string | null
-  /** What the last successful probe found; kept until the registration changes. */
+  /** The findings of the last successful probe; kept until the registration changes. */
   readonly description: DescriptionData | null
-  /** What working with the BMC taught; like the description. */
+  /** The lessons that the client learned about the BMC; kept as long as the description. */
   readonly learned: LearnedData | null
   readonly probeFailure: FailureData | null
   readonly powerAction: PowerAction | null
   readonly powerFailure: FailureData | null
   /** Slots that the last job could not empty. */
   readonly dirtySlots: Slots | null
-  /** Whether the last job left the host off that should be on. */
+  /** The last job switched the host off and could not switch it on again. */
   readonly owedPowerOn: boolean
   readonly cleanupTries: number
 }
@@ -69,7 +69,7 @@ const serverSetup = setup({
   },
   actions: {
     register: assign(({ event }) => registration((event as Extract<ServerEvent, { type: 'server.registered' }>).data)),
-    // What was going on ends with the registration; a later one starts without it.
+    // The end of a registration ends its power action and its cleanup; a later registration starts without them.
     forget: assign({ powerAction: null, powerFailure: null, dirtySlots: null, owedPowerOn: false, cleanupTries: 0 }),
   },
   guards: {
@@ -128,8 +128,8 @@ export const serverMachine = serverSetup.createMachine({
         },
         probe: {
           initial: 'probing',
-          // In this region, not in `active`: a transition of the parallel state would start all its regions anew, and a
-          // reserved server would be free.
+          // These stand in this region and not in `active`: a transition of the parallel state would restart all its
+          // regions, and a reserved server would be free.
           on: {
             'server.changed': { target: '.probing', actions: 'register' },
             'server.certificate.accepted': {
@@ -145,7 +145,7 @@ export const serverMachine = serverSetup.createMachine({
             unreachable: { on: { 'server.probe.requested': 'probing' } },
             reachable: { on: { 'server.probe.requested': 'probing' } },
             probing: {
-              // Joining a probe that is under way: recorded, and answered by the same outcome.
+              // A request joins the probe under way: it is recorded, and answered by the same outcome.
               on: {
                 'server.probe.requested': { actions: assign({}) },
                 'server.certificate.pinned': {
@@ -199,7 +199,7 @@ export const serverMachine = serverSetup.createMachine({
             },
           },
         },
-        // A cleanup that its job could not finish. The next job empties the slots by itself, so it takes over.
+        // The rest of a cleanup that its job could not finish. The next job empties the slots itself, so it takes over.
         media: {
           initial: 'clean',
           states: {
@@ -261,7 +261,7 @@ export const serverMachine = serverSetup.createMachine({
 
 export type ServerSnapshot = SnapshotFrom<ActorRefFrom<typeof serverMachine>>
 
-/** What a registration says; what was learned about the BMC under the old one no longer counts. */
+/** The context's fields that a registration sets; findings and lessons under the old registration no longer count. */
 function registration(data: ServerRegistration) {
   return {
     serial: data.serial,

@@ -8,6 +8,6 @@ export const serverUpcasts: Upcasts = {
   'server.probe.succeeded': {
     1: (data) => ({ ...(data as Probed), description: describedToday((data as Probed).description) }),
   },
-  /** Nobody wrote down what was noticed. */
+  /** Version 1 recorded no warnings. */
   'server.cleanup.succeeded': { 1: (data) => ({ ...(data as object), warnings: null }) },
 }
