@@ -8,22 +8,20 @@ import { ValueTaken } from '../../eventstore/log/append.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import { findJobByKey } from '../../eventstore/read-models/jobs.ts'
 import type { Budgets, JobEventData } from '../../machines/job/events.ts'
-import { targetOf } from '../../machines/job/targets.ts'
 import type { Job } from '../../machines/job/view.ts'
 import { jobStream, serverStream } from '../../machines/kinds.ts'
 import { summarizeRecipe } from '../../machines/recipe/digest.ts'
-import { parseRecipe } from '../../machines/recipe/parse.ts'
 import type { Fault } from '../../machines/recipe/types.ts'
 import { activeJob, isRefused, Refused, unknownJob } from '../refusals.ts'
 import type { Runtime } from '../runtime.ts'
+import { type AcceptedRecipe, readRecipe } from './recipe.ts'
 import { registered } from './registered.ts'
 import { createReportCommands } from './reports.ts'
 import { causeOf, type Requester } from './requester.ts'
 
 export type JobRequest = {
   readonly serverSerial: string
-  /** As sent, byte for byte. */
-  readonly rawRecipe: Uint8Array
+  readonly recipe: AcceptedRecipe
   readonly maintenanceIsoUrl: string | null
   readonly idempotencyKey: string | null
   readonly retryOf?: string
@@ -50,18 +48,6 @@ export type JobCommandsOptions = {
 export type JobCommands = ReturnType<typeof createJobCommands>
 
 export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: JobCommandsOptions) {
-  /** @throws Refused invalid_recipe with every fault. */
-  const checkRecipe = (raw: Uint8Array) => {
-    const parsed = parseRecipe(raw)
-    if (!parsed.ok) throw invalidRecipe(parsed.faults)
-    if (targetOf(parsed.recipe.task_target).end !== 'report') {
-      const message =
-        'this version installs by report only; ESXi, whose end has to be observed, is not among its targets'
-      throw invalidRecipe([{ path: '/task_target', code: 'enum', message }])
-    }
-    return parsed
-  }
-
   const findByKey = async (keySha256: string, requestSha256: string): Promise<RequestedJob | null> => {
     const found = await findJobByKey(db, keySha256)
     if (found === null) return null
@@ -77,10 +63,10 @@ export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: Jo
 
   /**
    * Creates a job and reserves its server, in one transaction: whoever appends first has the server.
-   * @throws Refused invalid_recipe, unknown_server, active_job, idempotency_key_reused.
+   * @throws Refused unknown_server, active_job, idempotency_key_reused.
    */
   const request = async (asked: JobRequest, requester: Requester): Promise<RequestedJob> => {
-    const { recipe, warnings } = checkRecipe(asked.rawRecipe)
+    const { raw, recipe, warnings } = asked.recipe
     const idempotency =
       asked.idempotencyKey === null
         ? null
@@ -90,7 +76,7 @@ export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: Jo
 
     const jobId = nextId()
     const recipeRef = `recipe/${jobId}`
-    await vault.put(recipeRef, asked.rawRecipe)
+    await vault.put(recipeRef, raw)
     try {
       let createdAt = ''
       await runtime.commit({
@@ -105,7 +91,7 @@ export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: Jo
             job_id: jobId,
             server_serial: asked.serverSerial,
             recipe_ref: recipeRef,
-            recipe: summarizeRecipe(recipe, asked.rawRecipe),
+            recipe: summarizeRecipe(recipe, raw),
             warnings: [...warnings],
             maintenance_iso_url: asked.maintenanceIsoUrl,
             budgets: budgetsFor(recipe.task_target),
@@ -137,18 +123,18 @@ export function createJobCommands({ db, runtime, vault, nextId, budgetsFor }: Jo
 
   return {
     ...createReportCommands({ runtime }),
-    checkRecipe,
     request,
 
-    /** Runs a job's recipe again as a new job. @throws Refused unknown_job, job_not_ended and what `request` does. */
+    /** Runs a job's recipe again as a new job. @throws Refused unknown_job, job_not_ended, invalid_recipe and what `request` does. */
     retry: async (jobId: string, requester: Requester): Promise<RequestedJob> => {
       const actor = await runtime.read('job', jobId)
       if (actor === null) throw unknownJob(jobId)
       if (!actor.snapshot.matches('complete'))
         throw new Refused({ kind: 'job_not_ended' }, `job ${jobId} has not ended; cancel it or wait`)
       const { serverSerial, recipeRef, maintenanceIsoUrl } = actor.snapshot.context
-      const rawRecipe = await vault.get(recipeRef)
-      return request({ serverSerial, rawRecipe, maintenanceIsoUrl, idempotencyKey: null, retryOf: jobId }, requester)
+      const recipe = readRecipe(await vault.get(recipeRef))
+      if (!recipe.ok) throw invalidRecipe(recipe.faults)
+      return request({ serverSerial, recipe, maintenanceIsoUrl, idempotencyKey: null, retryOf: jobId }, requester)
     },
 
     /** Asks for the end of a job before its outcome. @throws Refused unknown_job, job_ended. */
@@ -188,10 +174,10 @@ function invalidRecipe(faults: readonly Fault[]): Refused {
   return new Refused({ kind: 'invalid_recipe', faults }, `the recipe has ${faults.length} fault(s)`)
 }
 
-function digestOfRequest({ serverSerial, rawRecipe, maintenanceIsoUrl }: JobRequest): string {
+function digestOfRequest({ serverSerial, recipe, maintenanceIsoUrl }: JobRequest): string {
   return createHash('sha256')
     .update(JSON.stringify([serverSerial, maintenanceIsoUrl]))
-    .update(rawRecipe)
+    .update(recipe.raw)
     .digest('hex')
 }
 

@@ -5,11 +5,12 @@
  */
 import type { BySerial } from '../../machines/job/context.ts'
 import type { TaskForm } from '../../machines/job/layout.ts'
+import { parseRecipe } from '../../machines/recipe/parse.ts'
 import { StepFailure } from '../failure.ts'
 import { type ImageStore, isImageName, type TaskMedium, type TaskStore } from './files/store.ts'
 import { BaseIsoError } from './merge/base-error.ts'
 import { mergedMedia } from './merged-media.ts'
-import { composeIso, composeTask, type TaskOptions } from './task.ts'
+import { composeIso, composeTask, type TaskJob, type TaskOptions } from './task.ts'
 import { buildImg, TASK_LABEL, taskVolumeSerial } from './task-img.ts'
 
 /** What a job's medium is made from, besides its sealed recipe. */
@@ -56,7 +57,7 @@ export function createTaskMedia(options: TaskMediaOptions): TaskMedia {
   const merged = mergedMedia({ tasks: store, images })
 
   const build: TaskMedia['build'] = async ({ form, recipeRef, ...job }) => {
-    const source = { ...job, rawRecipe: await vault.get(recipeRef) }
+    const source = { ...job, recipe: acceptedRecipe(await vault.get(recipeRef)) }
     const { files, timestamp } = composeTask(options, source)
     const names = files.map(({ path }) => path)
     if (form === 'merged') {
@@ -86,6 +87,14 @@ export function createTaskMedia(options: TaskMediaOptions): TaskMedia {
       }
     },
   }
+}
+
+/** The recipe of a job again. @throws StepFailure when it no longer passes. */
+function acceptedRecipe(raw: Uint8Array): TaskJob['recipe'] {
+  const parsed = parseRecipe(raw)
+  if (parsed.ok) return { raw, recipe: parsed.recipe }
+  const message = `the recipe was accepted, but this version finds ${parsed.faults.length} fault(s) in it`
+  throw new StepFailure({ kind: 'recipe', message })
 }
 
 /**

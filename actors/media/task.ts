@@ -1,8 +1,7 @@
 /** A job's task files and the ISO that they make, composed from the job alone: the same job gives the same bytes. */
 import type { Vault } from '../../eventstore/ledgers/vault.ts'
-import { parseRecipe } from '../../machines/recipe/parse.ts'
 import { recipeSchemaId, recipeSchemaText } from '../../machines/recipe/schema.ts'
-import { StepFailure } from '../failure.ts'
+import type { Recipe } from '../../machines/recipe/types.ts'
 import { reportToken } from './access/report-token.ts'
 import { taskFiles } from './task-files.ts'
 import { buildIso, type TaskFile, taskVolumeId } from './task-iso.ts'
@@ -20,22 +19,18 @@ export type TaskJob = {
   readonly jobId: string
   readonly serial: string
   readonly createdAt: string
-  readonly rawRecipe: Uint8Array
+  /** A valid recipe, and the very bytes in which it was sent. */
+  readonly recipe: { readonly raw: Uint8Array; readonly recipe: Recipe }
 }
 
-/** The files of a job, and the time that they all have. Pure. @throws StepFailure when the recipe no longer passes. */
+/** The files of a job, and the time that they all have. Pure. */
 export function composeTask(
   { publicUrl, reportTokenKey }: Omit<TaskOptions, 'vault'>,
-  { jobId, serial, createdAt, rawRecipe }: TaskJob,
+  { jobId, serial, createdAt, recipe: { raw, recipe } }: TaskJob,
 ): { readonly files: readonly TaskFile[]; readonly timestamp: Date } {
-  const parsed = parseRecipe(rawRecipe)
-  if (!parsed.ok) {
-    const message = `the recipe was accepted, but this version finds ${parsed.faults.length} fault(s) in it`
-    throw new StepFailure({ kind: 'recipe', message })
-  }
   const files = taskFiles({
-    rawRecipe,
-    recipe: parsed.recipe,
+    rawRecipe: raw,
+    recipe,
     schemaText: recipeSchemaText,
     report: {
       publicUrl,
@@ -48,7 +43,7 @@ export function composeTask(
   return { files, timestamp: new Date(createdAt) }
 }
 
-/** The bytes of a job's task ISO. Pure. @throws StepFailure when the recipe no longer passes. */
+/** The bytes of a job's task ISO. Pure. */
 export function composeIso(options: Omit<TaskOptions, 'vault'>, job: TaskJob): { readonly image: Uint8Array } {
   const { paddingSectors } = options
   return { image: buildIso({ volumeId: taskVolumeId(job.jobId), ...composeTask(options, job), paddingSectors }) }

@@ -4,11 +4,10 @@
  */
 
 import { z } from '@hono/zod-openapi'
-import type { JobCommands } from '../../actors/commands/jobs.ts'
-import { Refused } from '../../actors/refusals.ts'
+import { type AcceptedRecipe, readRecipe } from '../../actors/commands/recipe.ts'
 import { decodeJsonText, scanJson } from '../../machines/recipe/json-text.ts'
 import { recipeLimits } from '../../machines/recipe/parse.ts'
-import { type Detail, inRecipe, invalidRequest } from '../errors.ts'
+import { inRecipe, invalidRequest } from '../errors.ts'
 import { serial } from '../schemas.ts'
 import { zodDetails } from '../validation.ts'
 
@@ -23,7 +22,7 @@ const envelope = z.strictObject({
 
 export type JobBody = {
   readonly serverSerial: string
-  readonly rawRecipe: Uint8Array
+  readonly recipe: AcceptedRecipe
   readonly maintenanceIsoUrl: string | null
 }
 
@@ -31,7 +30,7 @@ export type JobBody = {
 const limits = { depthMax: recipeLimits.depthMax + 1, valuesMax: recipeLimits.valuesMax + 16 }
 
 /** @throws RequestRefused validation_error with every fault; their paths point into the body. */
-export function parseJobBody(bytes: Uint8Array, checkRecipe: JobCommands['checkRecipe']): JobBody {
+export function parseJobBody(bytes: Uint8Array): JobBody {
   const decoded = decodeJsonText(bytes, Number.MAX_SAFE_INTEGER)
   if ('fault' in decoded) throw invalidRequest([decoded.fault])
   const scan = scanJson(decoded.text, limits)
@@ -39,27 +38,21 @@ export function parseJobBody(bytes: Uint8Array, checkRecipe: JobCommands['checkR
 
   const parsed = envelope.safeParse(JSON.parse(decoded.text))
   const raw = scan.members.get('recipe')
-  const inRecipe = raw === undefined ? [missingRecipe] : recipeFaults(Buffer.from(raw), checkRecipe)
+  const recipe = raw === undefined ? missingRecipe : readRecipe(Buffer.from(raw))
+  const faultsOfRecipe = recipe.ok ? [] : recipe.faults.map(inRecipe)
   // The scan of the body cannot see below `recipe`; the one of the recipe itself tells where its faults are.
-  const around = scan.faults.filter(({ path }) => path !== '/recipe' || inRecipe.length === 0)
-  const faults = [...(parsed.success ? [] : zodDetails(parsed.error, '')), ...around, ...inRecipe]
-  if (!parsed.success || raw === undefined || faults.length > 0) throw invalidRequest(faults)
+  const around = scan.faults.filter(({ path }) => path !== '/recipe' || recipe.ok)
+  const faults = [...(parsed.success ? [] : zodDetails(parsed.error, '')), ...around, ...faultsOfRecipe]
+  if (!parsed.success || !recipe.ok || faults.length > 0) throw invalidRequest(faults)
   const { server_serial, maintenance_iso_url } = parsed.data
   return {
     serverSerial: server_serial,
-    rawRecipe: Buffer.from(raw),
+    recipe,
     maintenanceIsoUrl: maintenance_iso_url ?? null,
   }
 }
 
-const missingRecipe: Detail = { path: '/recipe', code: 'required', message: 'is required' }
-
-function recipeFaults(raw: Uint8Array, checkRecipe: JobCommands['checkRecipe']): Detail[] {
-  try {
-    checkRecipe(raw)
-    return []
-  } catch (error) {
-    if (!(error instanceof Refused) || error.refusal.kind !== 'invalid_recipe') throw error
-    return error.refusal.faults.map(inRecipe)
-  }
+const missingRecipe: ReturnType<typeof readRecipe> = {
+  ok: false,
+  faults: [{ path: '', code: 'required', message: 'is required' }],
 }

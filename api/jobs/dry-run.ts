@@ -3,7 +3,7 @@
  * nothing is sent.
  */
 
-import type { JobCommands } from '../../actors/commands/jobs.ts'
+import type { AcceptedRecipe } from '../../actors/commands/recipe.ts'
 import { registered } from '../../actors/commands/registered.ts'
 import { activeJob } from '../../actors/refusals.ts'
 import { loadActor } from '../../eventstore/log/read.ts'
@@ -18,13 +18,12 @@ import type { JobBody } from './body.ts'
 export type IsoPreview = {
   readonly jobId: string
   readonly serial: string
-  readonly rawRecipe: Uint8Array
+  readonly recipe: AcceptedRecipe
   readonly createdAt: string
 }
 
 export type DryRunPorts = {
   readonly db: Database
-  readonly jobs: Pick<JobCommands, 'checkRecipe'>
   readonly nextId: () => string
   /** The instant that a job created now would have. */
   readonly wallClock: () => Date
@@ -34,16 +33,16 @@ export type DryRunPorts = {
   readonly isoDigest?: (preview: IsoPreview) => Promise<{ readonly sha256: string; readonly bytes: number }>
 }
 
-/** @throws Refused invalid_recipe, unknown_server, active_job. */
+/** @throws Refused unknown_server, active_job. */
 export async function dryRun(body: JobBody, ports: DryRunPorts) {
-  const { recipe, warnings } = ports.jobs.checkRecipe(body.rawRecipe)
+  const { raw, recipe, warnings } = body.recipe
   const actor = registered(await loadActor(ports.db, 'server', serverStream(body.serverSerial)), body.serverSerial)
   const { jobId: holder, description } = actor.snapshot.context
   if (holder !== null) throw activeJob(body.serverSerial, holder)
 
   const jobId = ports.nextId()
   const createdAt = ports.wallClock().toISOString()
-  const summary = summarizeRecipe(recipe, body.rawRecipe)
+  const summary = summarizeRecipe(recipe, raw)
   const layout = layoutOf(description)
   const requested = {
     job_id: jobId,
@@ -57,7 +56,7 @@ export async function dryRun(body: JobBody, ports: DryRunPorts) {
     idempotency: null,
     retry_of: null,
   }
-  const preview = { jobId, serial: body.serverSerial, rawRecipe: body.rawRecipe, createdAt }
+  const preview = { jobId, serial: body.serverSerial, recipe: body.recipe, createdAt }
   return {
     dry_run: true as const,
     server_serial: body.serverSerial,

@@ -53,7 +53,7 @@ export function jobRoutes(ports: JobPorts, history: History) {
     .openapi(routes.create, async (context) => {
       refuseWhileDraining()
       requireJson(context)
-      const body = parseJobBody(new Uint8Array(await context.req.arrayBuffer()), jobs.checkRecipe)
+      const body = parseJobBody(new Uint8Array(await context.req.arrayBuffer()))
       if (context.req.valid('query').dry_run === 'true') return context.json(await dryRun(body, ports), 200)
       const idempotencyKey = idempotencyKeyOf(context)
       const job = await jobs.request({ ...body, idempotencyKey }, requesterOf(context))

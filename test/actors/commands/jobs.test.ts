@@ -1,13 +1,16 @@
 /** Requesting, cancelling and repeating jobs: who gets the server, and what a second request is told. */
+import { readFileSync } from 'node:fs'
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import { createJobCommands } from '../../../actors/commands/jobs.ts'
+import { readRecipe } from '../../../actors/commands/recipe.ts'
 import { releaseServer } from '../../../actors/services/release-server.ts'
 import { jobs, sealed } from '../../../eventstore/schema.ts'
 import type { JobRequested } from '../../../machines/job/events.ts'
 import { jobStream, serverStream } from '../../../machines/kinds.ts'
 import { budgets } from '../../machines/job/samples.ts'
 import {
+  acceptedRecipe,
   controllerParts,
   databaseOfTest,
   type Parts,
@@ -29,7 +32,12 @@ async function setUp() {
 /** Races are between controllers: in one, whoever comes later waits. */
 const eitherOf = (one: Parts, other: Parts) => (index: number) => (index % 2 === 0 ? one : other)
 
-const asked = { serverSerial: 'SN-0001', rawRecipe, maintenanceIsoUrl: null, idempotencyKey: null }
+const asked = {
+  serverSerial: 'SN-0001',
+  recipe: acceptedRecipe(rawRecipe),
+  maintenanceIsoUrl: null,
+  idempotencyKey: null,
+}
 const bob = { ...requester, actor: 'principal:bob' }
 
 const sealedRecipes = async ({ db }: Parts) =>
@@ -38,6 +46,16 @@ const sealedRecipes = async ({ db }: Parts) =>
 /** Performs everything but the report, and the release for real. */
 const performJobs = (parts: Parts) =>
   perform(parts, scriptedServices({ releaseServer: releaseServer({ runtime: parts.runtime, owner: 'one' }).perform }))
+
+const faultyRecipe = Buffer.from('{"task_target": "install-linux.target"}')
+
+test('a recipe is read with all its faults, or refused for a target that does not report its end', () => {
+  expect(readRecipe(rawRecipe)).toMatchObject({ ok: true, raw: rawRecipe, recipe: JSON.parse(rawRecipe.toString()) })
+  const faults = expect.arrayContaining([expect.objectContaining({ path: '/oci_url' })])
+  expect(readRecipe(faultyRecipe)).toMatchObject({ ok: false, faults })
+  const esxi = readFileSync(new URL('../../fixtures/recipes/esxi.json', import.meta.url))
+  expect(readRecipe(esxi)).toMatchObject({ ok: false, faults: [{ path: '/task_target', code: 'enum' }] })
+})
 
 describe('a request', () => {
   test('creates the job and reserves the server in one go', async () => {
@@ -61,19 +79,11 @@ describe('a request', () => {
     const secret = 'hash-of-a-root-password'
     const recipe = { ...JSON.parse(rawRecipe.toString()), user_data: `#cloud-config\npassword: ${secret}\n` }
     const raw = Buffer.from(JSON.stringify(recipe))
-    const job = jobStream(await parts.requestJob('SN-0001', { rawRecipe: raw }))
+    const job = jobStream(await parts.requestJob('SN-0001', { recipe: acceptedRecipe(raw) }))
     const requested = await parts.eventOf(job, 'job.requested')
     expect(Buffer.from(await parts.vault.get((requested.data as JobRequested).recipe_ref))).toEqual(raw)
     const rows = [requested, await parts.db.select().from(jobs), await parts.history(serverStream('SN-0001'))]
     expect(JSON.stringify(rows)).not.toContain(secret)
-  })
-
-  test('with a recipe that has faults is refused with all of them', async () => {
-    const { parts } = await setUp()
-    const refused = parts.requestJob('SN-0001', { rawRecipe: Buffer.from('{"task_target": "install-linux.target"}') })
-    const faults = expect.arrayContaining([expect.objectContaining({})])
-    await expect(refused).rejects.toMatchObject({ refusal: { kind: 'invalid_recipe', faults } })
-    expect(await sealedRecipes(parts)).toEqual([])
   })
 
   test('for a server that is not registered, or not any more, is refused', async () => {
@@ -132,7 +142,7 @@ describe('an idempotency key', () => {
     for (const other of [
       { ...keyed, serverSerial: 'SN-0002' },
       { ...keyed, maintenanceIsoUrl: 'http://192.0.2.9/own.iso' },
-      { ...keyed, rawRecipe: Buffer.concat([rawRecipe, Buffer.from('\n')]) },
+      { ...keyed, recipe: acceptedRecipe(Buffer.concat([rawRecipe, Buffer.from('\n')])) },
     ])
       await expect(parts.jobs.request(other, requester)).rejects.toMatchObject(refusedAs('idempotency_key_reused'))
   })
@@ -239,6 +249,19 @@ describe('repeating', () => {
     const [requested] = await parts.history(jobStream(second.jobId))
     expect(requested).toMatchObject({ actor: 'principal:bob', data: { retry_of: first } })
     expect(Buffer.from(await parts.vault.get(`recipe/${second.jobId}`))).toEqual(rawRecipe)
+  })
+
+  test('a recipe that this version no longer takes is refused with all its faults', async () => {
+    const { parts } = await setUp()
+    performJobs(parts)
+    const first = await parts.requestJob('SN-0001')
+    await parts.jobs.cancel(first, null, requester)
+    await parts.eventOf(jobStream(first), 'server.release.succeeded')
+    await parts.vault.remove(`recipe/${first}`)
+    await parts.vault.put(`recipe/${first}`, faultyRecipe)
+    const faults = expect.arrayContaining([expect.objectContaining({ path: '/target_disk' })])
+    await expect(parts.jobs.retry(first, bob)).rejects.toMatchObject({ refusal: { kind: 'invalid_recipe', faults } })
+    expect(await sealedRecipes(parts)).toEqual([`recipe/${first}`])
   })
 
   test('a job that nobody knows, or that has not ended, is refused', async () => {

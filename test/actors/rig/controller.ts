@@ -4,6 +4,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { expect, onTestFinished } from 'vitest'
 import { createBmcWriters } from '../../../actors/bmcs/writers.ts'
 import { createJobCommands, type JobRequest } from '../../../actors/commands/jobs.ts'
+import { type AcceptedRecipe, readRecipe } from '../../../actors/commands/recipe.ts'
 import type { Requester } from '../../../actors/commands/requester.ts'
 import { createServerCommands } from '../../../actors/commands/servers.ts'
 import { startDeadlines } from '../../../actors/deadlines.ts'
@@ -28,6 +29,11 @@ import { freshDatabase } from '../../rig/postgres.ts'
 export const requester: Requester = { actor: 'principal:alice', requestId: 'request-1', trace: null }
 export const credentials = { username: 'root', password: 'calvin-7-secret' }
 export const rawRecipe = readFileSync(new URL('../../fixtures/recipes/linux.json', import.meta.url))
+export const acceptedRecipe = (raw: Uint8Array): AcceptedRecipe => {
+  const recipe = readRecipe(raw)
+  if (!recipe.ok) throw new Error(`the recipe has faults: ${JSON.stringify(recipe.faults)}`)
+  return recipe
+}
 const waitMaxMs = 15_000
 
 /** What an error that refuses for this reason looks like. */
@@ -82,7 +88,8 @@ export async function controllerParts(
         requester,
       ),
     requestJob: async (serial: string, about: Partial<JobRequest> = {}) => {
-      const asked = { serverSerial: serial, rawRecipe, maintenanceIsoUrl: null, idempotencyKey: null, ...about }
+      const recipe = acceptedRecipe(rawRecipe)
+      const asked = { serverSerial: serial, recipe, maintenanceIsoUrl: null, idempotencyKey: null, ...about }
       return (await jobs.request(asked, requester)).jobId
     },
     history: (stream: StreamId) => readStream(db, stream),

@@ -56,7 +56,7 @@ test('the digest of the task ISO is of the recipe as it was sent', async () => {
   expect(body['task_iso']).toEqual({ sha256: 'a'.repeat(64), bytes: 4096 })
   const preview = previews.at(-1)
   expect(preview?.serial).toBe(serial)
-  expect(Buffer.from(preview?.rawRecipe ?? []).toString()).toBe(JSON.stringify(linuxRecipe))
+  expect(Buffer.from(preview?.recipe.raw ?? []).toString()).toBe(JSON.stringify(linuxRecipe))
 })
 
 test('the slots that a probe found are named', async () => {

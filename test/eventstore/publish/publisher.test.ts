@@ -5,6 +5,7 @@ import { createJobCommands } from '../../../actors/commands/jobs.ts'
 import { createServerCommands } from '../../../actors/commands/servers.ts'
 import { createVault } from '../../../eventstore/ledgers/vault.ts'
 import { jobStream } from '../../../machines/kinds.ts'
+import { acceptedRecipe } from '../../actors/rig/controller.ts'
 import { commit, jobAfter, registration, requested, successfulRun } from '../rig/world.ts'
 import { caughtUp, idsInLog, idsInStream, openSite, receive, receiveAll, type Site } from './rig.ts'
 
@@ -91,7 +92,7 @@ test('no message has anything of a recipe’s payloads or of credentials', async
   const { credentials_ref: _ref, ...server } = { ...registration('SN-1'), tls: { mode: 'insecure' as const } }
   await servers.put(server, { username: 'marked-user', password: 'marked-password' }, requester)
   const recipe = JSON.parse(await readFile(new URL('../../fixtures/recipes/linux.json', import.meta.url), 'utf8'))
-  const rawRecipe = Buffer.from(
+  const raw = Buffer.from(
     JSON.stringify({
       ...recipe,
       user_data: '#cloud-config\npassword: marked-user-data\n',
@@ -99,7 +100,12 @@ test('no message has anything of a recipe’s payloads or of credentials', async
       env: { TOKEN: 'marked-env' },
     }),
   )
-  const asked = { serverSerial: 'SN-1', rawRecipe, maintenanceIsoUrl: null, idempotencyKey: 'marked-idempotency' }
+  const asked = {
+    serverSerial: 'SN-1',
+    recipe: acceptedRecipe(raw),
+    maintenanceIsoUrl: null,
+    idempotencyKey: 'marked-idempotency',
+  }
   const { jobId } = await jobs.request(asked, requester)
   await commit(site.world, jobStream(jobId), successfulRun)
   const publisher = site.publish()
