@@ -51,6 +51,14 @@ export async function readLag(
   return { events: row?.waiting ?? 0, seconds: row?.seconds ?? 0 }
 }
 
+/** The place of an event; null for an id that is none, or of no event in the log. */
+export async function checkpointOf(db: Queryable, eventId: string): Promise<Checkpoint | null> {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(eventId)) return null
+  const place = { xid: events.xid, position: events.position }
+  const [row] = await db.select(place).from(events).where(eq(events.id, eventId))
+  return row === undefined ? null : { xid: row.xid, position: row.position.toString() }
+}
+
 export async function readCheckpoint(db: Queryable, name: string): Promise<Checkpoint> {
   const [row] = await db.select().from(checkpoints).where(eq(checkpoints.name, name))
   return row ? { xid: row.xid, position: row.position.toString() } : beginning

@@ -1,6 +1,6 @@
 /**
- * The AsyncAPI 3.0 document of what is published, made from the event catalogues: it cannot say anything else than what is
- * sent. `test/golden/asyncapi.json` shows a change as a diff.
+ * The AsyncAPI 3.0 document, made from the event catalogues, so that it always describes the messages that are sent.
+ * `test/golden/asyncapi.json` shows a change as a diff.
  */
 import { z } from 'zod'
 import { failureData, noData } from '../../machines/event.ts'
@@ -91,7 +91,7 @@ function channelOf(kind: KindName): Json {
   }
 }
 
-/** The bucket as what it is underneath: subjects of a stream (NATS ADR-8). */
+/** The bucket as subjects of a stream, which it is underneath (NATS ADR-8). */
 function stateChannelOf(kind: KindName): Json {
   const { name, parameter, description } = channels[kind]
   return {

@@ -41,7 +41,7 @@ export const cloudEventAttributes = z.object({
 
 export type CloudEvent = z.infer<typeof cloudEventAttributes> & { readonly data?: unknown }
 
-/** A message, but for what depends on where it is published. */
+/** A message, without the headers that depend on its place in the stream. */
 export type EventMessage = {
   /** Its `Nats-Msg-Id`, by which JetStream knows a message that comes again. */
   readonly id: string

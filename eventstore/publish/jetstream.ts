@@ -1,11 +1,11 @@
 /**
  * The JetStream side of the publisher: the connection, the stream, and appending to it in order.
  *
- * Every message says what it expects to follow: the first of a window the stream's last sequence, every other the message
- * before it. So of a window under way the server stores an unbroken beginning, whatever happens; a message that failed is
- * never overtaken by a later one; and nothing gets in between, be it of a second publisher that believes to be the active
- * one. That makes the stream's last message the truth about how far publishing has got, even when acknowledgements were
- * lost or the server lost its last seconds.
+ * Every message has an expectation that the server checks: the first of a window expects the stream's last sequence, every
+ * other one the id of the message before it. So the server stores an unbroken beginning of a window, a later message never
+ * overtakes one that failed, and no message of another publisher gets in between, even of one that believes to be active.
+ * Hence the stream's last message tells how far publishing has got, also when acknowledgements were lost or the server lost
+ * its last seconds.
  */
 import {
   connect,
@@ -22,10 +22,10 @@ import {
 import type { EventMessage } from './cloud-event.ts'
 import { allSubjects } from './subjects.ts'
 
-/** The JetStream stream, where no other name is asked for. */
+/** The default name of the JetStream stream. */
 export const eventStreamName = 'PROVISIONER'
 
-/** How to reach NATS. Never logged. */
+/** Address and credentials of NATS. Never logged. */
 export type NatsAccess = {
   /** One or several, comma-separated; `nats://user:password@host:port` works too. */
   readonly natsUrl: string
@@ -35,23 +35,23 @@ export type NatsAccess = {
   readonly tls?: TlsOptions
 }
 
-/** Where the stream ends. `messageId` is null where the last message has none or is not there any more. */
+/** The end of the stream. `messageId` is null when the last message has no id or is gone. */
 export type StreamEnd = { readonly sequence: number; readonly messageId: string | null; readonly created: boolean }
 
 export type PublishedWindow = {
-  /** How many messages, from the first on, are in the stream now. */
+  /** The number of messages, from the first on, that are in the stream now. */
   readonly stored: number
   readonly sequence: number
-  /** Why the rest is not; null when all are. */
+  /** Why the rest is not stored; null when all are. */
   readonly failure: Error | null
 }
 
-/** The stream does not end with what the messages were to follow: look again. */
+/** The stream's end is not the expected one: the publisher has to read it again. */
 export class StreamMoved extends Error {
   override readonly name = 'StreamMoved'
 }
 
-/** Nothing takes messages on the subjects: the stream is missing, or was configured for other ones. */
+/** No stream takes the subjects: it is missing, or is configured for other ones. */
 export class NoStream extends Error {
   override readonly name = 'NoStream'
 }
@@ -59,7 +59,7 @@ export class NoStream extends Error {
 export type EventStream = {
   /** Aborts when the connection is gone. */
   readonly disconnected: AbortSignal
-  /** Bytes that a message's payload may have. */
+  /** The most bytes that a message's payload may have. */
   readonly payloadBytesMax: () => number
   /** Finds the end of the stream; creates the stream where there is none. */
   readonly end: () => Promise<StreamEnd>
@@ -71,7 +71,7 @@ export type EventStream = {
 const connectTimeoutMs = 5000
 /** For one request to JetStream. */
 export const requestTimeoutMs = 5000
-/** A server that is gone without a word is noticed after twice this. */
+/** A server that vanished is noticed after twice this. */
 const pingEveryMs = 10_000
 const headerBytesMax = 1024
 const retentionMs = 30 * 24 * 3_600_000
@@ -80,10 +80,10 @@ const retentionMs = 30 * 24 * 3_600_000
 const errorCodes = { streamNotFound: 10_059, messageNotFound: 10_037, nameInUse: 10_058 }
 const wrongPlace: ReadonlySet<number | undefined> = new Set([10_070, 10_071])
 
-/** A connection that says when it is gone. */
+/** A connection and a signal that aborts when it is gone. */
 export type Connected = { readonly connection: NatsConnection; readonly disconnected: AbortSignal }
 
-/** Connects once. @throws NatsError; reconnecting is the caller's, since everything has to be looked at again then. */
+/** Connects once. @throws NatsError. The caller reconnects, since it has to read the stream's end again then. */
 export async function connectOnce(access: NatsAccess, name: string): Promise<Connected> {
   const connection = await connect({ ...connectionOptions(access), name })
   const disconnected = new AbortController()
@@ -114,7 +114,7 @@ export async function openEventStream(access: NatsAccess, streamName: string): P
 }
 
 function connectionOptions({ natsUrl, credentials, token, tls }: NatsAccess) {
-  // The client takes no user and password in a URL, so they are handed over apart; they also stay out of its errors.
+  // The client takes no user and password in a URL, so they are options; that also keeps them out of its errors.
   const urls = natsUrl.split(',').map((url) => new URL(url.includes('://') ? url.trim() : `nats://${url.trim()}`))
   const [first] = urls
   return {
@@ -145,7 +145,7 @@ async function findOrCreate(manager: JetStreamManager, name: string) {
     if (apiErrorCode(error) !== errorCodes.streamNotFound) throw error
   }
   try {
-    // Old messages go after a while; the log has them for ever.
+    // The stream drops old messages after a while; the log keeps them for ever.
     const info = await manager.streams.add({ name, subjects: [allSubjects], max_age: nanos(retentionMs) })
     return { info, created: true }
   } catch (error) {
@@ -201,12 +201,12 @@ function failureOf(error: unknown): Error {
   // JetStream's own refusals can have this code too, with a reason.
   if (error instanceof NatsError && error.code === ErrorCode.NoResponders && error.api_error === undefined)
     return new NoStream(`no stream takes ${allSubjects}`, { cause: error })
-  // What JetStream refuses is often only a number in the message and words in here.
+  // For a refusal of JetStream, the message is often only a number, and the words are in `api_error`.
   const said = error instanceof NatsError ? error.api_error?.description : undefined
   return said === undefined ? error : new Error(`JetStream: ${said}`, { cause: error })
 }
 
-/** JetStream's own number for what went wrong; undefined where it was not JetStream that refused. */
+/** JetStream's own error code; undefined for an error of another origin. */
 export function apiErrorCode(error: unknown): number | undefined {
   return error instanceof NatsError ? error.api_error?.err_code : undefined
 }

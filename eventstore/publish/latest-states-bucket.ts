@@ -1,35 +1,36 @@
 /**
- * The key-value bucket of latest states, and writing to it so that an older state never replaces a newer one: a key's
- * revision is looked at first, then the state is read, then it is written if the revision is still the same. Whoever wrote
- * in between had read later than we looked, and we read again.
+ * The key-value bucket of latest states, and writing to it by compare-and-set, so that an older state never replaces a newer
+ * one: the writer reads a key's revision, then the state, and writes it only if the revision is still the same. A writer in
+ * between had read its state later, so this one reads again.
  *
- * How far the states go is kept in the bucket itself, under `publisher`: a bucket that was deleted, emptied or brought back
- * from a backup says by itself from where it has to be filled.
+ * The bucket itself holds how far its states go, under `publisher`: so a bucket that was deleted, emptied or restored from a
+ * backup shows from where it has to be filled.
  */
+import { LRUCache } from 'lru-cache'
 import { ErrorCode, type KV, NatsError } from 'nats'
 import { z } from 'zod'
 import type { StreamId } from '../../machines/kinds.ts'
 import { apiErrorCode, closeConnection, connectOnce, type NatsAccess, requestTimeoutMs } from './jetstream.ts'
 import { type LatestState, stateKeyOf } from './latest-states.ts'
 
-/** Somebody else writes to the bucket, or it is not the one that was opened: start over. */
+/** Another writer changed the bucket, or it is not the one that was opened: the writer opens it again. */
 export class BucketMoved extends Error {
   override readonly name = 'BucketMoved'
 }
 
-/** Reads the current states; null where a key is to go, missing where it is not to be touched. */
+/** Reads the current states. Null deletes a key; a stream that is missing leaves its key alone. */
 export type ReadStates = (streams: readonly StreamId[]) => Promise<ReadonlyMap<StreamId, LatestState | null>>
 
 export type StatesBucket = {
   /** Aborts when the connection is gone. */
   readonly disconnected: AbortSignal
-  /** How far the states go; null where the bucket is new. */
+  /** The events and removals that the states cover; null for a new bucket. */
   readonly covered: () => Promise<Covered | null>
-  /** Says that the states cover an event and all before it, and a removal and all before it. @throws BucketMoved. */
+  /** Records that the states cover an event and all before it, and a removal and all before it. @throws BucketMoved. */
   readonly cover: (now: Covered) => Promise<void>
-  /** That the bucket is still there and as we left it. @throws BucketMoved, and JetStream's error where it is gone. */
+  /** Checks that the bucket is there and unchanged by others. @throws BucketMoved, and JetStream's error when it is gone. */
   readonly confirm: () => Promise<void>
-  /** Writes what `read` says of these streams, all at once. @throws BucketMoved when others write to them all the time. */
+  /** Writes the states that `read` returns for these streams, all at once. @throws BucketMoved after repeated conflicts. */
   readonly store: (streams: readonly StreamId[], read: ReadStates) => Promise<void>
   readonly close: () => Promise<void>
 }
@@ -40,14 +41,14 @@ export type Covered = {
   readonly removal: bigint
 }
 
-/** What the bucket last held for a key; a deleted key has a revision too. */
+/** The last known revision of a key; a deleted key has one too. */
 type Known = { readonly revision: number; readonly present: boolean }
 
 const coveredKey = 'publisher'
 /** Without `removal` it was written before histories could be removed. */
 const covered = z.object({ event_id: z.uuid(), removal: z.string().regex(/^\d+$/).default('0') })
 const conflictsMax = 5
-/** Keys whose revision is remembered; for the others it is asked for when a write fails. */
+/** Cached revisions; for other keys the writer reads the revision after a write failed. */
 const knownKeysMax = 10_000
 /** Wrong last sequence, of which newer servers have two (nats-server, server/errors.json). */
 const wrongRevision: ReadonlySet<number | undefined> = new Set([10_071, 10_164])
@@ -58,7 +59,7 @@ export async function openStatesBucket(access: NatsAccess, name: string): Promis
   try {
     const { views } = connection.jetstream({ timeout: requestTimeoutMs })
     await views.kv(name, { history: 1, description: 'Latest state of every job and server' })
-    // Reads go to the leader: a replica that lags would show a key that is to go as if it were not there.
+    // Reads go to the leader: a replica that lags could miss a key, which would then never be deleted.
     const bucket = await views.kv(name, { bindOnly: true, allow_direct: false })
     return { disconnected, ...statesIn(bucket), close: () => closeConnection(connection) }
   } catch (error) {
@@ -68,32 +69,26 @@ export async function openStatesBucket(access: NatsAccess, name: string): Promis
 }
 
 function statesIn(bucket: KV): Omit<StatesBucket, 'disconnected' | 'close'> {
-  const known = new Map<string, Known>()
+  const known = new LRUCache<string, Known>({ max: knownKeysMax })
   let coveredRevision = 0
 
-  const remember = (key: string, now: Known) => {
-    known.delete(key)
-    known.set(key, now)
-    const [oldest] = known.keys()
-    if (known.size > knownKeysMax && oldest !== undefined) known.delete(oldest)
-  }
   const look = async (key: string) => {
     const entry = await bucket.get(key)
-    remember(key, { revision: entry?.revision ?? 0, present: entry?.operation === 'PUT' })
+    known.set(key, { revision: entry?.revision ?? 0, present: entry?.operation === 'PUT' })
   }
 
-  /** Whether the key is as wanted now; otherwise its revision has to be looked at, and the state read, again. */
+  /** Returns true when the key holds the state now, and false when its revision was another one. */
   const write = async (key: string, state: LatestState | null): Promise<boolean> => {
     const before = known.get(key)
     if (state === null) {
-      // A marker of a deletion where nothing was would stay for ever, so nothing is deleted on a guess.
+      // Only a key that is known to exist is deleted: the marker of a needless deletion would stay for ever.
       if (before?.present !== true) return before !== undefined
       const deleted = await unlessMoved(bucket.delete(key, { previousSeq: before.revision }))
       if (deleted !== null) known.delete(key)
       return deleted !== null
     }
     const put = await unlessMoved(bucket.put(key, JSON.stringify(state), { previousSeq: before?.revision ?? 0 }))
-    if (put !== null) remember(key, { revision: put.answer, present: true })
+    if (put !== null) known.set(key, { revision: put.answer, present: true })
     return put !== null
   }
 
@@ -135,13 +130,13 @@ function statesIn(bucket: KV): Omit<StatesBucket, 'disconnected' | 'close'> {
   }
 }
 
-/** What a write answers; null where the key has another revision than expected. @throws BucketMoved. */
+/** The answer to a write; null when the key has another revision than expected. @throws BucketMoved. */
 async function unlessMoved<T>(writing: Promise<T>): Promise<{ readonly answer: T } | null> {
   try {
     return { answer: await writing }
   } catch (error) {
     if (wrongRevision.has(apiErrorCode(error))) return null
-    // Nobody takes the key: opening the bucket again creates it, or says what is wrong.
+    // No stream takes the key: opening the bucket again creates it, or fails with the cause.
     if (error instanceof NatsError && error.code === ErrorCode.NoResponders && error.api_error === undefined)
       throw new BucketMoved('the bucket of states was deleted', { cause: error })
     throw error

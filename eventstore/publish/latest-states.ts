@@ -1,6 +1,6 @@
 /**
- * The latest state of a job or server as watchers get it: what the API shows, in short, and the event that made it so.
- * Read from the read models, and only as far as the log has been published: nobody sees a state before its event.
+ * The latest state of a job or server as subscribers get it: a part of the API's answer, and the event that led to it. Read
+ * from the read models, and only as far as the log has been published, so that a state never comes before its event.
  */
 import { and, asc, eq, gt, inArray, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
@@ -12,10 +12,10 @@ import type { Database } from '../postgres/database.ts'
 import { viewOf } from '../read-models/view.ts'
 import { events, jobs, servers } from '../schema.ts'
 
-/** The key-value bucket, where no other name is asked for. */
+/** The default name of the key-value bucket. */
 export const statesBucketName = 'provisioner_states'
 
-/** Where the state comes from: an event that subscribers have too. */
+/** The event that led to the state; subscribers have it too. */
 const lastEvent = {
   seq: z.int().positive().describe('The stream’s last event; `streamversion` in its CloudEvent.'),
   at: z.iso.datetime(),

@@ -1,9 +1,9 @@
-/** What keeps us from NATS, and what an operator has to do about it: one line for the log, `readyz` and `status()`. */
+/** Errors of NATS as one line with the remedy for the operator: for the log, `readyz` and `status()`. */
 import { ErrorCode, NatsError } from 'nats'
 import { apiErrorCode, NoStream } from './jetstream.ts'
 import { allSubjects } from './subjects.ts'
 
-/** What could not be written to. */
+/** The stream or bucket that could not be written to. */
 export type NatsTarget = { readonly what: 'stream' | 'bucket'; readonly name: string }
 
 type Advice = (target: NatsTarget) => string
@@ -19,7 +19,7 @@ const enableJetStream: Advice = () =>
 const takeSubjects: Advice = ({ name }) => `the stream ${name} has other subjects: add ${allSubjects} to them`
 const waitForQuorum: Advice = () => 'JetStream has no leader: start the missing servers of the NATS cluster'
 
-/** By JetStream's own numbers (nats-server, server/errors.json). */
+/** By JetStream's own error codes (nats-server, server/errors.json). */
 const byApiCode: Readonly<Record<number, Advice>> = {
   10077: raiseLimits,
   10002: makeRoom,
@@ -34,9 +34,9 @@ const byApiCode: Readonly<Record<number, Advice>> = {
   10065: () => `another stream takes ${allSubjects} already: delete it, or take the subjects from it`,
 }
 
-/** By the client's words for what the server or the network said. */
+/** By the client's codes for errors of the server and of the network. */
 const byClientCode: Readonly<Record<string, Advice>> = {
-  // Nobody listens where JetStream's requests go.
+  // JetStream is off: its API subjects have no subscriber.
   [ErrorCode.NoResponders]: enableJetStream,
   [ErrorCode.PermissionsViolation]: ({ what }) =>
     'the NATS user may not do this: allow it to publish to $JS.API.> and ' +
@@ -49,8 +49,8 @@ const byClientCode: Readonly<Record<string, Advice>> = {
 }
 
 /**
- * An error as a line: what was said, and what to do where that is known. Nothing of it names a user or a password; NATS's
- * own messages do not either.
+ * An error as a line: its message, and the remedy where one is known. The line names no user and no password; neither do the
+ * messages of NATS.
  */
 export function problemOf(error: unknown, target: NatsTarget): string {
   const said = error instanceof Error ? error.message : String(error)
@@ -58,7 +58,7 @@ export function problemOf(error: unknown, target: NatsTarget): string {
   return advice === undefined ? said : `${said}: ${advice}`
 }
 
-/** Goes by the innermost error that is known: wrapping adds words, not codes. */
+/** Looks up the innermost known error: wrapping adds words, not codes. */
 function adviceOn(error: unknown): Advice | undefined {
   if (!(error instanceof Error)) return undefined
   if (error instanceof NoStream) return takeSubjects

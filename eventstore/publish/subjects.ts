@@ -7,7 +7,7 @@ import { type KindName, parseStream, type StreamId } from '../../machines/kinds.
 const prefix = 'provisioner.v1'
 const branches = { job: 'jobs', server: 'servers' } as const satisfies Record<KindName, string>
 
-/** What the JetStream stream takes. */
+/** The subjects of the JetStream stream. */
 export const allSubjects = `${prefix}.>`
 
 /** The subject of one event. */
@@ -26,8 +26,8 @@ export function parseSubject(subject: string): { readonly stream: StreamId; read
 }
 
 /**
- * An id as one token: what is not a letter, a digit or one of `-_!~'()` is written `%XX`, byte by byte of its UTF-8.
- * NATS separates by dots and spaces, takes `*` and `>` for wildcards, and its tools show no control characters.
+ * An id as one token: bytes of its UTF-8 other than letters, digits and `-_!~'()` are written `%XX`. NATS separates tokens by
+ * dots and spaces, takes `*` and `>` for wildcards, and its tools show no control characters.
  */
 function tokenOf(id: string): string {
   return encodeURIComponent(id.toWellFormed()).replaceAll('.', '%2E').replaceAll('*', '%2A')
