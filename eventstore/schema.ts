@@ -1,6 +1,6 @@
 /**
- * The tables. `migrations/` creates them; this file says what they mean and what may happen to their rows, and types
- * every query. Only `events`, `tombstones` and `sealed` hold anything that cannot be rebuilt.
+ * The tables: their meaning, what may happen to their rows, and the types of every query. `migrations/` creates them. Only
+ * `events`, `tombstones` and `sealed` hold anything that cannot be rebuilt.
  */
 import { sql } from 'drizzle-orm'
 import {
@@ -28,14 +28,14 @@ const instant = customType<{ data: string; driverData: string }>({
 })
 
 /**
- * The log. Rows are only ever inserted: a trigger refuses everything else, and the application's role may not try. The one
- * way out is `remove_archived_stream`, for whole histories of ended jobs that leave a tombstone.
+ * The log. Rows are only ever inserted: a trigger refuses updates and deletes, and the application's role lacks the right to
+ * them. Only `remove_archived_stream` removes rows: whole histories of ended jobs, for each of which it leaves a tombstone.
  */
 export const events = pgTable(
   'events',
   {
     position: bigint({ mode: 'bigint' }).generatedAlwaysAsIdentity().primaryKey(),
-    /** The transaction that inserted the row: readers of the whole log go by visibility, not by position (log/tail.ts). */
+    /** The inserting transaction: readers of the whole log order events by it and then by position (log/tail.ts). */
     xid: xid8().notNull().default(sql`pg_current_xact_id()`),
     id: uuid().notNull().unique(),
     stream: text().$type<StreamId>().notNull(),
@@ -61,14 +61,14 @@ export const events = pgTable(
   ],
 )
 
-/** What stands for a history that was archived and removed, signed (upkeep/tombstones.ts). Rows are only ever inserted. */
+/** A signed row in place of each history that was archived and removed (upkeep/tombstones.ts). Only ever inserted. */
 export const tombstones = pgTable('tombstones', {
-  /** In the order of commits: removals go one at a time. */
+  /** In the order of commits: removals lock each other out. */
   position: bigint({ mode: 'bigint' }).generatedAlwaysAsIdentity().primaryKey(),
-  /** The transaction that removed the events: the log's trigger lets only that one. */
+  /** The transaction that removed the events: the log's trigger permits it alone. */
   xid: xid8().notNull().default(sql`pg_current_xact_id()`),
   stream: text().$type<StreamId>().notNull().unique(),
-  /** The last event's. The first one's is 1, so that it is their number too. */
+  /** The last event's version, which is also the number of events. */
   last_version: integer().notNull(),
   head_hash: text().notNull(),
   archive_sha256: text().notNull(),
@@ -79,7 +79,7 @@ export const tombstones = pgTable('tombstones', {
   signature: text().notNull(),
 })
 
-/** What machines asked for and nobody finished yet. Rows go when their outcome is appended or their state is left. */
+/** Effects that machines asked for. A row goes when its outcome is appended or the state that asked is left. */
 export const effects = pgTable(
   'effects',
   {
@@ -103,7 +103,7 @@ export const effects = pgTable(
   ],
 )
 
-/** Deadlines that are armed. Rows go when `<name>.elapsed` is appended or their state is left. */
+/** Armed deadlines. A row goes when `<name>.elapsed` is appended or the state that armed it is left. */
 export const deadlines = pgTable(
   'deadlines',
   {
@@ -146,7 +146,7 @@ export const jobs = pgTable(
   ],
 )
 
-/** What was asked for with a job. Its first event writes the row, and later ones leave it. */
+/** The request of each job. The job's first event writes the row; no later one does. */
 export const jobRequests = pgTable(
   'job_requests',
   {
@@ -183,18 +183,19 @@ export type ReadModelRow =
     }
   | { readonly table: 'servers'; readonly row: typeof servers.$inferInsert }
 
-/** Which controller may write to which BMC until when, or was the last who might. */
+/** Leases of the right to write to a BMC; an expired one names the last writer. */
 export const bmcWriters = pgTable('bmc_writers', {
   serial: text().primaryKey(),
   owner: text().notNull(),
   expires_at: instant().notNull(),
-  /** Counts the changes of the owner: the same number is the same owner, with nobody else in between. */
+  /** Counts the changes of the owner: while the number stays, no other controller had the lease. */
   turn: bigint({ mode: 'number' }).notNull().default(1),
 })
 
 /**
- * Logins on BMCs that may have a session there. Written before the login is sent; gone when the session is. `owner` is the
- * controller that uses it while its lease lasts, null when whoever looks next is to end it. Tokens are in `sealed`.
+ * Logins that may have a session on a BMC. A controller writes the row before it sends the login, and deletes it with the
+ * session. `owner` is the controller that uses the session while its lease lasts; null leaves its end to any controller's
+ * session reaper. Tokens are in `sealed`.
  */
 export const bmcSessions = pgTable(
   'bmc_sessions',
@@ -202,37 +203,37 @@ export const bmcSessions = pgTable(
     id: uuid().primaryKey(),
     serial: text().notNull(),
     address: text().notNull(),
-    /** The session's path on the BMC; null as long as the answer of the login is not recorded. */
+    /** The session's path on the BMC; null until the answer to the login is recorded. */
     path: text(),
     asked_at: instant().notNull(),
     owner: text(),
-    /** How often somebody tried to end it. */
+    /** How often session reapers tried to end it. */
     attempts: integer().notNull().default(0),
     expires_at: instant().notNull(),
   },
   (table) => [index('bmc_sessions_address').on(table.address), index('bmc_sessions_expires').on(table.expires_at)],
 )
 
-/** How often in a row a BMC refused the credentials that are named; gone when it takes some. */
+/** How often in a row a BMC refused these credentials. The row goes when a login succeeds. */
 export const bmcRefusals = pgTable('bmc_refusals', {
   address: text().primaryKey(),
   credentials_ref: text().notNull(),
   refusals: integer().notNull(),
 })
 
-/** Servers whose exchanges with their BMC are kept, for a recording. Removed by whoever asked for it, or when it is old. */
+/** Recordings of a server's exchanges with its BMC. An operator removes a recording, or its age does. */
 export const bmcRecordings = pgTable('bmc_recordings', {
   serial: text().primaryKey(),
   id: uuid().notNull().unique(),
   started_at: instant().notNull(),
   started_by: text().notNull(),
-  /** Exchanges that were not kept. */
+  /** The number of exchanges that were not kept. */
   lost: integer().notNull().default(0),
-  /** Why nothing more is kept, as the server's history has it; null while the recording goes on. */
+  /** Why the recording ended, as in the server's history; null while it goes on. */
   ended_reason: text(),
 })
 
-/** One exchange each, without credentials; numbered per controller, so that gaps show. Gone with their recording. */
+/** Exchanges without credentials. Each controller numbers its own, so that gaps show. Deleted with their recording. */
 export const bmcExchanges = pgTable(
   'bmc_exchanges',
   {
@@ -248,7 +249,7 @@ export const bmcExchanges = pgTable(
   (table) => [primaryKey({ columns: [table.recording, table.controller, table.number] })],
 )
 
-/** How far readers of the whole log have got. */
+/** The last event that each reader of the whole log has dealt with. */
 export const checkpoints = pgTable('checkpoints', {
   name: text().primaryKey(),
   xid: xid8().notNull(),

@@ -13,7 +13,7 @@ import { Chain } from '../upkeep/verify.ts'
 import { digestOfFile, readLines, writeLines } from './file.ts'
 import { type ArchivedStream, type ArchiveEnd, createArchiveLines, readArchive } from './format.ts'
 
-/** Which jobs; all that is given must hold. */
+/** Criteria that a job must fulfil to be selected, all of those that are given. */
 export type Selection = {
   readonly jobIds?: readonly string[] | undefined
   readonly serial?: string | undefined
@@ -29,7 +29,7 @@ export type SelectedJobs = {
   readonly underWay: number
 }
 
-/** What is to be archived cannot be: a job that does not exist, or a history that is not intact. */
+/** A selected job that cannot be archived: it does not exist, or its history is not intact. */
 export class NotArchivable extends Error {
   override readonly name = 'NotArchivable'
 }
@@ -37,7 +37,7 @@ export class NotArchivable extends Error {
 const jobPage = 200
 const eventPage = 1000
 
-/** Behind every publisher's checkpoint; without one, nothing is published. */
+/** True for an event behind every publisher's checkpoint; without a checkpoint, no event is published. */
 const published = sql<boolean>`coalesce((
   select bool_and((c.xid, c.position) >= (${events.xid}, ${events.position})) from checkpoints c where c.name like 'nats/%'
 ), false)`
@@ -153,8 +153,8 @@ export type Removed = {
 }
 
 /**
- * Removes the histories of an archive from the log, after verifying all of the file: one transaction each, so that after a
- * crash each is there whole or has its tombstone, and doing it again goes on. Needs the owner's rights.
+ * Verifies the whole file and removes its histories from the log, in one transaction each: after a crash a history is whole
+ * or has its tombstone, and a second call resumes. Needs the owner's rights.
  * @throws BrokenArchive; nothing is removed then.
  */
 export async function removeArchived(db: Database, path: string, { by, reason, key }: Removal): Promise<Removed> {
@@ -172,7 +172,7 @@ export async function removeArchived(db: Database, path: string, { by, reason, k
     await removeStream(db, signRemoval(statement, key))
     removed += 1
   }
-  // Read a second time, checked again: the list of an archive's streams may be too long to be held.
+  // The archive is read and checked a second time: the list of its streams may be too long for memory.
   for await (const item of readArchive(readLines(path))) {
     if (item.kind !== 'stream') continue
     try {

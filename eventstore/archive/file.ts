@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import { BrokenArchive } from './format.ts'
 
-/** More than any event or any stream's positions take; what is longer is no archive. */
+/** More than any event or any stream's positions take. A file with a longer line is no archive. */
 const lineBytesMax = 64 * 2 ** 20
 const newline = 10
 
@@ -38,12 +38,12 @@ export async function writeLines(path: string, lines: AsyncIterable<string>): Pr
 }
 
 /**
- * The lines of a file, in order; nothing of it is believed yet.
+ * The lines of a file, in order and unchecked.
  * @throws BrokenArchive where it is not gzip, is cut off, or has a line of more than 64 MiB.
  */
 export async function* readLines(path: string): AsyncGenerator<string, void, undefined> {
   const unpacked = createGunzip()
-  // Its failure is the reader's too: pipeline destroys `unpacked` with it.
+  // A read error reaches the loop below: pipeline destroys `unpacked` with it.
   const unpacking = pipeline(createReadStream(path), unpacked).catch((error: unknown) =>
     unpacked.destroy(error as Error),
   )
@@ -76,7 +76,7 @@ export async function* readLines(path: string): AsyncGenerator<string, void, und
   }
 }
 
-/** SHA-256 of the file as it is, what `sha256sum` says. */
+/** SHA-256 of the file's bytes, as `sha256sum` prints it. */
 export async function digestOfFile(path: string): Promise<string> {
   const hash = createHash('sha256')
   await pipeline(createReadStream(path), hash)

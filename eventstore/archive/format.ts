@@ -1,5 +1,5 @@
 /**
- * The archive: histories of closed jobs as JSON Lines, which a stranger can check with `jq` and `sha256sum`.
+ * The archive: histories of closed jobs as JSON Lines, which an auditor can check with `jq` and `sha256sum` alone.
  *
  *   {"record":"archive","format":"provisioner-archive/1","created_at":...}
  *   {"actor":...,"at":...,...,"version":1}      an event: the very text that its hash was taken of (RFC 8785)
@@ -65,12 +65,12 @@ const event = z.strictObject({
 
 export type ArchivedStream = Omit<z.output<typeof streamEnd>, 'record'>
 export type ArchiveEnd = Omit<z.output<typeof end>, 'record'>
-/** What a reader is given, in order: each stream's events, then the stream. Events have no position yet. */
+/** Items of an archive in order: each stream's events, without positions, then the stream. */
 export type ArchiveItem =
   | { readonly kind: 'event'; readonly event: Omit<StoredEvent, 'position'> }
   | { readonly kind: 'stream'; readonly stream: ArchivedStream }
 
-/** An archive is not what was written. `line` is its first line that is not right. */
+/** An archive that differs from what was written. `line` is the first one with a fault. */
 export class BrokenArchive extends Error {
   override readonly name = 'BrokenArchive'
   readonly line: number
@@ -102,9 +102,9 @@ export function createArchiveLines() {
 
 /**
  * Reads the lines of an archive and checks everything: that it is whole, every digest, and each history as `audit verify`
- * does. Holds one stream's state at a time. Answers the last line's content.
- * @throws BrokenArchive at the first line that does not fit. An event that was altered so that it still could be one does
- * not fit the line after it, which has its hash; what was yielded up to two lines before is right.
+ * does. Holds one stream's state at a time. Returns the last line's content.
+ * @throws BrokenArchive at the first line that does not fit. The hash of an altered event differs from the `prev_hash` in the
+ * line after it, so the items up to two lines before are right.
  */
 export async function* readArchive(lines: AsyncIterable<string>): AsyncGenerator<ArchiveItem, ArchiveEnd, undefined> {
   const tally = createTally()
@@ -185,7 +185,7 @@ function begin(stream: StreamId, before: string, fail: Fail): OpenStream {
   }
 }
 
-/** Counts and digests of what was written or read so far. */
+/** Counts and digests of the lines so far. */
 function createTally() {
   const lines = createHash('sha256')
   const heads = createHash('sha256')

@@ -1,4 +1,4 @@
-/** Recordings, under way or ended and not fetched yet, and the exchanges that they have. Nothing here is derived from the log. */
+/** Recordings of servers that go on or were not fetched yet, with their exchanges. Not derived from the log. */
 import { and, asc, count, eq, getTableColumns, isNull, lt, sql } from 'drizzle-orm'
 import type { Database } from '../postgres/database.ts'
 import { bmcExchanges, bmcRecordings } from '../schema.ts'
@@ -10,9 +10,9 @@ export type RecordingRow = {
   readonly startedBy: string
   /** Exchanges that were not kept. */
   readonly lost: number
-  /** Null while it goes on. */
+  /** Null while the recording goes on. */
   readonly endedReason: string | null
-  /** The database's time when this was read. */
+  /** The database's time of the read. */
   readonly now: string
 }
 
@@ -25,7 +25,7 @@ export type ExchangeRow = {
   readonly exchange: string
 }
 
-/** Begins a recording, in place of one that this server has. */
+/** Begins a recording and replaces the one that this server has. */
 export async function beginRecording(
   db: Database,
   { serial, id, startedBy }: { readonly serial: string; readonly id: string; readonly startedBy: string },
@@ -43,7 +43,7 @@ export async function findRecording(db: Database, serial: string): Promise<Recor
   return found === undefined ? null : rowOf(found)
 }
 
-/** Recordings that were started longer ago than this and go on, oldest first. */
+/** Recordings that go on and were started longer ago than this, oldest first. */
 export async function findOverdue(db: Database, ageMs: number): Promise<readonly RecordingRow[]> {
   const overdue = await select(db)
     .where(and(isNull(bmcRecordings.ended_reason), lt(bmcRecordings.started_at, ago(ageMs))))
@@ -51,12 +51,12 @@ export async function findOverdue(db: Database, ageMs: number): Promise<readonly
   return overdue.map(rowOf)
 }
 
-/** Says that nothing more is kept of a recording; what it has stays. */
+/** Ends a recording: no more exchanges are kept, and its exchanges stay. */
 export async function markEnded(db: Database, id: string, reason: string): Promise<void> {
   await db.update(bmcRecordings).set({ ended_reason: reason }).where(eq(bmcRecordings.id, id))
 }
 
-/** How many exchanges a recording has. */
+/** Counts the exchanges of a recording. */
 export async function countExchanges(db: Database, recording: string): Promise<number> {
   const [row] = await db.select({ kept: count() }).from(bmcExchanges).where(eq(bmcExchanges.recording, recording))
   return row?.kept ?? 0
@@ -83,7 +83,7 @@ function ago(ms: number) {
   return sql`clock_timestamp() - make_interval(secs => ${ms / 1000})`
 }
 
-/** Forgets a recording and its exchanges; false when there is none. */
+/** Deletes a recording and its exchanges. Returns false when there is none. */
 export async function forgetRecording(db: Database, serial: string): Promise<boolean> {
   const rows = await db
     .delete(bmcRecordings)
@@ -92,14 +92,14 @@ export async function forgetRecording(db: Database, serial: string): Promise<boo
   return rows.length > 0
 }
 
-/** Forgets recordings that are older than this, and answers how many are left. */
+/** Deletes recordings that are older than this and returns how many are left. */
 export async function forgetOldRecordings(db: Database, ageMs: number): Promise<number> {
   await db.delete(bmcRecordings).where(lt(bmcRecordings.started_at, ago(ageMs)))
   const [row] = await db.select({ left: count() }).from(bmcRecordings)
   return row?.left ?? 0
 }
 
-/** Keeps an exchange. One of a recording that has ended is dropped. */
+/** Stores an exchange; drops it when its recording has ended. */
 export async function keepExchange(
   db: Database,
   { recording, controller, number, endedAt, exchange }: ExchangeRow & { readonly recording: string },
@@ -108,7 +108,7 @@ export async function keepExchange(
     select id, ${controller}, ${number}, ${endedAt}, ${exchange} from bmc_recordings where id = ${recording}`)
 }
 
-/** Says that exchanges of a recording were not kept. */
+/** Adds to the count of exchanges that were not kept. */
 export async function countLost(db: Database, recording: string, lost: number): Promise<void> {
   await db
     .update(bmcRecordings)
@@ -116,7 +116,7 @@ export async function countLost(db: Database, recording: string, lost: number): 
     .where(eq(bmcRecordings.id, recording))
 }
 
-/** In the order in which they were kept: a BMC has one writer, whichever controller it is. */
+/** The exchanges of a recording in the order in which they were stored, which is theirs: a BMC has one writer at a time. */
 export async function readExchanges(db: Database, recording: string): Promise<readonly ExchangeRow[]> {
   const rows = await db
     .select()

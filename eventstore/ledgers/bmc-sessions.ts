@@ -1,13 +1,14 @@
 /**
- * Logins on BMCs and the sessions they opened, so that nobody's death leaves one behind. A row is written before the login
- * is sent and goes when nothing of it is left on the BMC. It is leased like an effect: its owner's heartbeat extends it,
- * and one that expired is somebody's to tidy up. Tokens are in the vault, under `sessionTokenRef`.
+ * Logins on BMCs and the sessions that they opened, so that a controller that dies leaves no session behind. A controller
+ * writes the row before it sends the login, and deletes the row when the session is gone from the BMC. The row is leased
+ * like an effect: the owner's heartbeat extends it, and the session reaper ends sessions whose lease has expired. Tokens are
+ * in the vault, under `sessionTokenRef`.
  */
 import { and, eq, isNotNull, sql } from 'drizzle-orm'
 import type { Database } from '../postgres/database.ts'
 import { bmcRefusals, bmcSessions } from '../schema.ts'
 
-/** Which BMC, and with which version of its credentials. */
+/** A BMC and the version of its credentials. */
 export type BmcAccount = { readonly serial: string; readonly address: string; readonly credentialsRef: string }
 
 export type Owner = { readonly owner: string; readonly ttlMs: number }
@@ -16,14 +17,14 @@ export type KnownLogin = { readonly id: string; readonly askedAt: string; readon
 
 export const sessionTokenRef = (id: string) => `bmc-session/${id}`
 
-/** A BMC that does not answer is tried again after one, two, four ... times the lease, up to 64. */
+/** Back-off ceiling: a BMC that does not answer is tried again after 1, 2, 4 ... 64 times the lease. */
 const doublingsMax = 6
 
 const inMs = (ms: number) => sql`clock_timestamp() + make_interval(secs => ${ms / 1000})`
 const afterBackOff = (ttlMs: number) =>
   sql`clock_timestamp() + make_interval(secs => ${ttlMs / 1000} * 2 ^ least(${bmcSessions.attempts}, ${doublingsMax}))`
 
-/** Records that a login is about to be sent. Answers when, and how often in a row these credentials were refused. */
+/** Records the intent to log in. Returns its time and how often in a row the BMC refused these credentials. */
 export async function intendLogin(
   db: Database,
   { id, serial, address, credentialsRef, owner, ttlMs }: BmcAccount & Owner & { readonly id: string },
@@ -40,7 +41,7 @@ export async function intendLogin(
   return { askedAt: row.askedAt, refusals: refused?.refusals ?? 0 }
 }
 
-/** Records where the session is. A row that was taken over while its owner stood still is the owner's again. */
+/** Records the session's path. A row that another controller took over while its owner stood still is the owner's again. */
 export async function recordSession(
   db: Database,
   { id, serial, address, owner, ttlMs, path }: BmcAccount & Owner & { readonly id: string; readonly path: string },
@@ -53,7 +54,7 @@ export async function recordSession(
   await db.delete(bmcRefusals).where(eq(bmcRefusals.address, address))
 }
 
-/** Counts a refusal; refusals of other credentials do not count any more. */
+/** Counts a refusal of these credentials and forgets those of other ones. */
 export async function countRefusal(db: Database, { address, credentialsRef }: BmcAccount): Promise<void> {
   await db
     .insert(bmcRefusals)
@@ -71,13 +72,13 @@ export async function forgetLogin(db: Database, id: string): Promise<void> {
   await db.delete(bmcSessions).where(eq(bmcSessions.id, id))
 }
 
-/** Leaves a login to whoever looks next: at once, or after the back-off where it was tried before. */
+/** Gives a login up to any controller's reaper: at once, or after the back-off when its end was tried before. */
 export async function leaveLogin(db: Database, { id, ttlMs }: { id: string; ttlMs: number }): Promise<void> {
   const backOff = sql`case when ${bmcSessions.attempts} = 0 then clock_timestamp() else ${afterBackOff(ttlMs)} end`
   await db.update(bmcSessions).set({ owner: null, expires_at: backOff }).where(eq(bmcSessions.id, id))
 }
 
-/** Takes the logins of one BMC that nobody owns any more. They come again after the back-off, unless they are forgotten. */
+/** Claims the logins of one BMC whose lease has expired. Each can be claimed again after the back-off, unless it is forgotten. */
 export async function claimOrphans(
   db: Database,
   { address, ttlMs, limit }: { address: string; ttlMs: number; limit: number },
@@ -92,7 +93,7 @@ export async function claimOrphans(
     .returning({ id: bmcSessions.id, askedAt: bmcSessions.asked_at, path: bmcSessions.path })
 }
 
-/** BMCs on which somebody left something, longest ago first. */
+/** BMCs with logins whose lease has expired, the oldest first. */
 export async function findOrphaned(
   db: Database,
   { limit }: { limit: number },
@@ -106,7 +107,7 @@ export async function findOrphaned(
     .limit(limit)
 }
 
-/** Forgets what was left on a BMC so long ago that its own time-out has ended it. Answers the ids. */
+/** Forgets logins without an owner that are so old that the BMC's own session time-out has ended them. Returns their ids. */
 export async function forgetTimedOut(db: Database, { afterMs }: { afterMs: number }): Promise<string[]> {
   const rows = await db
     .delete(bmcSessions)
@@ -117,7 +118,7 @@ export async function forgetTimedOut(db: Database, { afterMs }: { afterMs: numbe
   return rows.map(({ id }) => id)
 }
 
-/** Forgets what was left on a BMC under a registration that is not there any more. Answers the ids. */
+/** Forgets expired logins of a server at an address under which it is registered no longer. Returns their ids. */
 export async function forgetOrphansOf(
   db: Database,
   { serial, address }: { serial: string; address: string },
@@ -135,7 +136,7 @@ export async function forgetOrphansOf(
   return rows.map(({ id }) => id)
 }
 
-/** The heartbeat of an owner. */
+/** Heartbeat: extends the leases of all logins of an owner. */
 export async function renewSessions(db: Database, { owner, ttlMs }: Owner): Promise<void> {
   await db
     .update(bmcSessions)
@@ -143,7 +144,7 @@ export async function renewSessions(db: Database, { owner, ttlMs }: Owner): Prom
     .where(eq(bmcSessions.owner, owner))
 }
 
-/** Paths of all sessions on a BMC that anybody knows of. */
+/** Paths of all sessions on a BMC that some controller has recorded. */
 export async function readSessionPaths(db: Database, address: string): Promise<ReadonlySet<string>> {
   const rows = await db
     .select({ path: bmcSessions.path })

@@ -1,11 +1,11 @@
-/** The right to write to a BMC: one controller at a time, over all of them, by a lease that a dead one does not keep. */
+/** Leases of the right to write to a BMC: one controller at a time has it, and a dead controller's expires. */
 import { and, eq, sql } from 'drizzle-orm'
 import type { Database } from '../postgres/database.ts'
 import { bmcWriters } from '../schema.ts'
 
 export type WriterLease = { readonly serial: string; readonly owner: string; readonly ttlMs: number }
 
-/** In one order, so that controllers which ask for the same ones wait for each other and not in a circle. */
+/** Lock order: by serial, so that two controllers that ask for the same leases cannot deadlock. */
 const acquireStatement = `
 insert into bmc_writers as held (serial, owner, expires_at)
 select serial, $2, clock_timestamp() + make_interval(secs => $3::float8)
@@ -16,8 +16,8 @@ where held.owner = excluded.owner or held.expires_at < clock_timestamp()
 returning serial, turn::int4`
 
 /**
- * Takes rights, or extends them; answers which, each with its turn: the others have another controller. Expired ones are
- * taken over. Turns count from 1, by one for each change of the owner.
+ * Takes or extends leases, expired ones of other controllers too. Returns those that this controller holds now, each with
+ * its turn; other controllers hold the rest. Turns count from 1, by one for each change of the owner.
  */
 export async function acquireBmcs(
   { $client }: Pick<Database, '$client'>,
@@ -28,7 +28,7 @@ export async function acquireBmcs(
   return new Map(rows.map(({ serial, turn }) => [serial, turn]))
 }
 
-/** Extends a right that is still held; false when it was taken over. */
+/** Extends a lease. Returns false when another controller has taken it over. */
 export async function renewBmc(db: Database, { serial, owner, ttlMs }: WriterLease): Promise<boolean> {
   const rows = await db
     .update(bmcWriters)
@@ -44,7 +44,7 @@ update bmc_writers set expires_at = '-infinity' where serial = any(array(
   select serial from bmc_writers where owner = $2 and serial = any(array(select jsonb_array_elements_text($1::text::jsonb)))
   order by serial for update))`
 
-/** Gives rights back. One that was taken over is left with its new owner. */
+/** Releases leases, except those that another controller has taken over. */
 export async function releaseBmcs(
   { $client }: Pick<Database, '$client'>,
   { serials, owner }: { readonly serials: readonly string[]; readonly owner: string },

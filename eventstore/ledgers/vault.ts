@@ -10,13 +10,13 @@ import { sealed } from '../schema.ts'
 const nonceBytes = 12
 const tagBytes = 16
 
-/** What could not be opened, and why; never the content. */
+/** A sealed value that could not be opened; the message has the reference and the reason, never the content. */
 export class UnsealError extends Error {
   override readonly name = 'UnsealError'
 }
 
 export type Vault = {
-  /** Keeps bytes under a reference of the caller's choice. The same reference again is left as it is. */
+  /** Seals bytes under a reference of the caller's choice. A reference that exists keeps its bytes. */
   readonly put: (ref: string, bytes: Uint8Array) => Promise<void>
   /** @throws UnsealError when there is nothing under the reference, or it was sealed with another key. */
   readonly get: (ref: string) => Promise<Uint8Array>

@@ -24,7 +24,7 @@ export async function nextDeadlineInMs(db: Database): Promise<number | null> {
   return row?.in_ms ?? null
 }
 
-/** When each deadline of an actor is due. */
+/** The due times of an actor's deadlines. */
 export async function deadlinesOf(
   db: Database,
   stream: StreamId,

@@ -13,11 +13,11 @@ export type LeasedEffect = {
   readonly src: string
   readonly input: unknown
   readonly owner: string
-  /** Counts leases: above 1, an earlier performer may have got anywhere. */
+  /** Counts leases. Above 1, an earlier performer may have performed any part of the effect. */
   readonly epoch: number
 }
 
-/** Leases up to `limit` effects that nobody performs, oldest first. Expired leases are taken over. */
+/** Leases up to `limit` effects without a lease, oldest first. Expired leases are taken over. */
 export async function leaseEffects(
   db: Database,
   { owner, ttlMs, limit }: { owner: string; ttlMs: number; limit: number },
@@ -33,7 +33,7 @@ export async function leaseEffects(
   return [...rows]
 }
 
-/** Extends the leases of an owner. Answers the ids it still holds: what is missing was withdrawn or taken over. */
+/** Extends the leases of an owner. Returns the ids that it still holds: the others were withdrawn or taken over. */
 export async function renewLeases(
   db: Database,
   { owner, ttlMs, ids }: { owner: string; ttlMs: number; ids: readonly string[] },
@@ -51,7 +51,7 @@ const lostStatement = `
 select id from jsonb_array_elements_text($1::text::jsonb) as mine (id)
 where not exists (select from effects where effects.id = mine.id and owner = $2)`
 
-/** Which of these effects an owner does not hold any more: they were withdrawn or taken over. */
+/** Those of these effects that an owner holds no longer: they were withdrawn or taken over. */
 export async function lostEffects(
   { $client }: Pick<Database, '$client'>,
   { owner, ids }: { owner: string; ids: readonly string[] },
@@ -60,7 +60,7 @@ export async function lostEffects(
   return new Set(rows.map((row) => row.id))
 }
 
-/** Gives an effect back, to be tried again after `delayMs` by whoever is there. */
+/** Gives an effect back; any performer may lease it after `delayMs`. */
 export async function returnEffect(
   db: Database,
   effect: LeasedEffect,

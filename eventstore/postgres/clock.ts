@@ -1,12 +1,12 @@
 /**
- * The database's clock, which decides every instant in the log, without asking for each: its last answer and what this
- * process's monotonic clock counted since. Setting the machine's clock moves neither.
+ * The database's clock, which decides every instant in the log, without a query for each: the database's last answer plus
+ * the time on this process's monotonic clock since. Setting the machine's clock changes neither.
  */
 import { performance } from 'node:perf_hooks'
 import { sql } from 'drizzle-orm'
 import type { Database } from './database.ts'
 
-/** The two clocks of this process, in ms: one that only counts, and one that can be set. */
+/** The two clocks of this process, in ms: the monotonic one, and the one that can be set. */
 export type LocalClocks = { readonly counted: () => number; readonly set: () => number }
 
 const localClocks: LocalClocks = { counted: () => performance.now(), set: () => Date.now() }
@@ -14,14 +14,14 @@ const localClocks: LocalClocks = { counted: () => performance.now(), set: () => 
 /** Crystals differ by some tens of microseconds a second, and after a failover another machine tells the time. */
 const answerKeptMs = 1000
 /**
- * Where the two clocks disagree by more, one was set or the other stood still, as the counted one does while a virtual
+ * When the two clocks differ by more, the wall clock was set, or the monotonic one stood still, as it does while a virtual
  * machine is suspended. Then the database is asked.
  */
 const disagreementMaxMs = 20
 
 /**
- * Answers the database's time, RFC 3339 with milliseconds, at most as late as the way of an answer takes. One question
- * for all who wait.
+ * Returns the database's time, RFC 3339 with milliseconds, late by at most the way of an answer. Callers that wait at the
+ * same time share one query.
  */
 export function createDatabaseClock(db: Database, clocks: LocalClocks = localClocks): () => Promise<string> {
   let known: { readonly answer: number; readonly counted: number; readonly set: number } | undefined
@@ -54,7 +54,7 @@ export function createDatabaseClock(db: Database, clocks: LocalClocks = localClo
   }
 }
 
-/** The database's time now, asked for. */
+/** The database's time, by a query. */
 export async function databaseNow(db: Database): Promise<string> {
   const [row] = await db.execute<{ now: string }>(sql`select clock_timestamp() as now`)
   if (row === undefined) throw new Error('the database did not tell the time')

@@ -6,13 +6,13 @@ import * as schema from '../schema.ts'
 /** The role that the controller works as. It can insert into the log and read it, and nothing else (spec/security.md). */
 export const applicationRole = 'provisioner_app'
 
-/** Owns the one function that removes archived histories (migrations/0004_tombstones.sql). Nobody works as this role. */
+/** Owns the one function that removes archived histories (migrations/0004_tombstones.sql). No connection uses this role. */
 export const archivistRole = 'provisioner_archivist'
 
 export type Database = PostgresJsDatabase<typeof schema> & {
-  /** The driver under drizzle, for statements that are sent so often that building them each time would cost more than they do. */
+  /** The driver under drizzle, for frequent statements: building them anew each time costs more than executing them. */
   readonly $client: postgres.Sql
-  /** For the statement that appends. The driver sends statements in line on busy connections: no read is to stand behind an append that waits for a lock. */
+  /** For the statement that appends: on a shared connection a read would queue behind an append that waits for a lock. */
   readonly appends: postgres.Sql
 }
 /** A transaction of `Database`, or the database itself where one statement is enough. */
@@ -34,8 +34,8 @@ export type ConnectOptions = {
   /** How long one statement may take; 0 for no limit: an audit reads the whole log. */
   readonly statementTimeoutMs?: number
   /**
-   * How long a server that was asked something may say nothing at all before its connection is destroyed and what was asked
-   * is rejected (CONNECTION_SILENT): longer than a statement may take. 0 for ever.
+   * How long a server may send nothing while a query is under way. Then its connection is destroyed and the query rejected
+   * (CONNECTION_SILENT). Longer than a statement may take; 0 for no limit.
    */
   readonly silenceTimeoutMs?: number
 }
@@ -43,13 +43,13 @@ export type ConnectOptions = {
 /** Groups of appends that are under way at once. */
 export const appendingMax = 2
 
-/** What an answer may take beyond the statement: the way there and back, and a commit that waits for a standby. */
+/** Time of an answer beyond its statement: the network, and a commit that waits for a standby. */
 const graceMs = 5000
 const connectTimeoutMaxMs = 10_000
 
 /**
- * Opens the pools. Nothing is sent until the first query. Every query is answered or rejected in bounded time, also when
- * the way to the server swallows all that is sent; whether a statement was carried out that was rejected so is not known.
+ * Opens the pools; they connect at the first query. Every query is answered or rejected in bounded time, also when the
+ * network swallows all packets. The outcome of a statement that was rejected so is unknown.
  */
 export function connect({
   url,
@@ -63,18 +63,18 @@ export function connect({
     connect_timeout: Math.min(connectTimeoutMaxMs, silenceTimeoutMs || connectTimeoutMaxMs) / 1000,
     // The driver's own, see deploy/patches/postgres.mjs.
     silence_timeout: silenceTimeoutMs / 1000,
-    // For the connection that only listens, and for those that nothing is asked of: seconds until the kernel asks.
+    // Seconds until TCP keep-alive, for the connection that only listens and for idle ones.
     keep_alive: 15,
     connection: {
       application_name: 'provisioner',
       statement_timeout: statementTimeoutMs,
-      // Rows that a controller had locked when it was cut off are free again after this.
+      // Frees the rows that a controller had locked when it was cut off.
       idle_in_transaction_session_timeout: statementTimeoutMs,
       ...(asApplication ? { role: applicationRole } : {}),
     },
   }
   const client = postgres(url, { ...options, max: poolMax })
-  // Plans are made once, also for tables that are still empty, where reading all of them seems cheapest.
+  // A prepared plan is kept; made while a table is empty, it would read the whole table for ever.
   const connection = { ...options.connection, enable_seqscan: false }
   const appends = postgres(url, { ...options, connection, max: appendingMax })
   const raw = postgres(url, { ...options, max: 3 })

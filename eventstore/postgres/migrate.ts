@@ -17,12 +17,12 @@ export class NewerSchemaError extends Error {
 }
 
 export type Migrated = {
-  /** Whether the restricted role could be set up; false where the database's user may not create roles. */
+  /** True when the restricted role is set up; false when the database's user may not create roles. */
   readonly applicationRole: boolean
 }
 
 /**
- * Applies what is missing of `migrations/` and sets up the roles of the application and of the archivist.
+ * Applies the missing ones of `migrations/` and sets up the roles of the application and of the archivist.
  * @throws NewerSchemaError when a newer version has migrated this database already; nothing is changed then.
  */
 export async function migrate(databaseUrl: string): Promise<Migrated> {
@@ -38,7 +38,7 @@ export async function migrate(databaseUrl: string): Promise<Migrated> {
   }
 }
 
-/** Whether every migration of this version is applied and none of a newer one is. */
+/** True when every migration of this version is applied and none of a newer one. */
 export async function migrationsAreCurrent(client: postgres.Sql): Promise<boolean> {
   return (await appliedMigrations(client)) === (await knownMigrations())
 }
@@ -66,7 +66,7 @@ async function knownMigrations(): Promise<number> {
   return journal.entries.length
 }
 
-/** Answers whether the role is there. */
+/** Returns false when the database's user may not create the role. */
 function setUpApplicationRole(client: postgres.Sql): Promise<boolean> {
   return setUpRole(
     client,
@@ -81,7 +81,7 @@ function setUpApplicationRole(client: postgres.Sql): Promise<boolean> {
   )
 }
 
-/** Hands the removal of archived histories to its role; where there can be none, it stays with the database's user. */
+/** Gives the function that removes archived histories to its role; without the role it stays with the database's user. */
 function setUpArchivistRole(client: postgres.Sql): Promise<boolean> {
   return setUpRole(
     client,
@@ -99,7 +99,7 @@ function setUpArchivistRole(client: postgres.Sql): Promise<boolean> {
   )
 }
 
-/** In one transaction: the role with all of its rights, or nothing of it where this user may not do that. */
+/** Creates the role with all of its rights in one transaction. Returns false when this user may not. */
 async function setUpRole(client: postgres.Sql, role: string, rights: string): Promise<boolean> {
   try {
     await client.unsafe(`

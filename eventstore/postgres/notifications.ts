@@ -1,6 +1,6 @@
 /**
- * "There is something new": wakes whoever waits for events, effects or deadlines, in this process at once and in others
- * through LISTEN/NOTIFY. Only a hint: every listener also looks by itself now and then, so a lost one costs a moment.
+ * Announcements of appends: they wake loops that wait for events, effects or deadlines, in this process at once and in other
+ * controllers through LISTEN/NOTIFY. Only a hint: every loop also looks at intervals, so a lost one costs a moment.
  *
  * NOTIFY inside the appending transactions would serialise their commits, so it is sent apart: the first at once, and then
  * at most every `notifyEveryMs`.
@@ -11,7 +11,7 @@ import { pause } from './pause.ts'
 const channel = 'provisioner_events'
 const notifyEveryMs = 20
 
-/** Remembers an announcement that came while nobody waited, so that looking and waiting leave no gap. */
+/** Remembers an announcement that came between two waits, so that none is lost while a loop looks. */
 export type Waiter = {
   /**
    * Resolves at an announcement since the last wait, after `timeoutMs`, or when the signal aborts; never rejects. Not before
@@ -28,13 +28,13 @@ export type Waiter = {
 }
 
 export type Notifications = {
-  /** Tell everybody that something was appended. */
+  /** Announces an append to every waiter here and in other controllers. */
   readonly announce: () => void
   readonly waiter: () => Waiter
   readonly close: () => Promise<void>
 }
 
-/** Starts listening. `onError` hears of failed notifications; the listeners' own looking makes up for them. */
+/** Starts to listen. `onError` is called for a failed notification, which costs other controllers a moment. */
 export async function startNotifications(raw: postgres.Sql, onError: (error: unknown) => void): Promise<Notifications> {
   const listeners = new Set<() => void>()
   const wake = () => {

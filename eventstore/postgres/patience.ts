@@ -1,12 +1,12 @@
-/** For who cannot ask again, as a BMC that fetches an image cannot: a question waits until the database is back. */
+/** Retries of a query for callers that cannot retry themselves, as a BMC that fetches an image cannot. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { isOutage } from './sql-error.ts'
 
 const askEveryMs = 250
 
 /**
- * Asks until the database answers, for at most so long and not after the signal; then, or when anything else is wrong, throws
- * what was said last.
+ * Retries until the database answers, for a limited time and until the signal aborts.
+ * @throws the last error after that time, and any error that is not the database's at once.
  */
 export async function throughOutage<Answer>(
   { patienceMs, signal }: { readonly patienceMs: number; readonly signal: AbortSignal },

@@ -2,8 +2,8 @@
  * A Postgres advisory lock for work that only one controller does at a time. It belongs to a session, so it is free again
  * when its holder stops, dies, or is cut off.
  *
- * The session is a client of its own with one connection: postgres.js's `reserve()` throws from a timer, where nobody can
- * catch it, when a reserved connection was lost and is used again.
+ * The session is a client of its own with one connection: when a reserved connection was lost and is used again,
+ * postgres.js's `reserve()` throws from a timer, where no caller can catch it.
  */
 import postgres from 'postgres'
 
@@ -13,24 +13,24 @@ export class LockLost extends Error {
 }
 
 export type SessionLock = {
-  /** Takes the lock if it is free. The signal aborts with LockLost as soon as it is known to be lost; null: not free. */
+  /** Takes the lock and returns a signal that aborts with LockLost when it is lost; null when the lock is not free. */
   readonly acquire: () => Promise<AbortSignal | null>
   readonly release: () => Promise<void>
   readonly close: () => Promise<void>
 }
 
-/** First half of the key, so that other programs' locks on the database are others. */
+/** First half of the key, which keeps the locks of other programs on the database apart. */
 const namespace = 1_886_547_830
 const heartbeatEveryMs = 1000
-/** A session that says nothing for this long is given up by its holder ... */
+/** The holder gives up a session that did not answer for this long ... */
 const heartbeatTimeoutMs = 2500
 /**
- * ... before Postgres ends it: a holder that is cut off or was stopped in the middle does not keep the lock. With the second
- * between two looks of those who wait, another one has it within 5 s.
+ * ... before Postgres ends it, so that a holder that is cut off or frozen does not keep the lock. Other controllers ask every
+ * second, so one of them has it within 5 s.
  */
 const idleTimeoutMs = 3500
 
-/** Makes the lock of this name; nothing is sent until it is acquired. @param raw says how to connect. */
+/** Makes the lock of this name; it connects when it is acquired. @param raw has the options of the connection. */
 export function createSessionLock(raw: postgres.Sql, name: string): SessionLock {
   let held: AbortController | undefined
   let heartbeat: NodeJS.Timeout | undefined
@@ -42,7 +42,7 @@ export function createSessionLock(raw: postgres.Sql, name: string): SessionLock 
   const session = postgres({
     ...(raw.options as unknown as postgres.Options<Record<string, never>>),
     max: 1,
-    // The session must not be renewed behind our back: the lock would be gone.
+    // The driver must not renew the session: the lock would be gone.
     max_lifetime: null,
     idle_timeout: 0,
     onclose: () => lose('its database session ended'),
@@ -75,7 +75,7 @@ export function createSessionLock(raw: postgres.Sql, name: string): SessionLock 
       if (held === undefined) return
       clearInterval(heartbeat)
       held = undefined
-      // All: a lock that was thought lost and taken again by the same session counts twice.
+      // All: Postgres counts a lock twice that the same session took again after it had been believed lost.
       await session`select pg_advisory_unlock_all()`
     },
     close: async () => {

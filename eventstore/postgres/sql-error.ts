@@ -1,4 +1,4 @@
-/** Reading what Postgres says went wrong; drizzle puts the driver's error on `cause`. */
+/** Reading errors of Postgres; drizzle puts the driver's error on `cause`. */
 
 /** The SQLSTATE of a database error. */
 export function sqlState(error: unknown): string | undefined {
@@ -20,7 +20,7 @@ const outageCodes: ReadonlySet<string> = new Set([
 /** Connection exceptions, server shutting down or starting, too many connections, statement time-out. */
 const outageStates = /^(?:08...|57P0.|53300|57014)$/
 
-/** Whether the database, not what was asked of it, is what is wrong. */
+/** True when the database is at fault and not the statement. */
 export function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { code } = error as { code?: unknown }

@@ -1,4 +1,4 @@
-/** Opaque cursors of lists: where the last page ended, as text that clients hand back unread. */
+/** Opaque cursors of lists: the place where the last page ended, as text that clients hand back unread. */
 
 /** A cursor that no list has handed out. */
 export class InvalidCursor extends Error {
@@ -31,7 +31,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** PostgreSQL's text has no U+0000. */
+/** Text that PostgreSQL can hold: without U+0000. */
 function storable(part: unknown): part is string {
   return typeof part === 'string' && !part.includes('\0')
 }

@@ -50,7 +50,7 @@ export async function listJobs(
   }
 }
 
-/** One job, or null. */
+/** One job; null where there is none. */
 export async function getJob(db: Database, jobId: string): Promise<Job | null> {
   const [found] = await selectJobs(db).where(eq(jobs.id, jobId))
   return found === undefined ? null : jobOf(db, found)
@@ -65,7 +65,7 @@ export async function findJobByKey(
   return found === undefined ? null : { job: await jobOf(db, found), requestSha256: found.request.request_sha256 }
 }
 
-/** How often in a row the same recipe was tried: 1 for a first job, one more for each job that it retries. */
+/** The number of attempts with one recipe: 1 for a first job, one more for each job that this one retries. */
 export async function countAttempts(db: Database, jobId: string): Promise<number> {
   const [row] = await db.execute<{ attempts: number }>(sql`
     with recursive chain (id, retry_of) as (
@@ -94,7 +94,7 @@ async function jobOf(db: Database, { row, request }: Found): Promise<Job> {
   return { ...view, last_update: row.updated_at, last_seq: row.version, retry_of, recipe, warnings }
 }
 
-/** How many jobs there are of each status. */
+/** The number of jobs of each status. */
 export async function countJobsByStatus(db: Database): Promise<ReadonlyMap<string, number>> {
   const rows = await db.select({ status: jobs.status, count: count() }).from(jobs).groupBy(jobs.status)
   return new Map(rows.map(({ status, count: n }) => [status, n]))

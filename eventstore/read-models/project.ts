@@ -6,13 +6,13 @@ import { type KindName, kinds, type SnapshotOf } from '../../machines/kinds.ts'
 import { serverViewVersion, viewServer } from '../../machines/server/view.ts'
 import type { ReadModelRow } from '../schema.ts'
 
-/** What of a stream the rows need besides the state after its last event. */
+/** The parts of a stream that the rows need besides the state after its last event. */
 export type ProjectedStream = {
   readonly firstEvent: DomainEvent & { readonly at: string }
   readonly lastEvent: { readonly at: string; readonly version: number }
 }
 
-/** The row of an actor. `kind` says which machine's snapshot it is. */
+/** The row of an actor of this kind in this state. */
 export function project<Name extends KindName>(
   kind: Name,
   snapshot: SnapshotOf[Name],

@@ -8,7 +8,7 @@ import type { Page } from './jobs.ts'
 import { viewOf } from './view.ts'
 
 export type ServerFilter = {
-  /** Without it, all but the removed ones. */
+  /** Without a status, the list has all servers but removed ones. */
   readonly status?: ServerStatus | undefined
   /** A label that a server has, with this value or with any. */
   readonly label?: { readonly name: string; readonly value?: string | undefined } | undefined
@@ -41,7 +41,7 @@ export async function listServers(
   }
 }
 
-/** One server, a removed one too, or null. */
+/** One server, removed ones included; null where there is none. */
 export async function getServer(db: Database, serial: string): Promise<Server | null> {
   const [row] = await db.select().from(servers).where(eq(servers.serial, serial))
   return row === undefined ? null : serverOf(db, row)
