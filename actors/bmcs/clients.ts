@@ -38,8 +38,6 @@ export type BmcsOptions = {
   readonly closeTimeoutMs?: number
 }
 
-type Given = Omit<OpenedAccess, 'onLearned'>
-
 type Entry = {
   readonly bmc: Bmc
   readonly identity: string
@@ -51,60 +49,25 @@ type Entry = {
   closed: boolean
 }
 
-export function createBmcs({
-  access,
-  open,
-  log,
-  recordLessons,
-  idleMs = 60_000,
-  closeTimeoutMs = 5000,
-}: BmcsOptions): Bmcs {
-  const entries = new Map<string, Entry>()
-  /** Their registration was replaced: each is closed when its last user is done. */
-  const retired = new Map<Entry, string>()
-  const closing = new Set<Promise<void>>()
-
-  const close = (serial: string, entry: Entry) => {
-    if (entry.closed) return
-    entry.closed = true
-    clearTimeout(entry.idle)
-    retired.delete(entry)
-    if (entries.get(serial) === entry) entries.delete(serial)
-    const closed = entry.bmc
-      .close({ signal: AbortSignal.timeout(closeTimeoutMs) })
-      .catch((error: unknown) =>
-        log.warn(
-          { err: error, server_serial: serial },
-          'the session on the BMC could not be ended; it will time out there',
-        ),
-      )
-      .finally(() => closing.delete(closed))
-    closing.add(closed)
-  }
+export function createBmcs(options: BmcsOptions): Bmcs {
+  const { access, open, recordLessons } = options
+  const clients = new OpenClients(options)
 
   /** With one user more. */
   const acquire = async (serial: string): Promise<Entry> => {
     const { registration, unseal, learned } = await access(serial)
     const identity = JSON.stringify(registration)
-    // Asked again after the credentials: somebody else may have opened the client meanwhile.
-    const entry =
-      entryOf(serial, identity) ?? entryOf(serial, identity, { registration, credentials: await unseal(), learned })
-    clearTimeout(entry.idle)
-    entry.users += 1
+    // Asked again after the credentials: another caller may have opened the client meanwhile.
+    let entry = clients.find(serial, identity)
+    if (entry === null) {
+      const credentials = await unseal()
+      entry = clients.find(serial, identity) ?? opened({ registration, credentials, learned }, identity)
+    }
+    clients.take(serial, entry)
     return entry
   }
 
-  function entryOf(serial: string, identity: string): Entry | null
-  function entryOf(serial: string, identity: string, given: Given): Entry
-  function entryOf(serial: string, identity: string, given?: Given): Entry | null {
-    const known = entries.get(serial)
-    if (known?.identity === identity) return known
-    if (given === undefined) return null
-    if (known) {
-      entries.delete(serial)
-      retired.set(known, serial)
-      if (known.users === 0) close(serial, known)
-    }
+  const opened = (given: Omit<OpenedAccess, 'onLearned'>, identity: string): Entry => {
     const onLearned = (learned: Learned) => {
       entry.lesson = learned
     }
@@ -117,7 +80,6 @@ export function createBmcs({
       idle: undefined,
       closed: false,
     }
-    entries.set(serial, entry)
     return entry
   }
 
@@ -135,18 +97,78 @@ export function createBmcs({
         return await work(entry.bmc)
       } finally {
         await record(serial, entry)
-        entry.users -= 1
-        if (entry.users === 0 && !entry.closed) {
-          if (retired.has(entry)) close(serial, entry)
-          else entry.idle = setTimeout(() => close(serial, entry), idleMs).unref()
-        }
+        clients.giveBack(serial, entry)
       }
     },
-    forgetRead: (serial) => entries.get(serial)?.bmc.forgetRead(),
-    close: async () => {
-      for (const [serial, entry] of [...entries]) close(serial, entry)
-      for (const [entry, serial] of [...retired]) close(serial, entry)
-      await Promise.all(closing)
-    },
+    forgetRead: (serial) => clients.ofServer(serial)?.bmc.forgetRead(),
+    close: () => clients.close(),
+  }
+}
+
+/** The clients that are open: one per server, and those whose registration was replaced, until their last user is done. */
+class OpenClients {
+  readonly #current = new Map<string, Entry>()
+  readonly #retired = new Map<Entry, string>()
+  readonly #closing = new Set<Promise<void>>()
+  readonly #options: Pick<BmcsOptions, 'log' | 'idleMs' | 'closeTimeoutMs'>
+
+  constructor(options: Pick<BmcsOptions, 'log' | 'idleMs' | 'closeTimeoutMs'>) {
+    this.#options = options
+  }
+
+  ofServer(serial: string): Entry | undefined {
+    return this.#current.get(serial)
+  }
+
+  /** The server's client, if it was opened for this registration. */
+  find(serial: string, identity: string): Entry | null {
+    const entry = this.#current.get(serial)
+    return entry?.identity === identity ? entry : null
+  }
+
+  /** Counts a user more; a client that is new retires the one before it. */
+  take(serial: string, entry: Entry): void {
+    const before = this.#current.get(serial)
+    if (before !== undefined && before !== entry) {
+      this.#retired.set(before, serial)
+      if (before.users === 0) this.#close(serial, before)
+    }
+    this.#current.set(serial, entry)
+    clearTimeout(entry.idle)
+    entry.users += 1
+  }
+
+  /** Counts a user less; the client closes when it stays without one, or at once when it has retired. */
+  giveBack(serial: string, entry: Entry): void {
+    entry.users -= 1
+    if (entry.users > 0 || entry.closed) return
+    const { idleMs = 60_000 } = this.#options
+    if (this.#retired.has(entry)) this.#close(serial, entry)
+    else entry.idle = setTimeout(() => this.#close(serial, entry), idleMs).unref()
+  }
+
+  async close(): Promise<void> {
+    for (const [serial, entry] of [...this.#current]) this.#close(serial, entry)
+    for (const [entry, serial] of [...this.#retired]) this.#close(serial, entry)
+    await Promise.all(this.#closing)
+  }
+
+  #close(serial: string, entry: Entry): void {
+    if (entry.closed) return
+    entry.closed = true
+    clearTimeout(entry.idle)
+    this.#retired.delete(entry)
+    if (this.#current.get(serial) === entry) this.#current.delete(serial)
+    const { log, closeTimeoutMs = 5000 } = this.#options
+    const closed = entry.bmc
+      .close({ signal: AbortSignal.timeout(closeTimeoutMs) })
+      .catch((error: unknown) =>
+        log.warn(
+          { err: error, server_serial: serial },
+          'the session on the BMC could not be ended; it will time out there',
+        ),
+      )
+      .finally(() => this.#closing.delete(closed))
+    this.#closing.add(closed)
   }
 }

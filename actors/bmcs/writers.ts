@@ -6,7 +6,7 @@
  * A process that stood still (SIGSTOP, a starved machine) goes on where it was, before any timer tells it that its lease
  * has ended. So each write is let out by `mayWrite` only, which looks at a clock that counted meanwhile.
  */
-
+import { LRUCache } from 'lru-cache'
 import { acquireBmcs, releaseBmcs, renewBmc } from '../../eventstore/ledgers/bmc-writers.ts'
 import { createBatch } from '../../eventstore/log/batch.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
@@ -51,27 +51,13 @@ const rightsMax = 200
 const underWayMax = 2
 const turnsMax = 10_000
 
-export function createBmcWriters({ db, owner, ttlMs, log, timing = realTiming }: BmcWritersOptions): BmcWriters {
+export function createBmcWriters(options: BmcWritersOptions): BmcWriters {
+  const { db, owner, ttlMs, log, timing = realTiming } = options
   const mutex = createKeyedMutex()
   const rights = new Map<string, Right>()
-  /** Of the servers that this process worked on last; one that was forgotten is as good as somebody else's. */
-  const lastTurns = new Map<string, number>()
-  const acquire = createBatch<string, number | null>({
-    itemsMax: rightsMax,
-    underWayMax,
-    answerAll: async (serials) => {
-      const taken = await acquireBmcs(db, { serials, owner, ttlMs })
-      return serials.map((serial) => taken.get(serial) ?? null)
-    },
-  })
-  const giveBack = createBatch<string, true>({
-    itemsMax: rightsMax,
-    underWayMax,
-    answerAll: async (serials) => {
-      await releaseBmcs(db, { serials, owner })
-      return serials.map(() => true)
-    },
-  })
+  /** The last turn of each server that this process worked on; a forgotten one counts as another controller's. */
+  const lastTurns = new LRUCache<string, number>({ max: turnsMax })
+  const { acquire, giveBack } = leaseBatches(options)
 
   const hold = async <Result>(serial: string, signal: AbortSignal, work: Work<Result>): Promise<Result> => {
     const lease = { serial, owner, ttlMs }
@@ -84,10 +70,7 @@ export function createBmcWriters({ db, owner, ttlMs, log, timing = realTiming }:
     }
     // In the first turn of all nobody was there before.
     const alone = turn === (lastTurns.get(serial) ?? 1)
-    lastTurns.delete(serial)
     lastTurns.set(serial, turn)
-    const [oldest] = lastTurns.keys()
-    if (lastTurns.size > turnsMax && oldest !== undefined) lastTurns.delete(oldest)
     const lost = new AbortController()
     const lose = () => lost.abort(new WriterLost(`another controller may be writing to the BMC of ${serial}`))
     const right: Right = { heldUntil, lose }
@@ -135,6 +118,27 @@ export function createBmcWriters({ db, owner, ttlMs, log, timing = realTiming }:
       right.lose()
       return false
     },
+  }
+}
+
+/** Takes and gives back the leases of many servers in one statement. A lease that is not free is taken as null. */
+function leaseBatches({ db, owner, ttlMs }: BmcWritersOptions) {
+  const sizes = { itemsMax: rightsMax, underWayMax }
+  return {
+    acquire: createBatch<string, number | null>({
+      ...sizes,
+      answerAll: async (serials) => {
+        const taken = await acquireBmcs(db, { serials, owner, ttlMs })
+        return serials.map((serial) => taken.get(serial) ?? null)
+      },
+    }),
+    giveBack: createBatch<string, true>({
+      ...sizes,
+      answerAll: async (serials) => {
+        await releaseBmcs(db, { serials, owner })
+        return serials.map(() => true)
+      },
+    }),
   }
 }
 

@@ -28,7 +28,7 @@ export function createReportCommands({ runtime }: { readonly runtime: Runtime })
       by: ReportAuthentication,
       requester: Requester,
     ): Promise<'accepted' | 'duplicate'> => {
-      const jobId = await jobOfReport(serial, report, by)
+      const jobId = await jobOfReport(runtime, serial, report, by)
       const stream = jobStream(jobId)
       const { job_id: _named, ...data } = report
       let result: 'accepted' | 'duplicate' = 'accepted'
@@ -59,7 +59,7 @@ export function createReportCommands({ runtime }: { readonly runtime: Runtime })
       by: ReportAuthentication,
       requester: Requester,
     ): Promise<void> => {
-      const jobId = await jobOfReport(serial, { job_id: named, delivery_id: null }, by)
+      const jobId = await jobOfReport(runtime, serial, { job_id: named, delivery_id: null }, by)
       const stream = jobStream(jobId)
       await runtime.commit({
         reads: [stream],
@@ -73,43 +73,43 @@ export function createReportCommands({ runtime }: { readonly runtime: Runtime })
       })
     },
   }
-
-  /**
-   * Which job a report is about. The active one, unless the report proves to be a late one of a job that has ended: a
-   * late report of job A must never finish job B.
-   */
-  async function jobOfReport(
-    serial: string,
-    report: Pick<Report, 'job_id' | 'delivery_id'>,
-    by: ReportAuthentication,
-  ): Promise<string> {
-    const nobody = () => noJobWaiting(`server ${serial} has no job waiting for a report`)
-    const server = await runtime.read('server', serial)
-    if (server === null) throw nobody()
-    const { jobId: active, lastJobId } = server.snapshot.context
-    const named = by.by === 'job-token' ? by.jobId : report.job_id
-    if (by.by === 'job-token' && report.job_id !== null && report.job_id !== by.jobId) throw nobody()
-    if (named === null) {
-      // Asked first: the delivery that the last job took, sent again, must not be taken for the active one's.
-      if (lastJobId !== null && (await tookDelivery(lastJobId, report.delivery_id))) return lastJobId
-      if (active !== null) return active
-      throw nobody()
-    }
-    if (named === active) return named
-    // An ended job's report that comes again is a duplicate as long as nobody else has the server, or it is known.
-    const ended = await runtime.read('job', named)
-    if (ended === null || ended.snapshot.context.serverSerial !== serial) throw nobody()
-    if (active === null || (await tookDelivery(named, report.delivery_id))) return named
-    throw noJobWaiting(`job ${named} is not the active job of server ${serial}`)
-  }
-
-  async function tookDelivery(jobId: string, deliveryId: string | null): Promise<boolean> {
-    if (deliveryId === null) return false
-    const actor = await runtime.read('job', jobId)
-    return actor?.snapshot.context.deliveryIds.includes(deliveryId) ?? false
-  }
 }
 
+/**
+ * Which job a report is about. The active one, unless the report proves to be a late one of a job that has ended: a
+ * late report of job A must never finish job B.
+ */
+async function jobOfReport(
+  runtime: Runtime,
+  serial: string,
+  report: Pick<Report, 'job_id' | 'delivery_id'>,
+  by: ReportAuthentication,
+): Promise<string> {
+  const nobody = () => noJobWaiting(`server ${serial} has no job waiting for a report`)
+  const server = await runtime.read('server', serial)
+  if (server === null) throw nobody()
+  const { jobId: active, lastJobId } = server.snapshot.context
+  const named = by.by === 'job-token' ? by.jobId : report.job_id
+  if (by.by === 'job-token' && report.job_id !== null && report.job_id !== by.jobId) throw nobody()
+  if (named === null) {
+    // Asked first: the delivery that the last job took, sent again, must not be taken for the active one's.
+    if (lastJobId !== null && (await tookDelivery(runtime, lastJobId, report.delivery_id))) return lastJobId
+    if (active !== null) return active
+    throw nobody()
+  }
+  if (named === active) return named
+  // An ended job's report that comes again is a duplicate as long as nobody else has the server, or it is known.
+  const ended = await runtime.read('job', named)
+  if (ended === null || ended.snapshot.context.serverSerial !== serial) throw nobody()
+  if (active === null || (await tookDelivery(runtime, named, report.delivery_id))) return named
+  throw noJobWaiting(`job ${named} is not the active job of server ${serial}`)
+}
+
+async function tookDelivery(runtime: Runtime, jobId: string, deliveryId: string | null): Promise<boolean> {
+  if (deliveryId === null) return false
+  const actor = await runtime.read('job', jobId)
+  return actor?.snapshot.context.deliveryIds.includes(deliveryId) ?? false
+}
 function noJobWaiting(message: string): Refused {
   return new Refused({ kind: 'no_job_waiting' }, message)
 }

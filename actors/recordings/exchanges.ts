@@ -2,6 +2,7 @@
  * Keeps the exchanges with BMCs whose servers are being recorded, by whichever controller they are made: one row each,
  * written as soon as the exchange is over, so that a controller that is killed loses the last one at most.
  */
+import { LRUCache } from 'lru-cache'
 import { countLost, findRecording, keepExchange, type RecordingRow } from '../../eventstore/ledgers/bmc-recordings.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import type { RecordingEnd } from '../../machines/server/events.ts'
@@ -55,7 +56,9 @@ export function createExchangeRecorder(options: {
   readonly log: Log
 }): ExchangeRecorder {
   const { db, controller, history, log } = options
-  const looked = new Map<string, { readonly atMs: number; readonly active: Active | null }>()
+  /** When it was looked whether a server is being recorded, by `performance.now()`. */
+  const looked = new LRUCache<string, number>({ max: lookedMax })
+  const actives = new Map<string, Active>()
   let writing: Promise<void> = Promise.resolve()
 
   const keep = async (active: Active, number: number, exchange: string, endedAt: string): Promise<void> => {
@@ -73,7 +76,7 @@ export function createExchangeRecorder(options: {
       active.pending -= 1
     }
   }
-  /** One that is over by time is found again by the next look, where this could not be recorded. */
+  /** An end that could not be recorded is found again by the next look, if it is one by time. */
   const end = async (find: () => Promise<RecordingRow | null>, reason: RecordingEnd): Promise<void> => {
     try {
       const recording = await find()
@@ -89,52 +92,56 @@ export function createExchangeRecorder(options: {
     const endedAt = new Date(active.lastMs).toISOString()
     writing = writing.then(() => keep(active, number, exchange, endedAt))
   }
+  /** Counts an exchange that is not kept. What comes after a gap is of no use: nothing more is kept, by no controller. */
+  const lose = (serial: string, active: Active, isFull: boolean) => {
+    active.lost += 1
+    if (active.pending < pendingMax) queue(active, active.number, '')
+    if (!isFull || active.isFull) return
+    active.isFull = true
+    const current = async () => {
+      const found = await findRecording(db, serial)
+      return found?.id === active.id ? found : null
+    }
+    writing = writing.then(() => end(current, 'limit-reached'))
+  }
 
   return {
     prepare: async (serial) => {
-      const known = looked.get(serial)
-      if (known !== undefined && performance.now() - known.atMs < preparedForMs) return
-      const atMs = performance.now()
+      const askedAtMs = performance.now()
+      if (askedAtMs - (looked.get(serial) ?? Number.NEGATIVE_INFINITY) < preparedForMs) return
       const found = await findRecording(db, serial)
       const isOver = found !== null && Date.parse(found.now) - Date.parse(found.startedAt) >= recordedForMs
       if (isOver) await end(async () => found, 'time-over')
-      const isCurrent = found !== null && !isOver && found.endedReason === null
-      const same = isCurrent && known?.active?.id === found.id ? known.active : null
-      const begun = { number: 0, bytes: 0, pending: 0, lost: 0, isFull: false, aheadMs: 0, lastMs: 0 }
-      const active = isCurrent ? (same ?? { id: found.id, ...begun }) : null
-      // The answer was given halfway between the question and now.
-      if (active !== null && found !== null) active.aheadMs = Date.parse(found.now) - (atMs + performance.now()) / 2
-      looked.delete(serial)
-      looked.set(serial, { atMs, active })
-      if (looked.size <= lookedMax) return
-      const [oldest] = [...looked].find(([, one]) => one.active === null) ?? []
-      if (oldest !== undefined) looked.delete(oldest)
+      if (found === null || isOver || found.endedReason !== null) actives.delete(serial)
+      else actives.set(serial, continued(found, actives.get(serial), askedAtMs))
+      looked.set(serial, askedAtMs)
     },
     observe: (serial, exchange) => {
-      const active = looked.get(serial)?.active ?? null
+      const active = actives.get(serial)
       // The tree is read for the recording, and is a part of it by itself.
-      if (active === null || exchange.operation === 'readTree') return
+      if (active === undefined || exchange.operation === 'readTree') return
       const { elapsedMs, ...rest } = exchange
       // The table is no vault: what opens a medium is not kept, only that it was this one.
       const text = digestMediaTokens(JSON.stringify({ ...rest, elapsed_ms: elapsedMs } satisfies KeptExchange))
-      if (active.number >= exchangesMax || active.bytes + text.length > bytesMax || active.pending >= pendingMax) {
-        active.lost += 1
-        if (active.pending < pendingMax) queue(active, active.number, '')
-        if (active.number < exchangesMax && active.bytes + text.length <= bytesMax) return
-        // What comes after a gap is of no use: nothing more is kept, by no controller.
-        const current = async () => {
-          const found = await findRecording(db, serial)
-          return found?.id === active.id ? found : null
-        }
-        if (!active.isFull) writing = writing.then(() => end(current, 'limit-reached'))
-        active.isFull = true
-        return
-      }
+      const isFull = active.number >= exchangesMax || active.bytes + text.length > bytesMax
+      if (isFull || active.pending >= pendingMax) return lose(serial, active, isFull)
       active.number += 1
       active.bytes += text.length
       queue(active, active.number, text)
     },
-    refresh: (serial) => void looked.delete(serial),
+    refresh: (serial) => {
+      looked.delete(serial)
+      actives.delete(serial)
+    },
     flush: () => writing,
   }
+}
+
+/** What this controller keeps of a recording that was found by a question at `askedAtMs`; `known` may be of another one. */
+function continued(found: RecordingRow, known: Active | undefined, askedAtMs: number): Active {
+  const begun = { number: 0, bytes: 0, pending: 0, lost: 0, isFull: false, aheadMs: 0, lastMs: 0 }
+  const active = known?.id === found.id ? known : { id: found.id, ...begun }
+  // The answer was given halfway between the question and now.
+  active.aheadMs = Date.parse(found.now) - (askedAtMs + performance.now()) / 2
+  return active
 }

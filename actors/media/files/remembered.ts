@@ -1,5 +1,6 @@
 /** What was found out about a file, once for each version of it. */
 import { createHash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import type { StoredFile } from './stored-file.ts'
 
 /** More files than are in use at once. */
@@ -9,15 +10,13 @@ const FILES_MAX = 4096
 export function remembered<Finding>(
   look: (file: StoredFile) => Promise<Finding>,
 ): (file: StoredFile) => Promise<Finding> {
-  const findings = new Map<string, Promise<Finding>>()
+  const findings = new LRUCache<string, Promise<Finding>>({ max: FILES_MAX })
   return (file) => {
     const known = findings.get(file.identity)
     if (known !== undefined) return known
     const finding = look(file)
     findings.set(file.identity, finding)
     finding.catch(() => findings.delete(file.identity))
-    const oldest = findings.keys().next()
-    if (findings.size > FILES_MAX && !oldest.done) findings.delete(oldest.value)
     return finding
   }
 }
