@@ -48,7 +48,8 @@ const everyMs = 60_000
 const deadlineLateMs = 60_000
 const leaseLateTtls = 3
 
-export function createSweep({ db, runtime, log, leaseTtlMs, violationsMax = 1000 }: SweepOptions): Sweep {
+export function createSweep(options: SweepOptions): Sweep {
+  const { db, leaseTtlMs, violationsMax = 1000 } = options
   const states: KnownStates = new Map()
   let cursor: SweepCursor = sweepStart
   let watch: { readonly since: string; readonly until: string } | null = null
@@ -59,45 +60,6 @@ export function createSweep({ db, runtime, log, leaseTtlMs, violationsMax = 1000
     const since = unbroken && watch !== null ? watch.since : now
     watch = { since, until: now }
     return { since, deadlineMs: deadlineLateMs, leaseMs: leaseLateTtls * leaseTtlMs }
-  }
-
-  /** Records and repairs what was found, unless the actor has gone on since. Answers what still holds. */
-  const settle = async (stream: StreamId, found: Inspection): Promise<readonly StallData[]> => {
-    const release = found.heldBy === null ? null : await releaseAfter(db, found.heldBy)
-    const observed = found.violations.filter(({ known }) => !known).map(({ known: _, ...data }) => data)
-    if (observed.length === 0) return found.violations
-    const { kind, id } = parseStream(stream)
-    let current = true
-    try {
-      await runtime.commit({
-        reads: [stream],
-        cause: {
-          actor: 'system:sweep',
-          causationId: null,
-          correlationId: kind === 'job' ? id : found.heldBy,
-          trace: null,
-        },
-        decide: (actors) => {
-          const actor = kind === 'job' ? actors.job(id) : actors.server(id)
-          current = actor?.version === found.version
-          if (!current) return []
-          const events = observed.map((data) => ({ type: 'actor.stall.observed' as const, data }))
-          if (kind === 'job') return [{ stream: jobStream(id), events }]
-          return [{ stream: serverStream(id), events: release === null ? events : [...events, release] }]
-        },
-        ...(found.repair === null ? {} : { condition: { kind: 'repair', repair: found.repair } }),
-      })
-    } catch (error) {
-      // The rows were not as they looked: somebody else repaired them, or a rebuild had emptied the tables.
-      if (error instanceof ConditionGone) return []
-      throw error
-    }
-    if (!current) return []
-    for (const data of observed) {
-      const { reason, subject, repaired } = data
-      log.warn({ stream, reason, subject, repaired }, `${stream} would not have gone on by itself: ${reason}`)
-    }
-    return found.violations
   }
 
   const run = async (signal: AbortSignal): Promise<SweepReport> => {
@@ -112,7 +74,7 @@ export function createSweep({ db, runtime, log, leaseTtlMs, violationsMax = 1000
         signal.throwIfAborted()
         const found = await inspect(db, stream, lateness)
         if (found === null) continue
-        for (const { reason, subject, repaired: done } of await settle(stream, found)) {
+        for (const { reason, subject, repaired: done } of await settle(options, stream, found)) {
           if (done) repaired += 1
           else standing.push({ stream, reason, subject, repaired: done })
         }
@@ -128,6 +90,49 @@ export function createSweep({ db, runtime, log, leaseTtlMs, violationsMax = 1000
   }
 
   return { run }
+}
+
+/** Records and repairs what was found, unless the actor has gone on since. Answers what still holds. */
+async function settle(
+  { db, runtime, log }: Pick<SweepOptions, 'db' | 'runtime' | 'log'>,
+  stream: StreamId,
+  found: Inspection,
+): Promise<readonly StallData[]> {
+  const release = found.heldBy === null ? null : await releaseAfter(db, found.heldBy)
+  const observed = found.violations.filter(({ known }) => !known).map(({ known: _, ...data }) => data)
+  if (observed.length === 0) return found.violations
+  const { kind, id } = parseStream(stream)
+  let current = true
+  try {
+    await runtime.commit({
+      reads: [stream],
+      cause: {
+        actor: 'system:sweep',
+        causationId: null,
+        correlationId: kind === 'job' ? id : found.heldBy,
+        trace: null,
+      },
+      decide: (actors) => {
+        const actor = kind === 'job' ? actors.job(id) : actors.server(id)
+        current = actor?.version === found.version
+        if (!current) return []
+        const events = observed.map((data) => ({ type: 'actor.stall.observed' as const, data }))
+        if (kind === 'job') return [{ stream: jobStream(id), events }]
+        return [{ stream: serverStream(id), events: release === null ? events : [...events, release] }]
+      },
+      ...(found.repair === null ? {} : { condition: { kind: 'repair', repair: found.repair } }),
+    })
+  } catch (error) {
+    // The rows were not as they looked: somebody else repaired them, or a rebuild had emptied the tables.
+    if (error instanceof ConditionGone) return []
+    throw error
+  }
+  if (!current) return []
+  for (const data of observed) {
+    const { reason, subject, repaired } = data
+    log.warn({ stream, reason, subject, repaired }, `${stream} would not have gone on by itself: ${reason}`)
+  }
+  return found.violations
 }
 
 /** The event that a server waits for whose job has ended. */

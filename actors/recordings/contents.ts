@@ -2,7 +2,9 @@
 import type { ExchangeRow, RecordingRow } from '../../eventstore/ledgers/bmc-recordings.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import { getJob, listJobs } from '../../eventstore/read-models/jobs.ts'
+import { getServer } from '../../eventstore/read-models/servers.ts'
 import type { Job } from '../../machines/job/view.ts'
+import type { ServerRegistration } from '../../machines/server/events.ts'
 import type { RecordedExchange, RecordedJob } from '../../redfish/recording/format.ts'
 import { Refused } from '../refusals.ts'
 import { type KeptExchange, recordedForMs } from './exchanges.ts'
@@ -30,6 +32,18 @@ export async function jobOf(
   if (since === null) return null
   const { rows } = await listJobs(db, { filter: { server: serial, since }, limit: 1, cursor: null })
   return rows[0] ?? null
+}
+
+/** A server as its last probe found it, or as it was registered. */
+export async function serverOf(db: Database, { serial, bmc_address, vendor }: ServerRegistration) {
+  const description = (await getServer(db, serial))?.description ?? null
+  return {
+    serial,
+    address: bmc_address,
+    vendor: description?.vendor ?? vendor,
+    model: description?.model ?? null,
+    firmware: description?.manager.firmware ?? null,
+  }
 }
 
 /** When the exchanges of a job ended: a moment after it, unless the next one began before. */

@@ -49,33 +49,20 @@ type Active = {
   lastMs: number
 }
 
-export function createExchangeRecorder(options: {
+export type ExchangeRecorderOptions = {
   readonly db: Database
   readonly controller: string
   readonly history: Pick<RecordingHistory, 'ended'>
   readonly log: Log
-}): ExchangeRecorder {
-  const { db, controller, history, log } = options
+}
+
+export function createExchangeRecorder(options: ExchangeRecorderOptions): ExchangeRecorder {
+  const { db, history, log } = options
   /** When it was looked whether a server is being recorded, by `performance.now()`. */
   const looked = new LRUCache<string, number>({ max: lookedMax })
   const actives = new Map<string, Active>()
   let writing: Promise<void> = Promise.resolve()
 
-  const keep = async (active: Active, number: number, exchange: string, endedAt: string): Promise<void> => {
-    try {
-      if (active.lost > 0) {
-        const { lost } = active
-        await countLost(db, active.id, lost)
-        active.lost -= lost
-      }
-      if (exchange !== '') await keepExchange(db, { recording: active.id, controller, number, endedAt, exchange })
-    } catch (error) {
-      if (exchange !== '') active.lost += 1
-      log.warn({ err: error }, 'an exchange with a BMC could not be recorded')
-    } finally {
-      active.pending -= 1
-    }
-  }
   /** An end that could not be recorded is found again by the next look, if it is one by time. */
   const end = async (find: () => Promise<RecordingRow | null>, reason: RecordingEnd): Promise<void> => {
     try {
@@ -90,7 +77,7 @@ export function createExchangeRecorder(options: {
     // Before it waits for its turn: the job that it is a part of can be over by then.
     active.lastMs = Math.max(active.lastMs, active.aheadMs + performance.now())
     const endedAt = new Date(active.lastMs).toISOString()
-    writing = writing.then(() => keep(active, number, exchange, endedAt))
+    writing = writing.then(() => keep(options, active, { number, exchange, endedAt }))
   }
   /** Counts an exchange that is not kept. What comes after a gap is of no use: nothing more is kept, by no controller. */
   const lose = (serial: string, active: Active, isFull: boolean) => {
@@ -144,4 +131,25 @@ function continued(found: RecordingRow, known: Active | undefined, askedAtMs: nu
   // The answer was given halfway between the question and now.
   active.aheadMs = Date.parse(found.now) - (askedAtMs + performance.now()) / 2
   return active
+}
+
+/** Stores an exchange, and before it how many were lost; an empty one stores that alone. Never rejects. */
+async function keep(
+  { db, controller, log }: Pick<ExchangeRecorderOptions, 'db' | 'controller' | 'log'>,
+  active: Active,
+  { number, exchange, endedAt }: { readonly number: number; readonly exchange: string; readonly endedAt: string },
+): Promise<void> {
+  try {
+    if (active.lost > 0) {
+      const { lost } = active
+      await countLost(db, active.id, lost)
+      active.lost -= lost
+    }
+    if (exchange !== '') await keepExchange(db, { recording: active.id, controller, number, endedAt, exchange })
+  } catch (error) {
+    if (exchange !== '') active.lost += 1
+    log.warn({ err: error }, 'an exchange with a BMC could not be recorded')
+  } finally {
+    active.pending -= 1
+  }
 }

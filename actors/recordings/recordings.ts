@@ -11,7 +11,6 @@ import {
   readExchanges,
 } from '../../eventstore/ledgers/bmc-recordings.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
-import { getServer } from '../../eventstore/read-models/servers.ts'
 import { makeRecording } from '../../redfish/recording/file.ts'
 import type { Recording } from '../../redfish/recording/format.ts'
 import type { BmcAccess } from '../bmcs/access.ts'
@@ -21,7 +20,7 @@ import type { Requester } from '../commands/requester.ts'
 import type { Log } from '../log.ts'
 import { Refused } from '../refusals.ts'
 import type { Timing } from '../timing.ts'
-import { endOf, exchangesOf, jobOf, missingOf, recordedJob } from './contents.ts'
+import { endOf, exchangesOf, jobOf, missingOf, recordedJob, serverOf } from './contents.ts'
 import { type ExchangeRecorder, preparedForMs, recordedForMs } from './exchanges.ts'
 import type { RecordingHistory } from './history.ts'
 
@@ -105,19 +104,11 @@ export function createRecordings(options: RecordingsOptions) {
       await recorder.flush()
       const rows = recording === null ? [] : await readExchanges(db, recording.id)
       const { username } = await unseal()
-      const description = (await getServer(db, serial))?.description ?? null
       log.info({ server_serial: serial, actor: requester.actor }, 'a recording of a server was given out')
       return makeRecording({
         productVersion: options.version,
         recordedAt: new Date().toISOString(),
-        server: {
-          serial,
-          username,
-          address: registration.bmc_address,
-          vendor: description?.vendor ?? registration.vendor,
-          model: description?.model ?? null,
-          firmware: description?.manager.firmware ?? null,
-        },
+        server: { username, ...(await serverOf(db, registration)) },
         tree,
         exchanges: exchangesOf(rows, {
           startMs: Date.parse(job?.created_at ?? recording?.startedAt ?? ''),
