@@ -44,7 +44,6 @@ export async function startFleet(options: {
         HTTP_ADDR: `127.0.0.1:${port}`,
         SECRETS_KEY: Buffer.alloc(32, 7).toString('base64'),
         REDFISH_MODE: 'http',
-        REDFISH_TIMEOUT: '5s',
       }
       return { port, env, process: null, paused: false }
     }),

@@ -18,6 +18,9 @@ const timing: Timing = {
   delay: (delayMs, signal) => timer(delayMs / speed, undefined, { signal }),
 }
 
+/** The one wait that is at times waited for in full, and is as long on the clock of the wall as without `speed`. */
+const redfishLimits = { ...quickRedfish, resetLookMs: (quickRedfish.resetLookMs ?? 0) * speed }
+
 let stopped = false
 const reading = readConfig({ env: process.env, flags: {}, readFile: () => '' })
 if (!reading.ok) throw new Error(reading.faults.join('\n'))
@@ -26,7 +29,7 @@ const controller = await startController({
   log: createLog({ level: 'warn', controller: controllerId }),
   controllerId,
   signal: patience(),
-  redfishLimits: quickRedfish,
+  redfishLimits,
   timing,
   onSeam: (seam) => {
     // Ends this very line: SIGKILL to oneself is delivered before kill(2) returns.

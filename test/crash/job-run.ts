@@ -64,7 +64,6 @@ export async function runJob(killAt: Seam | null): Promise<JobRun> {
       DATABASE_URL: database.url,
       NATS_URL: nats.url,
       REDFISH_MODE: 'http',
-      REDFISH_TIMEOUT: '2s',
       JOB_LEASE_TTL: `${leaseTtlMs}ms`,
     },
     killAt,

@@ -54,7 +54,6 @@ export async function startStopping(options: StoppingOptions): Promise<StoppingC
       NATS_URL: options.natsUrl,
       SECRETS_KEY: Buffer.alloc(32, 7).toString('base64'),
       REDFISH_MODE: 'http',
-      REDFISH_TIMEOUT: '2s',
       JOB_LEASE_TTL: `${options.leaseTtlMs}ms`,
     },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -8,8 +8,6 @@ beforeAll(async () => {
     bmcs: [{ host: { silent: true } }, {}],
     settings: {
       BUDGET_WEBHOOK_WAIT: '1s',
-      REDFISH_TIMEOUT: '500ms',
-      REDFISH_CONNECT_TIMEOUT: '500ms',
       REDFISH_RETRIES: '1',
     },
   })

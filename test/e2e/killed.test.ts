@@ -51,7 +51,6 @@ beforeAll(async () => {
     DATABASE_URL: database.url,
     NATS_URL: nats.url,
     REDFISH_MODE: 'http',
-    REDFISH_TIMEOUT: '2s',
     JOB_LEASE_TTL: '2s',
   }
   client = createClient({ url: `http://127.0.0.1:${port}` })

@@ -102,7 +102,6 @@ test('a merged ISO that is lost with its controller is built again by the next o
     DATABASE_URL: database.url,
     NATS_URL: nats.url,
     REDFISH_MODE: 'http',
-    REDFISH_TIMEOUT: '2s',
     JOB_LEASE_TTL: '2s',
   }
   let controller = await startProcess(environment)

@@ -39,7 +39,6 @@ beforeAll(async () => {
     NATS_URL: nats.url,
     SECRETS_KEY: Buffer.alloc(32, 7).toString('base64'),
     REDFISH_MODE: 'http',
-    REDFISH_TIMEOUT: '2s',
     JOB_LEASE_TTL: '2s',
   })
   steady = await startProcess(settings(port, folders[0]))

@@ -7,14 +7,15 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Client, createClient } from '../../deploy/cli/client.ts'
 import { type Simulator, startSimulator } from '../../redfish/simulator/server.ts'
 import { freshNats } from '../rig/nats.ts'
-import { patience } from '../rig/patience.ts'
+import { patience, patienceMs } from '../rig/patience.ts'
 import { freshDatabase } from '../rig/postgres.ts'
 import { orphansEnded, tooManySessions } from './rig/open-sessions.ts'
 import { type ControllerProcess, freePort, startProcess } from './rig/processes.ts'
 import { bmcConfigs, completed, follow, isComplete, register, submit } from './rig/site.ts'
 import { storageFolder } from './rig/storage.ts'
 
-const leaseTtlMs = 1500
+/** Renewed three times as often, by controllers that share a busy machine. */
+const leaseTtlMs = 4000
 const serials = Array.from({ length: 20 }, (_, index) => `S${index + 1}`)
 
 let simulator: Simulator
@@ -41,7 +42,6 @@ beforeAll(async () => {
     NATS_URL: nats.url,
     SECRETS_KEY: Buffer.alloc(32, 7).toString('base64'),
     REDFISH_MODE: 'http',
-    REDFISH_TIMEOUT: '2s',
     JOB_LEASE_TTL: `${leaseTtlMs}ms`,
   })
   settings = [settingsOf(ports[0], folders[0]), settingsOf(ports[1], folders[1])]
@@ -63,7 +63,7 @@ afterAll(async () => {
 })
 
 const probe = (serial: string, client: Client) =>
-  client.request(`/api/v1/servers/${serial}/probe`, { method: 'POST', timeoutMs: 30_000 })
+  client.request(`/api/v1/servers/${serial}/probe`, { method: 'POST', timeoutMs: patienceMs })
 
 const everyBmcProbed = () => Promise.all(serials.map((serial) => probe(serial, clients[0])))
 

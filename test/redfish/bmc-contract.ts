@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Bmc, MediaLayout, ResetIntent } from '../../redfish/bmc.ts'
 import { BmcError, type BmcFailure } from '../../redfish/failure.ts'
-import { patience } from '../rig/patience.ts'
+import { patience, patienceMs } from '../rig/patience.ts'
 
 /** What is right on one BMC and not on every other. */
 export type BmcTraits = {
@@ -460,7 +460,7 @@ function describeFailures(setup: () => Promise<FailingBmc>): void {
 
   check('a BMC that does not answer is a timeout, one that is gone unreachable', async ({ bmc, under }) => {
     await bmc.power(options())
-    under.fault({ method: 'GET', path: /Systems/, delayMs: 5_000 })
+    under.fault({ method: 'GET', path: /Systems/, delayMs: patienceMs })
     expect(await failureOf(bmc.power(options()))).toMatchObject({ kind: 'timeout', retry: true })
     await under.stop()
     expect(await failureOf(bmc.ping(options()))).toMatchObject({ kind: 'unreachable', retry: true })

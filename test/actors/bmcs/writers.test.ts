@@ -1,4 +1,5 @@
 // One writer per BMC, within a process and over several.
+import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { createBmcWriters, WriterLost } from '../../../actors/bmcs/writers.ts'
 import { connect } from '../../../eventstore/postgres/database.ts'
@@ -98,11 +99,12 @@ test('a right that ran out is taken over, and who had it is told to stop', async
 })
 
 test('a process that stood still until its right ran out writes nothing more, before any timer tells it so', async () => {
-  const { a } = await controllers({ ttlMs: 300 })
+  const ttlMs = 1000
+  const { a } = await controllers({ ttlMs })
   const one = a.run(serial, never, async (signal) => {
     expect(a.mayWrite(serial)).toBe(true)
     // Nothing of this process runs meanwhile, as while it is stopped.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ttlMs + 100)
     expect(signal.aborted).toBe(false)
     expect(a.mayWrite(serial)).toBe(false)
     expect(signal.reason).toBeInstanceOf(WriterLost)
@@ -114,12 +116,13 @@ test('a process that stood still until its right ran out writes nothing more, be
 })
 
 test('a right that is renewed lasts as long as the work', async () => {
-  const { a } = await controllers({ ttlMs: 300 })
+  const ttlMs = 2000
+  const { a } = await controllers({ ttlMs })
   const first = work()
   const one = a.run(serial, never, first.run)
   await first.begun
-  const until = performance.now() + 700
-  while (performance.now() < until) await new Promise((resolve) => setImmediate(resolve))
+  // Without a renewal it would have run out by then.
+  await delay(1.5 * ttlMs)
   expect(a.mayWrite(serial)).toBe(true)
   first.end('done')
   expect(await one).toBe('done')

@@ -39,7 +39,6 @@ beforeAll(async () => {
     DATABASE_URL: database.url,
     NATS_URL: nats.url,
     REDFISH_MODE: 'http',
-    REDFISH_TIMEOUT: '5s',
   })
 })
 

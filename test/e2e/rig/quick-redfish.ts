@@ -1,6 +1,9 @@
 import type { Limits } from '../../../redfish/client/options.ts'
 
-/** Waits of the Redfish client that suit simulated BMCs at the speed of these tests. */
+/**
+ * Waits of the Redfish client that suit simulated BMCs at the speed of these tests. Short is what a job waits for in full;
+ * what ends as soon as the BMC shows something has time for a machine that is busy.
+ */
 export const quickRedfish: Partial<Limits> = {
   confirmPollMs: 20,
   mediaSettleMs: 20,
@@ -10,9 +13,11 @@ export const quickRedfish: Partial<Limits> = {
   ejectSettleMs: 20,
   offPauseMs: 20,
   offRestMs: 100,
-  gracefulTimeoutMs: 5000,
-  resetTimeoutMs: 10_000,
-  resetLookMs: 2000,
+  gracefulTimeoutMs: 60_000,
+  resetTimeoutMs: 120_000,
+  // In full where a reset was announced by a controller that died before it sent it.
+  resetLookMs: 5000,
   statePauseMs: 50,
-  mediaSwitchSettleMs: 500,
+  // A pause, several times as long as the simulated BMC hides its slots.
+  mediaSwitchSettleMs: 1000,
 }

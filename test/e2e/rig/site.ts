@@ -81,8 +81,6 @@ export async function startSite({
     DATABASE_URL: database.url,
     NATS_URL: nats.url,
     REDFISH_MODE: 'http',
-    REDFISH_TIMEOUT: '2s',
-    JOB_LEASE_TTL: '3s',
     ...settings,
   }
   const reading = readConfig({ env, flags: {}, readFile: () => '' })

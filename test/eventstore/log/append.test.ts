@@ -11,6 +11,7 @@ import { leaseEffects } from '../../../eventstore/pending/effects.ts'
 import { connect } from '../../../eventstore/postgres/database.ts'
 import { deadlines, effects, events, jobs } from '../../../eventstore/schema.ts'
 import { jobStream, type StreamId, serverStream } from '../../../machines/kinds.ts'
+import { testMaxMs } from '../../rig/patience.ts'
 import { eventOf, nextOf } from '../rig/handmade.ts'
 import {
   cause,
@@ -28,7 +29,8 @@ import {
 
 let world: World
 // Appends that wait for each other in a circle take at least this long; others are done long before.
-const deadlockMs = 10_000
+/** Longer than a test may last: appends that waited for each other in a circle would never come back. */
+const deadlockMs = 2 * testMaxMs
 
 beforeAll(async () => {
   world = await openWorld()
@@ -156,12 +158,10 @@ describe('a commit', () => {
         (leased) => leased.stream === stream,
       )
       const lease = { kind: 'lease', effectId: effect?.id ?? '', owner: 'a', epoch: 1, ends: true } as const
-      const startedAt = performance.now()
       const [cancelled, admitted] = await Promise.allSettled([
         commit(world, stream, [{ type: 'cancel.requested', data: { reason: null } }]),
         commit(world, stream, successfulRun.slice(0, 1), lease),
       ])
-      expect(performance.now() - startedAt).toBeLessThan(deadlockMs)
       expect(cancelled).toMatchObject({ status: 'fulfilled' })
       if (admitted.status === 'rejected') expect(['ConditionGone', 'NotAccepted']).toContain(admitted.reason.name)
     }
@@ -174,7 +174,7 @@ describe('a commit', () => {
     const runtime = createRuntime({ db: controller.db, nextId: uuidv7 })
     const committed = await world.owner.raw.begin(async (tx) => {
       // What renews leases locks effects without asking the streams; here it then wants what the append has.
-      await tx`set local deadlock_timeout = '60s'`
+      await tx`set local deadlock_timeout = '10min'`
       await tx`update effects set expires_at = clock_timestamp() where stream = ${stream}`
       const outcome = commit({ runtime }, stream, [{ type: 'cancel.requested', data: { reason: null } }])
       await appendsWait(1)
@@ -210,9 +210,7 @@ describe('a commit', () => {
       throw new Error('never mind')
     })
     await expect(holding).rejects.toThrow('never mind')
-    const startedAt = performance.now()
     await Promise.all(await held.promise)
-    expect(performance.now() - startedAt).toBeLessThan(deadlockMs)
     expect((await readStream(world.db, one)).length).toBe(10 + 7)
     await Promise.all(controllers.map(({ close }) => close()))
   })

@@ -25,8 +25,14 @@ beforeEach(async () => {
 })
 afterEach(() => site.close())
 
+/** Once it is there: the publisher creates it, and a test that came first would create another one. */
 const withBucket = <T>(work: (bucket: KV) => Promise<T>): Promise<T> =>
-  withNats(site.natsUrl(), async (connection) => work(await connection.jetstream().views.kv(statesBucketName)))
+  withNats(site.natsUrl(), async (connection) => {
+    const { streams } = await connection.jetstreamManager()
+    const isThere = () => streams.info(`KV_${statesBucketName}`).then(Boolean, () => false)
+    await expect.poll(isThere).toBe(true)
+    return work(await connection.jetstream().views.kv(statesBucketName, { bindOnly: true }))
+  })
 
 /** Resolves once the states cover this event; without one, the last of the log. */
 async function covered(eventId?: string): Promise<void> {

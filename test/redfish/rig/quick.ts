@@ -1,26 +1,28 @@
-/** Limits that make a client's waits short enough for tests, the shape of its behaviour being the same. */
+/**
+ * Limits that make a client's waits short enough for tests, the shape of its behaviour being the same. A time-out is longer
+ * than a busy machine may stop this process for; a test that waits for one to run out sets its own where it can.
+ */
 import type { Limits, RetryPolicy } from '../../../redfish/client/options.ts'
 
 export const QUICK_LIMITS: Partial<Limits> = {
-  connectTimeoutMs: 500,
-  readTimeoutMs: 400,
-  insertReadTimeoutMs: 400,
-  confirmTimeoutMs: 1_000,
+  connectTimeoutMs: 5_000,
+  readTimeoutMs: 5_000,
+  insertReadTimeoutMs: 5_000,
+  confirmTimeoutMs: 5_000,
   confirmPollMs: 5,
   mediaSettleMs: 0,
   mediaLagMs: 0,
   ejectSettleMs: 5,
-  // Longer than a busy machine may stop this process for: a host that was reset in time must be seen in time.
-  gracefulTimeoutMs: 700,
-  resetTimeoutMs: 1_000,
-  resetLookMs: 700,
+  gracefulTimeoutMs: 5_000,
+  resetTimeoutMs: 5_000,
+  resetLookMs: 5_000,
   stateConflictMs: 100,
   statePauseMs: 5,
   offPauseMs: 5,
   offRestMs: 5,
   mediaSwitchSettleMs: 5,
   powerPollMs: 5,
-  taskTimeoutMs: 1_000,
+  taskTimeoutMs: 5_000,
   taskPollMs: 5,
 }
 

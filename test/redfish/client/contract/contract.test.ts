@@ -10,14 +10,12 @@ import { contractProfiles, traitsOf } from './profiles.ts'
 
 const SERIAL = 'SIM0001'
 
-/** Long enough for AMI to show its slots, for iDRAC10 to switch on again, and for a reset to show on a busy machine. */
+/** Long enough for AMI to show its slots, which is a pause, and for iDRAC10 to switch on again; five reads run out one after the other. */
 const LIMITS = {
   ...QUICK_LIMITS,
-  mediaSwitchSettleMs: 500,
+  readTimeoutMs: 3_000,
+  mediaSwitchSettleMs: 1_000,
   stateConflictMs: 3_000,
-  gracefulTimeoutMs: 2_000,
-  resetTimeoutMs: 3_000,
-  resetLookMs: 800,
 }
 
 /** Ends all sessions by means of one of its own: not every BMC takes Basic. */
