@@ -1,31 +1,13 @@
 /** A job's steps, live: a line for each that ended, a spinner with the time for the one under way. */
 import yoctoSpinner from 'yocto-spinner'
 import type { StoredEvent } from '../../eventstore/log/event.ts'
+import { narrateState } from '../../machines/job/narrate.ts'
 import { bad, dim, good, output, warn } from './output.ts'
 
 export type Progress = {
   readonly show: (event: StoredEvent) => void
   readonly stop: () => void
 }
-
-/** What of a state is shown while it lasts. */
-const doing = new Map([
-  ['queued', 'waiting to be admitted'],
-  ['provisioning.buildingIso', 'building the task ISO'],
-  ['provisioning.redfish.discovering', 'discovering the BMC'],
-  ['provisioning.redfish.buildingMedium', 'building the task medium in the form that the BMC takes'],
-  ['provisioning.redfish.mountingMaintenance', 'mounting the maintenance ISO'],
-  ['provisioning.redfish.mountingTask', 'mounting the task ISO'],
-  ['provisioning.redfish.settingBootOverride', 'setting boot once from CD'],
-  ['provisioning.redfish.resetting', 'restarting the host'],
-  ['provisioning.polling', 'waiting for the host to be on'],
-  ['provisioning.waitingForReport', 'waiting for the report of the maintenance OS'],
-  ['cleaningUp.poweringOff', 'switching the host off'],
-  ['cleaningUp.unmounting', 'taking the media out'],
-  ['cleaningUp.clearingBootOverride', 'clearing the boot override'],
-  ['cleaningUp.poweringOn', 'starting the installed system'],
-  ['releasing.asking', 'releasing the server'],
-])
 
 /** Writes to standard error where that is a terminal, plain lines to standard output otherwise. */
 export function createProgress(): Progress {
@@ -46,7 +28,7 @@ export function createProgress(): Progress {
       const wasSpinning = spinner?.isSpinning ?? false
       if (wasSpinning) spinner?.stop()
       output.line(`${symbolOf(event)} ${dim(`${seconds} s`)}  ${event.type}${detailOf(event)}`)
-      text = doing.get(event.state_to) ?? event.state_to
+      text = narrateState(event.state_to)
       since = Date.now()
       if (event.state_to !== 'complete') spinner?.start(text)
     },

@@ -5,6 +5,7 @@ import type { Performer } from '../../actors/performer/leasing.ts'
 import type { Appended } from '../../actors/runtime.ts'
 import type { StallData } from '../../machines/event.ts'
 import type { JobEventData } from '../../machines/job/events.ts'
+import { phaseOf } from '../../machines/job/phase.ts'
 import { isTargetName } from '../../machines/job/targets.ts'
 import { parseStream } from '../../machines/kinds.ts'
 import type { RequestObservation } from '../../redfish/client/options.ts'
@@ -111,8 +112,8 @@ export function createMetrics(): Metrics {
     if (event.state_from !== null && event.state_from !== event.state_to) {
       transitions.inc({ from: event.state_from, to: event.state_to })
     }
-    const outcome = outcomeOf(event)
-    if (outcome !== null && projected.table === 'jobs') {
+    if (projected.table === 'jobs' && projected.row.view.outcome !== null && decidesOutcome(event)) {
+      const { outcome } = projected.row.view
       // Custom maintenance images may bring any target; those share one label.
       const target = isTargetName(projected.row.view.task_target) ? projected.row.view.task_target : 'other'
       jobs.inc({ target, outcome })
@@ -178,13 +179,8 @@ export function createMetrics(): Metrics {
   }
 }
 
-/** The outcome that an event decided: it is the one that leaves `queued` or `provisioning` for the cleanup. */
-function outcomeOf({ type, data, state_from, state_to }: Appended['event']): string | null {
-  const before = state_from?.startsWith('provisioning') || state_from === 'queued'
-  const after = state_to.startsWith('cleaningUp') || state_to.startsWith('releasing')
-  if (!before || !after) return null
-  if (type === 'cancel.requested') return 'cancelled'
-  return type === 'report.received' && (data as JobEventData<'report.received'>).status === 'success'
-    ? 'succeeded'
-    : 'failed'
+/** Whether an event decided the outcome: it is the one that leaves `queued` or `provisioning` for the cleanup. */
+function decidesOutcome({ state_from, state_to }: Appended['event']): boolean {
+  const [before, after] = [state_from === null ? null : phaseOf(state_from), phaseOf(state_to)]
+  return (before === 'queued' || before === 'provisioning') && (after === 'cleaningUp' || after === 'releasing')
 }

@@ -5,6 +5,7 @@
  */
 import type { FailureData, StallReason } from '../event.ts'
 import { type JobEventData, jobEvents } from './events.ts'
+import type { JobState } from './phase.ts'
 import { type StepKey, stepKeys } from './steps.ts'
 
 export type NarrationLevel = 'info' | 'warning' | 'error'
@@ -117,6 +118,35 @@ export function narrate(event: { readonly type: string; readonly data: unknown }
   const tell = sentences[event.type] as (data: unknown) => Sentence
   const sentence = tell(event.data)
   return typeof sentence === 'string' ? { level: 'info', message: sentence, step } : { ...sentence, step }
+}
+
+/** What goes on in a state; null where it is left at once or where its path says enough. */
+const goingOn: Readonly<Record<JobState, string | null>> = {
+  queued: 'waiting to be admitted',
+  'provisioning.buildingIso': 'building the task ISO',
+  'provisioning.redfish.discovering': 'discovering the BMC',
+  'provisioning.redfish.buildingMedium': 'building the task medium in the form that the BMC takes',
+  'provisioning.redfish.mountingMaintenance': 'mounting the maintenance ISO',
+  'provisioning.redfish.mountingTask': 'mounting the task ISO',
+  'provisioning.redfish.settingBootOverride': 'setting boot once from CD',
+  'provisioning.redfish.resetting': 'restarting the host',
+  'provisioning.polling': 'waiting for the host to be on',
+  'provisioning.waitingForReport': 'waiting for the report of the maintenance OS',
+  'cleaningUp.deciding': null,
+  'cleaningUp.poweringOff': 'switching the host off',
+  'cleaningUp.unmounting': 'taking the media out',
+  'cleaningUp.clearingBootOverride': 'clearing the boot override',
+  'cleaningUp.decidingOnPower': null,
+  'cleaningUp.poweringOn': 'starting the installed system',
+  'releasing.asking': 'releasing the server',
+  'releasing.waiting': null,
+  complete: null,
+}
+const goingOnIn = new Map<string, string | null>(Object.entries(goingOn))
+
+/** What a job does in a state, named by its path. */
+export function narrateState(state: string): string {
+  return goingOnIn.get(state) ?? state
 }
 
 /** A wait: its purpose, the name of its deadline, and the instant at which that passes. */

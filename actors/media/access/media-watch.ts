@@ -1,5 +1,6 @@
 /** Reads of media become events of their job: first reads at once, then at most one fact per slot and interval. */
 
+import { phaseOf } from '../../../machines/job/phase.ts'
 import { mediaAreLive } from '../../../machines/job/view.ts'
 import type { JobCommands } from '../../commands/jobs.ts'
 import type { Log } from '../../log.ts'
@@ -48,8 +49,9 @@ export function watchMedia({ jobs, runtime, log, flushEveryMs }: MediaWatchOptio
   runtime.onAppended((appended) => {
     for (const { event } of appended) {
       if (event.correlation_id === null || event.state_from === event.state_to) continue
-      if (event.state_to === 'complete') evidence.forget(event.correlation_id)
-      else if (event.state_to.startsWith('cleaningUp')) evidence.flush(event.correlation_id)
+      const phase = phaseOf(event.state_to)
+      if (phase === 'complete') evidence.forget(event.correlation_id)
+      else if (phase === 'cleaningUp') evidence.flush(event.correlation_id)
     }
   })
 
