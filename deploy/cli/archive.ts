@@ -32,12 +32,18 @@ type ArchiveOptions = {
 }
 
 const reasonCharsMax = 1000
+
+type AddCommand = (archive: Command, isJson: () => boolean) => Command
+
 export function archiveCommands(program: Command, isJson: () => boolean): void {
-  const archive = program
+  const archive = addArchive(program, isJson)
+  for (const add of [addVerify, addShow, addRemove, addPublicKey]) add(archive, isJson)
+}
+
+const addArchive: AddCommand = (program, isJson) =>
+  program
     .command('archive')
-    .description(
-      'write the histories of closed jobs to a file that anybody can verify; give jobs, --serial or --before',
-    )
+    .description('write the histories of closed jobs to a file that anyone can verify; give jobs, --serial or --before')
     .argument('[jobs...]', 'job ids', (id: string, before: readonly string[] | undefined) => [
       ...(before ?? []),
       readJobId(id),
@@ -50,32 +56,50 @@ export function archiveCommands(program: Command, isJson: () => boolean): void {
     .option('--reason <text>', 'why they are removed', readReason)
     .option('--by <name>', 'who removes them (default: this user)')
     .action(async (jobs: readonly string[] | undefined, options: ArchiveOptions, command: Command) => {
-      const { before, serial, output: path, dryRun = false, remove = false, reason } = options
-      const jobIds = jobs === undefined || jobs.length === 0 ? undefined : [...new Set(jobs)]
-      const wrong = (message: string): never => command.error(`error: ${message}`, { exitCode: 2 })
-      if (jobIds === undefined && before === undefined && serial === undefined)
-        wrong('say which: job ids, --serial or --before')
-      if (remove && reason === undefined) wrong('--remove wants a --reason')
-      if (!dryRun && path === undefined) wrong('--output says where to')
-      // Said before anything is read; writing makes sure of it.
-      if (path !== undefined && (await exists(path)))
-        wrong(`${path} is there already${remove ? '; "archive remove" goes on with a removal' : ''}`)
-      const selection: Selection = { jobIds, before, serial }
+      const { before, serial, output: path, dryRun = false } = options
+      const selection: Selection = { jobIds: jobs?.length ? [...new Set(jobs)] : undefined, before, serial }
+      await refuseUnusable(command, selection, options)
       const counted = await withDatabase(true, (db) => countSelected(db, selection))
       if (dryRun || path === undefined) return showCounted(counted, isJson())
       if (counted.streams === 0) throw new Error(`there is nothing to archive: ${left(counted)}`)
-      const written = await withDatabase(true, (db) => writeArchive(db, selection, path))
-      const removed = remove ? await removeFrom(path, { by: options.by, reason: reason ?? '' }) : undefined
-      if (isJson()) output.json({ file: path, ...written, unpublished: counted.unpublished, ...removed })
-      else {
-        output.line(good(`${written.events} events of ${written.streams} jobs are in ${path}, read back and verified`))
-        output.line(`SHA-256 of the file: ${written.file_sha256}`)
-        if (counted.unpublished + counted.underWay > 0) output.line(warn(`left: ${left(counted)}`))
-        if (removed !== undefined) showRemoved(removed)
-      }
-      if (removed !== undefined && removed.refused.length > 0) process.exitCode = 1
+      await archiveTo(path, { selection, counted, options, json: isJson() })
     })
 
+/** Ends the command with status 2 when its arguments do not go together, before anything is read. */
+async function refuseUnusable(command: Command, selection: Selection, options: ArchiveOptions): Promise<void> {
+  const { output: path, dryRun = false, remove = false, reason } = options
+  const wrong = (message: string): never => command.error(`error: ${message}`, { exitCode: 2 })
+  if (selection.jobIds === undefined && selection.before === undefined && selection.serial === undefined)
+    wrong('say which: job ids, --serial or --before')
+  if (remove && reason === undefined) wrong('--remove wants a --reason')
+  if (!dryRun && path === undefined) wrong('--output says where to')
+  // Writing refuses an existing file as well; this check only comes earlier.
+  if (path !== undefined && (await exists(path)))
+    wrong(`${path} is there already${remove ? '; "archive remove" goes on with a removal' : ''}`)
+}
+
+type Archiving = {
+  readonly selection: Selection
+  readonly counted: SelectedJobs
+  readonly options: ArchiveOptions
+  readonly json: boolean
+}
+
+async function archiveTo(path: string, { selection, counted, options, json }: Archiving): Promise<void> {
+  const { remove = false, by, reason = '' } = options
+  const written = await withDatabase(true, (db) => writeArchive(db, selection, path))
+  const removed = remove ? await removeFrom(path, { by, reason }) : undefined
+  if (json) output.json({ file: path, ...written, unpublished: counted.unpublished, ...removed })
+  else {
+    output.line(good(`${written.events} events of ${written.streams} jobs are in ${path}, read back and verified`))
+    output.line(`SHA-256 of the file: ${written.file_sha256}`)
+    if (counted.unpublished + counted.underWay > 0) output.line(warn(`left: ${left(counted)}`))
+    if (removed !== undefined) showRemoved(removed)
+  }
+  if (removed !== undefined && removed.refused.length > 0) process.exitCode = 1
+}
+
+const addVerify: AddCommand = (archive, isJson) =>
   archive
     .command('verify')
     .description(
@@ -91,6 +115,7 @@ export function archiveCommands(program: Command, isJson: () => boolean): void {
       }
     })
 
+const addShow: AddCommand = (archive, isJson) =>
   archive
     .command('show')
     .description('list the jobs of an archive, or step through one as "replay" does')
@@ -101,6 +126,7 @@ export function archiveCommands(program: Command, isJson: () => boolean): void {
       else for await (const stream of streamsIn(path)) showStream(stream, isJson())
     })
 
+const addRemove: AddCommand = (archive, isJson) =>
   archive
     .command('remove')
     .description('remove from the log what is in an archive; goes on where an earlier removal was interrupted')
@@ -116,6 +142,7 @@ export function archiveCommands(program: Command, isJson: () => boolean): void {
       if (removed.refused.length > 0) process.exitCode = 1
     })
 
+const addPublicKey: AddCommand = (archive) =>
   archive
     .command('public-key')
     .description('print the public key that tombstones are checked with, for an auditor: "audit verify --public-key"')
@@ -123,7 +150,6 @@ export function archiveCommands(program: Command, isJson: () => boolean): void {
       const { publicKey } = await requireTombstoneKey(process.env)
       output.line(String(publicKey.export({ type: 'spki', format: 'pem' })).trimEnd())
     })
-}
 
 type Why = { readonly by?: string | undefined; readonly reason: string }
 

@@ -11,9 +11,16 @@ type Created = {
   readonly warnings?: readonly { readonly path: string; readonly message: string }[]
 }
 
+type AddCommand = (job: Command, client: () => Client, isJson: () => boolean) => Command
+
 export function jobCommands(program: Command, client: () => Client, isJson: () => boolean): void {
   const job = program.command('job').description('submit jobs and follow them')
+  for (const add of [addSubmit, addList, addShow, addWatch, addCancel, addRetry]) add(job, client, isJson)
+}
 
+const pathOf = (jobId: string) => `/api/v1/jobs/${encodeURIComponent(jobId)}`
+
+const addSubmit: AddCommand = (job, client, isJson) =>
   job
     .command('submit')
     .description('install what a recipe says on a server')
@@ -36,6 +43,7 @@ export function jobCommands(program: Command, client: () => Client, isJson: () =
       if (options.watch) await follow(client(), answer.job_id)
     })
 
+const addList: AddCommand = (job, client, isJson) =>
   job
     .command('list')
     .description('jobs, newest first')
@@ -62,12 +70,13 @@ export function jobCommands(program: Command, client: () => Client, isJson: () =
       ])
     })
 
+const addShow: AddCommand = (job, client, isJson) =>
   job
     .command('show')
     .description('one job and its events')
     .argument('<job>')
     .action(async (jobId: string) => {
-      const answer = await client().request<JobAnswer>(`/api/v1/jobs/${encodeURIComponent(jobId)}`)
+      const answer = await client().request<JobAnswer>(pathOf(jobId))
       if (isJson()) return output.json(answer)
       showEnd(answer)
       output.table([
@@ -84,12 +93,14 @@ export function jobCommands(program: Command, client: () => Client, isJson: () =
       ])
     })
 
+const addWatch: AddCommand = (job, client) =>
   job
     .command('watch')
     .description('follow a job to its end')
     .argument('<job>')
     .action(async (jobId: string) => follow(client(), jobId))
 
+const addCancel: AddCommand = (job, client) =>
   job
     .command('cancel')
     .description('end a job before its outcome; it is cleaned up as any other')
@@ -97,22 +108,21 @@ export function jobCommands(program: Command, client: () => Client, isJson: () =
     .option('--reason <text>', 'kept in the history')
     .action(async (jobId: string, options: { reason?: string }) => {
       const body = options.reason === undefined ? {} : { reason: options.reason }
-      await client().request(`/api/v1/jobs/${encodeURIComponent(jobId)}/cancel`, { method: 'POST', body })
+      await client().request(`${pathOf(jobId)}/cancel`, { method: 'POST', body })
       output.line(`cancellation of ${jobId} requested`)
     })
 
+const addRetry: AddCommand = (job, client) =>
   job
     .command('retry')
     .description("run an ended job's recipe again as a new job")
     .argument('<job>')
     .option('--watch', 'follow the new job to its end')
     .action(async (jobId: string, options: { watch?: boolean }) => {
-      const path = `/api/v1/jobs/${encodeURIComponent(jobId)}/retry`
-      const answer = await client().request<Created>(path, { method: 'POST', body: {} })
+      const answer = await client().request<Created>(`${pathOf(jobId)}/retry`, { method: 'POST', body: {} })
       output.line(`job ${bold(answer.job_id)} created`)
       if (options.watch) await follow(client(), answer.job_id)
     })
-}
 
 type SubmitOptions = {
   readonly maintenanceIsoUrl?: string

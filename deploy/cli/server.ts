@@ -23,10 +23,18 @@ type AddOptions = {
 
 const collect = (value: string, all: readonly string[]) => [...all, value]
 
+type AddCommand = (server: Command, client: () => Client, isJson: () => boolean) => Command
+
 export function serverCommands(program: Command, client: () => Client, isJson: () => boolean): Command {
   const server = program.command('server').description('register servers and look at them')
-  const pathOf = (serial: string) => `/api/v1/servers/${encodeURIComponent(serial)}`
+  const commands = [addAdd, addList, addShow, addProbe, addAcceptCertificate, addPower, addRm]
+  for (const add of commands) add(server, client, isJson)
+  return server
+}
 
+const pathOf = (serial: string) => `/api/v1/servers/${encodeURIComponent(serial)}`
+
+const addAdd: AddCommand = (server, client, isJson) =>
   server
     .command('add')
     .description('register a server, or replace its registration')
@@ -61,6 +69,7 @@ export function serverCommands(program: Command, client: () => Client, isJson: (
       output.line(`server ${bold(serial)} registered`)
     })
 
+const addList: AddCommand = (server, client, isJson) =>
   server
     .command('list')
     .description('all servers')
@@ -73,12 +82,14 @@ export function serverCommands(program: Command, client: () => Client, isJson: (
       ])
     })
 
+const addShow: AddCommand = (server, client) =>
   server
     .command('show')
     .description('one server')
     .argument('<serial>')
     .action(async (serial: string) => output.json(await client().request(pathOf(serial))))
 
+const addProbe: AddCommand = (server, client, isJson) =>
   server
     .command('probe')
     .description('read the BMC and say what it can do, what would stop a job, and what to do about it')
@@ -95,6 +106,7 @@ export function serverCommands(program: Command, client: () => Client, isJson: (
       showPreflight(serial, answer.description)
     })
 
+const addAcceptCertificate: AddCommand = (server, client, isJson) =>
   server
     .command('accept-certificate')
     .description(
@@ -109,6 +121,7 @@ export function serverCommands(program: Command, client: () => Client, isJson: (
       output.line(`certificate of ${bold(serial)} pinned; it is probed again`)
     })
 
+const addPower: AddCommand = (server, client) =>
   server
     .command('power')
     .description('switch the host; refused while a job has it')
@@ -120,6 +133,7 @@ export function serverCommands(program: Command, client: () => Client, isJson: (
       )
     })
 
+const addRm: AddCommand = (server, client) =>
   server
     .command('rm')
     .description('forget a server; its history stays')
@@ -128,8 +142,6 @@ export function serverCommands(program: Command, client: () => Client, isJson: (
       await client().request(pathOf(serial), { method: 'DELETE' })
       output.line(`server ${serial} removed`)
     })
-  return server
-}
 
 /** What programs see of a probe. A command that fails is always 1. */
 const probeStatus = { failed: 1, obstructed: 3 } as const

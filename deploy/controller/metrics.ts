@@ -30,17 +30,45 @@ export type Sources = {
 const jobSeconds = [1, 10, 60, 300, 600, 1200, 1800, 3600, 7200, 14_400]
 const callSeconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180]
 
+/** Each metric is registered once: a registry belongs to one controller. */
 export function createMetrics(): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
+  return {
+    registry,
+    appended: countAppended(registers),
+    effectFinished: countEffects(registers),
+    redfishRequest: countRequests(registers),
+    watch: (sources) => watchSources(registers, sources),
+  }
+}
 
+function countAppended(registers: Registry[]): Metrics['appended'] {
+  const countJobEvent = countJobEvents(registers)
   const eventsAppended = new Counter({
     name: 'events_appended_total',
     help: 'Events appended to the log',
     labelNames: ['machine'],
     registers,
   })
+  const violations = new Counter({
+    name: 'sweep_violations_total',
+    help: 'Actors without what they wait for, found and recorded by this controller',
+    labelNames: ['reason'],
+    registers,
+  })
+  return (appended) => {
+    for (const one of appended) {
+      const { machine, type, data, stream } = one.event
+      eventsAppended.inc({ machine })
+      if (type === 'actor.stall.observed') violations.inc({ reason: (data as StallData).reason })
+      if (parseStream(stream).kind === 'job') countJobEvent(one)
+    }
+  }
+}
+
+function countJobEvents(registers: Registry[]): (appended: Appended) => void {
   const transitions = new Counter({
     name: 'job_transitions_total',
     help: 'State changes of jobs',
@@ -67,6 +95,27 @@ export function createMetrics(): Metrics {
     registers,
   })
   const isoBytes = new Gauge({ name: 'iso_size_bytes', help: 'Size of the last task ISO built', registers })
+
+  return ({ event, projected }) => {
+    if (event.state_from !== null && event.state_from !== event.state_to) {
+      transitions.inc({ from: event.state_from, to: event.state_to })
+    }
+    if (projected.table === 'jobs' && projected.row.view.outcome !== null && decidesOutcome(event)) {
+      const { outcome } = projected.row.view
+      // Custom maintenance images may bring any target; those share one label.
+      const target = isTargetName(projected.row.view.task_target) ? projected.row.view.task_target : 'other'
+      jobs.inc({ target, outcome })
+      jobDuration.observe({ target, outcome }, (Date.parse(event.at) - Date.parse(projected.row.created_at)) / 1000)
+    }
+    if (event.type === 'iso.build.succeeded') {
+      const { bytes, elapsed_ms } = event.data as JobEventData<'iso.build.succeeded'>
+      isoSeconds.observe(elapsed_ms / 1000)
+      isoBytes.set(bytes)
+    }
+  }
+}
+
+function countEffects(registers: Registry[]): Metrics['effectFinished'] {
   const phases = new Histogram({
     name: 'phase_duration_seconds',
     help: 'Steps, by step key',
@@ -79,12 +128,14 @@ export function createMetrics(): Metrics {
     help: 'Effects taken up after another performer',
     registers,
   })
-  const violations = new Counter({
-    name: 'sweep_violations_total',
-    help: 'Actors without what they wait for, found and recorded by this controller',
-    labelNames: ['reason'],
-    registers,
-  })
+
+  return ({ key, result, durationMs, stolen: taken }) => {
+    phases.observe({ phase: key, result }, durationMs / 1000)
+    if (taken) stolen.inc()
+  }
+}
+
+function countRequests(registers: Registry[]): Metrics['redfishRequest'] {
   const requests = new Counter({
     name: 'redfish_requests_total',
     help: 'Requests to BMCs',
@@ -105,78 +156,49 @@ export function createMetrics(): Metrics {
     registers,
   })
 
-  const countEvent = ({ event, projected }: Appended): void => {
-    eventsAppended.inc({ machine: event.machine })
-    if (event.type === 'actor.stall.observed') violations.inc({ reason: (event.data as StallData).reason })
-    if (parseStream(event.stream).kind !== 'job') return
-    if (event.state_from !== null && event.state_from !== event.state_to) {
-      transitions.inc({ from: event.state_from, to: event.state_to })
-    }
-    if (projected.table === 'jobs' && projected.row.view.outcome !== null && decidesOutcome(event)) {
-      const { outcome } = projected.row.view
-      // Custom maintenance images may bring any target; those share one label.
-      const target = isTargetName(projected.row.view.task_target) ? projected.row.view.task_target : 'other'
-      jobs.inc({ target, outcome })
-      jobDuration.observe({ target, outcome }, (Date.parse(event.at) - Date.parse(projected.row.created_at)) / 1000)
-    }
-    if (event.type === 'iso.build.succeeded') {
-      const { bytes, elapsed_ms } = event.data as JobEventData<'iso.build.succeeded'>
-      isoSeconds.observe(elapsed_ms / 1000)
-      isoBytes.set(bytes)
-    }
+  return ({ operation, status, elapsedMs, attempt }, vendor) => {
+    requests.inc({ op: operation, vendor, code: status === null ? 'none' : String(status) })
+    requestSeconds.observe({ op: operation, vendor }, elapsedMs / 1000)
+    if (attempt > 1) retries.inc({ op: operation, vendor })
   }
+}
 
-  return {
-    registry,
-    appended: (appended) => {
-      for (const one of appended) countEvent(one)
+/** Gauges, read whenever the metrics are. */
+function watchSources(registers: Registry[], { performer, jobsByStatus, publishLagSeconds, sweptAt }: Sources): void {
+  new Gauge({
+    name: 'effects_leased',
+    help: 'Effects that this controller performs',
+    registers,
+    collect() {
+      this.set(performer.underWay())
     },
-    effectFinished: ({ key, result, durationMs, stolen: taken }) => {
-      phases.observe({ phase: key, result }, durationMs / 1000)
-      if (taken) stolen.inc()
+  })
+  new Gauge({
+    name: 'jobs_in_state',
+    help: 'Jobs by status, of all controllers on the database',
+    labelNames: ['state'],
+    registers,
+    async collect() {
+      for (const [state, count] of await jobsByStatus()) this.set({ state }, count)
     },
-    redfishRequest: ({ operation, status, elapsedMs, attempt }, vendor) => {
-      requests.inc({ op: operation, vendor, code: status === null ? 'none' : String(status) })
-      requestSeconds.observe({ op: operation, vendor }, elapsedMs / 1000)
-      if (attempt > 1) retries.inc({ op: operation, vendor })
+  })
+  new Gauge({
+    name: 'event_publish_lag_seconds',
+    help: 'Age of the oldest event that NATS does not have',
+    registers,
+    collect() {
+      this.set(publishLagSeconds())
     },
-    watch: ({ performer, jobsByStatus, publishLagSeconds, sweptAt }) => {
-      new Gauge({
-        name: 'effects_leased',
-        help: 'Effects that this controller performs',
-        registers,
-        collect() {
-          this.set(performer.underWay())
-        },
-      })
-      new Gauge({
-        name: 'jobs_in_state',
-        help: 'Jobs by status, of all controllers on the database',
-        labelNames: ['state'],
-        registers,
-        async collect() {
-          for (const [state, count] of await jobsByStatus()) this.set({ state }, count)
-        },
-      })
-      new Gauge({
-        name: 'event_publish_lag_seconds',
-        help: 'Age of the oldest event that NATS does not have',
-        registers,
-        collect() {
-          this.set(publishLagSeconds())
-        },
-      })
-      new Gauge({
-        name: 'sweep_last_run_timestamp_seconds',
-        help: 'When the last sweep of this controller began; 0 before the first has ended',
-        registers,
-        collect() {
-          const at = sweptAt()
-          this.set(at === null ? 0 : Date.parse(at) / 1000)
-        },
-      })
+  })
+  new Gauge({
+    name: 'sweep_last_run_timestamp_seconds',
+    help: 'When the last sweep of this controller began; 0 before the first has ended',
+    registers,
+    collect() {
+      const at = sweptAt()
+      this.set(at === null ? 0 : Date.parse(at) / 1000)
     },
-  }
+  })
 }
 
 /** Whether an event decided the outcome: it is the one that leaves `queued` or `provisioning` for the cleanup. */
