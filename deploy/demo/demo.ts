@@ -22,7 +22,7 @@ import { readConfig } from '../settings/config.ts'
 import { type Subscriber, subscribe } from './subscriber.ts'
 
 const serial = 'DEMO-0001'
-const recipePath = new URL('../../test/fixtures/recipes/linux.json', import.meta.url)
+const recipePath = new URL('../examples/recipes/linux.json', import.meta.url)
 /** How many times faster than real hardware the simulated server is. */
 const speed = 3
 const jobTimeoutMs = 5 * 60_000
@@ -103,7 +103,7 @@ async function runJob(client: Client, bmc: SimulatedBmc, subscriber: Subscriber 
   const registration = { bmc_address: bmc.url, bmc_username: bmc.username, bmc_password: bmc.password }
   await client.request(`/api/v1/servers/${serial}`, { method: 'PUT', body: registration })
 
-  output.line(`${bold('Submitting')} test/fixtures/recipes/linux.json ${dim('POST /api/v1/jobs')}\n`)
+  output.line(`${bold('Submitting')} deploy/examples/recipes/linux.json ${dim('POST /api/v1/jobs')}\n`)
   const body = jobBody(serial, await readFile(recipePath, 'utf8'), undefined)
   const { job_id: jobId } = await client.request<{ job_id: string }>('/api/v1/jobs', { method: 'POST', body })
   const ended = await watchJob(client, jobId, AbortSignal.timeout(jobTimeoutMs))

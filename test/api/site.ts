@@ -25,7 +25,7 @@ export const webhookSecret = 'marked-webhook-secret'
 export const bmcPassword = 'marked-bmc-password'
 export const reportTokenKey = Buffer.alloc(32, 9)
 export const linuxRecipe: Record<string, unknown> = JSON.parse(
-  readFileSync(new URL('../fixtures/recipes/linux.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../deploy/examples/recipes/linux.json', import.meta.url), 'utf8'),
 )
 export const budgets = {
   iso_build_ms: 60_000,

@@ -21,7 +21,7 @@ const wanted = textFlag('profile')?.split(',') ?? Object.keys(profiles)
 const names = wanted.filter(isProfileName)
 if (names.length < wanted.length) throw new RangeError(`profiles are: ${Object.keys(profiles).join(', ')}`)
 
-const recipe = await readFile(new URL('../fixtures/recipes/linux.json', import.meta.url), 'utf8')
+const recipe = await readFile(new URL('../../deploy/examples/recipes/linux.json', import.meta.url), 'utf8')
 const measured = await withDatabase((databaseUrl) =>
   // Nobody listens there: broadcasting waits, and jobs never wait for it.
   measureRequests({ databaseUrl, natsUrl: 'nats://127.0.0.1:9', profiles: names, recipe, speed, idleMs: 10_000 }),

@@ -42,7 +42,7 @@ export type ChaosReport = {
   readonly pauses: number
 }
 
-const recipePath = new URL('../fixtures/recipes/linux.json', import.meta.url)
+const recipePath = new URL('../../deploy/examples/recipes/linux.json', import.meta.url)
 const requestTimeoutMs = 10_000
 const [insistEveryMs, lookEveryMs] = [200, 1000] as const
 /** As many as one answer of the API lists. */

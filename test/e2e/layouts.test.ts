@@ -83,7 +83,7 @@ test('what a job would do on a server with a single slot is told before', async 
       '/api/v1/jobs?dry_run=true',
       { method: 'POST', body: { server_serial: 'S3', recipe: JSON.parse(linux) } },
     )
-  const linux = await readFile(new URL('../fixtures/recipes/linux.json', import.meta.url), 'utf8')
+  const linux = await readFile(new URL('../../deploy/examples/recipes/linux.json', import.meta.url), 'utf8')
   await expect.poll(async () => (await plan()).layout?.kind).toBe('single-cd')
   const steps = (await plan()).effects.map(({ step }) => step)
   expect(steps).toContain('media.build')

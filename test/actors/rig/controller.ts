@@ -28,7 +28,7 @@ import { freshDatabase } from '../../rig/postgres.ts'
 
 export const requester: Requester = { actor: 'principal:alice', requestId: 'request-1', trace: null }
 export const credentials = { username: 'root', password: 'calvin-7-secret' }
-export const rawRecipe = readFileSync(new URL('../../fixtures/recipes/linux.json', import.meta.url))
+export const rawRecipe = readFileSync(new URL('../../../deploy/examples/recipes/linux.json', import.meta.url))
 export const acceptedRecipe = (raw: Uint8Array): AcceptedRecipe => {
   const recipe = readRecipe(raw)
   if (!recipe.ok) throw new Error(`the recipe has faults: ${JSON.stringify(recipe.faults)}`)

@@ -25,7 +25,7 @@ export async function registerAll(url: string, bmcs: readonly Reachable[]): Prom
 
 /** Submits a job for each server and resolves when all were taken. */
 export async function submitAll(url: string, bmcs: readonly Reachable[]): Promise<void> {
-  const recipe = await readFile(new URL('../../fixtures/recipes/linux.json', import.meta.url), 'utf8')
+  const recipe = await readFile(new URL('../../../deploy/examples/recipes/linux.json', import.meta.url), 'utf8')
   await sendAll(
     bmcs.map(({ serial }) => ({ method: 'POST', url: `${url}/api/v1/jobs`, body: jobBody(serial, recipe, undefined) })),
     '127.2.1',

@@ -24,7 +24,10 @@ import { quickRedfish } from './quick-redfish.ts'
 import { storageFolder } from './storage.ts'
 
 export const simulatorSpeed = 50
-export const linuxRecipe = await readFile(new URL('../../fixtures/recipes/linux.json', import.meta.url), 'utf8')
+export const linuxRecipe = await readFile(
+  new URL('../../../deploy/examples/recipes/linux.json', import.meta.url),
+  'utf8',
+)
 
 export type Site = {
   readonly client: Client

@@ -91,7 +91,9 @@ test('no message has anything of a recipe’s payloads or of credentials', async
   const jobs = createJobCommands({ db, runtime, vault, nextId: uuidv7, budgetsFor })
   const { credentials_ref: _ref, ...server } = { ...registration('SN-1'), tls: { mode: 'insecure' as const } }
   await servers.put(server, { username: 'marked-user', password: 'marked-password' }, requester)
-  const recipe = JSON.parse(await readFile(new URL('../../fixtures/recipes/linux.json', import.meta.url), 'utf8'))
+  const recipe = JSON.parse(
+    await readFile(new URL('../../../deploy/examples/recipes/linux.json', import.meta.url), 'utf8'),
+  )
   const raw = Buffer.from(
     JSON.stringify({
       ...recipe,

@@ -3,27 +3,23 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parseRecipe, recipeLimits } from '../../../machines/recipe/parse.ts'
 import { custom, faults } from './faults.ts'
-import { recipeFixture } from './fixture.ts'
+import { recipeBytes, recipeFixture, recipeNames } from './fixture.ts'
 
-const fixtures = new URL('../../fixtures/recipes/', import.meta.url)
+const refused = new URL('../../fixtures/recipes/bad/', import.meta.url)
 const golden = new URL('../../golden/recipe-faults.json', import.meta.url)
 
-test.each(['linux', 'windows', 'firmware', 'esxi'])(
-  'the %s recipe is accepted as it was sent, without a warning',
-  (name) => {
-    const bytes = readFileSync(new URL(`${name}.json`, fixtures))
-    const result = parseRecipe(bytes)
-    expect(result).toEqual({ ok: true, recipe: JSON.parse(bytes.toString()), warnings: [] })
-    expect(parseRecipe(bytes.toString())).toEqual(result)
-  },
-)
+test.each(recipeNames)('the %s recipe is accepted as it was sent, without a warning', (name) => {
+  const bytes = recipeBytes(name)
+  const result = parseRecipe(bytes)
+  expect(result).toEqual({ ok: true, recipe: JSON.parse(bytes.toString()), warnings: [] })
+  expect(parseRecipe(bytes.toString())).toEqual(result)
+})
 
 test('the faults of the refused recipes are the recorded ones (UPDATE_GOLDEN=1 records them anew)', () => {
-  const folder = new URL('bad/', fixtures)
   const found = Object.fromEntries(
-    readdirSync(folder)
+    readdirSync(refused)
       .sort()
-      .map((name) => [name, parseRecipe(readFileSync(new URL(name, folder)))]),
+      .map((name) => [name, parseRecipe(readFileSync(new URL(name, refused)))]),
   )
   if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(golden, `${JSON.stringify(found, null, 2)}\n`)
   expect(found).toEqual(JSON.parse(readFileSync(golden, 'utf8')))
