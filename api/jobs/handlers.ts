@@ -1,7 +1,8 @@
 /** `/api/v1/jobs` (spec/api.md "Jobs"). A route parses, makes one call, and replies. */
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import type { JobCommands, RequestedJob } from '../../actors/commands/jobs.ts'
+import type { RequestedJob } from '../../actors/commands/job-request.ts'
+import type { JobCommands } from '../../actors/commands/jobs.ts'
 import { isRefused, Refused, unknownJob } from '../../actors/refusals.ts'
 import { readStream } from '../../eventstore/log/read.ts'
 import { deadlinesOf } from '../../eventstore/pending/deadlines.ts'
