@@ -1,4 +1,4 @@
-/** How services say that a step failed, and how that is recorded. */
+/** Failures of steps: the error that a service throws, and its record. */
 import type { FailureData } from '../machines/event.ts'
 import { BmcError } from '../redfish/failure.ts'
 
@@ -13,7 +13,7 @@ export class StepFailure extends Error {
   }
 }
 
-/** What the shape of a failure takes (machines/event.ts): a BMC decides how long its words are. */
+/** The limits of a failure's shape (machines/event.ts): a BMC decides how long its words are. */
 const messageCharsMax = 2000
 const targetCharsMax = 512
 const messageIdCharsMax = 256

@@ -2,8 +2,8 @@
 
 export type KeyedMutex = {
   /**
-   * Runs `work` when everybody who asked before for any of the same keys is done. All places in line are taken at once,
-   * so that nobody waits in a circle.
+   * Runs `work` when all earlier calls for any of the same keys have ended. A call takes its places in all lines at once, so
+   * that no deadlock can arise.
    * @throws the signal's reason when it aborts while waiting; `work` is then never run.
    */
   readonly run: <Result>(

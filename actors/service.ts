@@ -1,4 +1,4 @@
-/** What a side effect is given and may do. `services/` holds one per name in the machines. */
+/** The port of a side effect: its input, its context, its output. `services/` holds one service per name in the machines. */
 import type { StoredEvent } from '../eventstore/log/event.ts'
 import type { JobServices } from '../machines/job/context.ts'
 import type { EventsOf, KindName } from '../machines/kinds.ts'
@@ -17,12 +17,12 @@ export type ServiceContext<Name extends KindName> = {
    * that must not be repeated blindly: first the intent is durable, then the request is sent.
    */
   readonly record: (event: EventsOf[Name]) => Promise<void>
-  /** What performers of this very effect recorded, this one or one before it that did not come to its end. */
+  /** The facts that performers of this very effect recorded: this one, or an earlier one that died. */
   readonly recorded: () => Promise<readonly StoredEvent[]>
 }
 
 export type Service<Name extends keyof Services> = {
-  /** Whether it writes to the BMC: those run one at a time per server. */
+  /** True for a service that writes to the BMC: those run one at a time per server. */
   readonly writesBmc: boolean
   readonly perform: (
     input: Services[Name]['input'],

@@ -35,7 +35,7 @@ export type SweepReport = {
   readonly repaired: number
   /** Found and left, because only a person or time can help. */
   readonly standing: readonly (StallData & { readonly stream: StreamId })[]
-  /** Whether the run saw all actors; otherwise there may be more. */
+  /** True when the run saw all actors; otherwise there may be more. */
   readonly whole: boolean
 }
 
@@ -123,7 +123,7 @@ async function settle(
       ...(found.repair === null ? {} : { condition: { kind: 'repair', repair: found.repair } }),
     })
   } catch (error) {
-    // The rows were not as they looked: somebody else repaired them, or a rebuild had emptied the tables.
+    // The rows were not as they looked: another controller repaired them, or a rebuild had emptied the tables.
     if (error instanceof ConditionGone) return []
     throw error
   }
@@ -146,7 +146,7 @@ async function releaseAfter(db: Database, jobId: string): Promise<ServerEvent> {
 export type SweepStatus = {
   /** The last run that came to its end; null before the first. */
   readonly last: SweepReport | null
-  /** Whether the latest run failed; the log says why. */
+  /** True when the latest run failed; the log says why. */
   readonly failed: boolean
 }
 

@@ -1,4 +1,4 @@
-/** The way to a server's BMC: where it is, who may log in, and what earlier clients learned of it. */
+/** The way to a server's BMC: its address, its credentials, and the lessons of earlier clients. */
 import type { Vault } from '../../eventstore/ledgers/vault.ts'
 import type { ServerRegistration } from '../../machines/server/events.ts'
 import type { Learned } from '../../redfish/learned.ts'
@@ -13,7 +13,7 @@ export type BmcAccess = {
   readonly registration: ServerRegistration
   /** @throws UnsealError when they do not open. */
   readonly unseal: () => Promise<BmcCredentials>
-  /** What earlier clients of this BMC learned. */
+  /** The lessons of earlier clients of this BMC. */
   readonly learned: Learned
 }
 

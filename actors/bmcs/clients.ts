@@ -1,6 +1,6 @@
 /**
- * Clients of BMCs, one per server and process, so that its session is shared (spec/redfish.md "Sessions"). A client that
- * nobody used for a while is closed, which ends its session: BMCs have eight or so, and a leaked one locks operators out.
+ * Clients of BMCs, one per server and process, so that its session is shared (spec/redfish.md "Sessions"). An idle client is
+ * closed, which ends its session: BMCs have eight or so, and a leaked one locks operators out.
  */
 import type { ServerRegistration } from '../../machines/server/events.ts'
 import type { Bmc } from '../../redfish/bmc.ts'
@@ -19,7 +19,7 @@ export type OpenedAccess = {
 export type Bmcs = {
   /** Runs `work` with the client of a server's BMC, opened with the registration that is current. */
   readonly use: <Result>(serial: string, work: (bmc: Bmc) => Promise<Result>) => Promise<Result>
-  /** What was read of a BMC does not count any more: somebody else may have changed it. */
+  /** Drops the cached reads of a BMC: another controller may have changed it. */
   readonly forgetRead: (serial: string) => void
   /** Ends all sessions. */
   readonly close: () => Promise<void>
@@ -42,7 +42,7 @@ type Entry = {
   readonly bmc: Bmc
   readonly identity: string
   readonly address: string
-  /** What its client has learned and nobody has recorded yet. */
+  /** The latest lesson of its client that is not recorded yet. */
   lesson: Learned | null
   users: number
   idle: NodeJS.Timeout | undefined
@@ -53,7 +53,7 @@ export function createBmcs(options: BmcsOptions): Bmcs {
   const { access, open, recordLessons } = options
   const clients = new OpenClients(options)
 
-  /** With one user more. */
+  /** The client of a server's current registration, with one user more. */
   const acquire = async (serial: string): Promise<Entry> => {
     const { registration, unseal, learned } = await access(serial)
     const identity = JSON.stringify(registration)
@@ -83,7 +83,7 @@ export function createBmcs(options: BmcsOptions): Bmcs {
     return entry
   }
 
-  /** What was learned is recorded also when the work failed: the next try is the one that needs it. */
+  /** Records the lesson, also when the work failed: the next try needs it. */
   const record = async (serial: string, entry: Entry) => {
     const { lesson } = entry
     entry.lesson = null

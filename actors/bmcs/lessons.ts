@@ -1,6 +1,6 @@
 /**
- * What BMCs taught, between their clients and their servers' histories: recorded when it is more than was known, handed to
- * the next client. A lesson is a hint. One that cannot be recorded is learned again.
+ * Lessons of BMCs, between their clients and their servers' histories: a lesson is recorded when it differs from the known
+ * one, and handed to the next client. It is a hint. One that cannot be recorded is learned again.
  */
 import { isDeepStrictEqual } from 'node:util'
 import camelcaseKeys from 'camelcase-keys'
@@ -28,7 +28,7 @@ export function recordLessons({ runtime, owner, log }: LessonsOptions): RecordLe
           const snapshot = server(serial)?.snapshot
           if (snapshot === undefined || snapshot.matches('removed')) return []
           const { bmcAddress, learned: known, jobId } = snapshot.context
-          // The lesson of a BMC that this server does not have any more.
+          // A lesson counts only for the BMC that this server has now.
           if (bmcAddress !== address || isDeepStrictEqual(known, data)) return []
           return [{ stream, events: [{ type: 'bmc.capability.learned', data: { learned: data, job_id: jobId } }] }]
         },

@@ -1,4 +1,7 @@
-/** What the Redfish client is told of sessions by controllers that are gone, and tells those that come (redfish/session-ledger.ts). */
+/**
+ * Keeps the sessions on BMCs in the database (redfish/session-ledger.ts): the Redfish client records its own there, and finds
+ * those of dead controllers.
+ */
 import {
   type BmcAccount,
   claimOrphans,
@@ -21,7 +24,7 @@ export type SessionLedgersOptions = {
   readonly vault: Vault
   /** Unique to this controller process. */
   readonly owner: string
-  /** How long a controller may be silent before its sessions are somebody else's to end. */
+  /** A controller may be silent this long before others end its sessions. */
   readonly ttlMs: number
   readonly nextId: () => string
   readonly log: Log

@@ -1,7 +1,7 @@
 /**
- * Says that this controller lives, as long as it has sessions on BMCs, and ends what dead controllers left there. Every
- * login does the same on its own BMC; this is for those that nobody talks to. A BMC on which nothing was left gets no
- * request.
+ * Renews the leases of this controller's sessions on BMCs, and ends the sessions that dead controllers left there. Every
+ * login does the same on its own BMC; the reaper is for BMCs to which no controller talks. A BMC without such a session gets
+ * no request.
  */
 import {
   claimOrphans,
@@ -39,14 +39,14 @@ const timedOutAfterMs = 86_400_000
 /** Starts the heartbeat and looks for orphans with it, three times per lease. */
 export function startSessionReaper(options: SessionReaperOptions): Loop {
   const { db, vault, bmcs, access, owner, ttlMs, log } = options
-  // Another owner than that of the effects: a right is the owner's own again when asked for twice.
+  // Leases are re-entrant per owner; a distinct owner id makes the reaper wait for running effects.
   const writers = createBmcWriters({ db, owner: `${owner}/sessions`, ttlMs, log })
 
   const forgetTokens = async (ids: readonly string[]) => {
     for (const id of ids) await vault.remove(sessionTokenRef(id))
   }
 
-  /** Whether the server is still at the address where the session was opened: tokens go nowhere else. */
+  /** True when the server is still at the address where the session was opened: tokens go nowhere else. */
   const isAt = async (serial: string, address: string): Promise<boolean> => {
     try {
       return (await access(serial)).registration.bmc_address === address
@@ -73,7 +73,7 @@ export function startSessionReaper(options: SessionReaperOptions): Loop {
     } catch (error) {
       if (stopping.aborted) return
       log.warn({ err: error, server_serial: serial }, 'sessions that were left on a BMC could not be ended yet')
-      // Whatever was in the way: not again at once.
+      // Postpones the next try, whatever the error was.
       await claimOrphans(db, { address, ttlMs, limit: bmcsAtOnce })
     }
   }
@@ -91,7 +91,7 @@ export function startSessionReaper(options: SessionReaperOptions): Loop {
   const reaping = startLoop({
     everyMs: ttlMs / 3,
     work: async (signal) => {
-      // First: after a long standstill the own sessions would look like a dead controller's.
+      // First: after a long standstill of this process its own sessions would look like a dead controller's.
       await hold()
       await forgetTokens(await forgetTimedOut(db, { afterMs: timedOutAfterMs }))
       const orphaned = await findOrphaned(db, { limit: bmcsAtOnce })

@@ -14,7 +14,7 @@ import { createKeyedMutex } from '../keyed-mutex.ts'
 import type { Log } from '../log.ts'
 import { realTiming, type Timing } from '../timing.ts'
 
-/** The lease was taken over while this process stood still: what it was doing is somebody else's now. */
+/** Another controller took the lease over while this process stood still, and the work with it. */
 export class WriterLost extends Error {
   override readonly name = 'WriterLost'
 }
@@ -29,9 +29,8 @@ export type BmcWriters = {
    */
   readonly run: <Result>(serial: string, signal: AbortSignal, work: Work<Result>) => Promise<Result>
   /**
-   * To be asked before every write to a server's BMC, when it would be sent. False when the right to it, which `run` had,
-   * may be somebody else's by now; what `run` runs is then aborted. True where nothing runs: who writes without this
-   * right is no concern of it.
+   * The client asks this at the moment before it sends a write to a server's BMC. False when the lease of a running `run`
+   * may have ended; the work of that `run` is then aborted. True for servers on which this process holds no lease.
    */
   readonly mayWrite: (serial: string) => boolean
 }
@@ -46,7 +45,7 @@ export type BmcWritersOptions = {
 
 /** Between two looks at a lease that another controller holds. */
 const lookEveryMs = 200
-/** Of rights that are taken, or given back, in one statement; and of such statements at once. */
+/** Leases that one statement takes or gives back; and such statements at once. */
 const rightsMax = 200
 const underWayMax = 2
 const turnsMax = 10_000
@@ -68,7 +67,7 @@ export function createBmcWriters(options: BmcWritersOptions): BmcWriters {
       heldUntil = performance.now() + ttlMs
       turn = await acquire(serial)
     }
-    // In the first turn of all nobody was there before.
+    // Turn 1 means that there was no previous writer.
     const alone = turn === (lastTurns.get(serial) ?? 1)
     lastTurns.set(serial, turn)
     const lost = new AbortController()
@@ -87,7 +86,7 @@ export function createBmcWriters(options: BmcWritersOptions): BmcWriters {
     const heartbeat = setInterval(() => void renew(), ttlMs / 3)
     try {
       const result = await work(AbortSignal.any([signal, lost.signal]), { alone })
-      // What somebody else wrote in between makes even a success worth nothing.
+      // A write of another controller in between makes even a success worth nothing.
       lost.signal.throwIfAborted()
       return result
     } catch (error) {
@@ -143,7 +142,7 @@ function leaseBatches({ db, owner, ttlMs }: BmcWritersOptions) {
 }
 
 type Right = {
-  /** Until then nobody else can have it: it was given or renewed no earlier than `ttlMs` before. */
+  /** No other controller has the lease before this time of `performance.now()`: `ttlMs` after the last grant was asked for. */
   heldUntil: number
   readonly lose: () => void
 }

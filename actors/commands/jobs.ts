@@ -1,6 +1,6 @@
 /**
- * Commands of jobs. Each decides on the current state, records, and stops; what follows is performed by whoever leases
- * the effects. A refusal is an error in domain words; `api/` knows which HTTP status that is.
+ * Commands of jobs. Each decides on the current state, records, and stops; the performer that leases the effects does the
+ * rest. A refusal is an error in domain words; `api/` knows which HTTP status that is.
  */
 import type { JobEventData } from '../../machines/job/events.ts'
 import { jobStream } from '../../machines/kinds.ts'
@@ -52,7 +52,7 @@ export function createJobCommands(options: RequestOptions) {
       })
     },
 
-    /** Records what our media server saw being read. */
+    /** Records a read that this project's media server saw. */
     recordMediaRead: async (jobId: string, read: JobEventData<'media.read.observed'>): Promise<void> => {
       const stream = jobStream(jobId)
       await runtime.commit({

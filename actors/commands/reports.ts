@@ -98,7 +98,7 @@ async function jobOfReport(
     throw nobody()
   }
   if (named === active) return named
-  // An ended job's report that comes again is a duplicate as long as nobody else has the server, or it is known.
+  // An ended job's report that comes again is a duplicate while no other job has the server, or when its delivery is known.
   const ended = await runtime.read('job', named)
   if (ended === null || ended.snapshot.context.serverSerial !== serial) throw nobody()
   if (active === null || (await tookDelivery(runtime, named, report.delivery_id))) return named

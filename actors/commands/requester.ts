@@ -1,4 +1,4 @@
-/** Who asks for something, and how that gets onto the events it causes. */
+/** The requester of a command, and how it gets onto the events that the command causes. */
 import type { Cause } from '../runtime.ts'
 
 /** A principal, the request it came with, and the trace it belongs to. */

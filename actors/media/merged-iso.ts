@@ -33,13 +33,13 @@ export interface MergeInput {
 }
 
 export interface Overlay {
-  /** Of the whole. */
+  /** The size of the merged image. */
   readonly sizeBytes: number
   /** In order and apart from each other. The last one begins where the base ends, and goes to the end of the whole. */
   readonly pieces: readonly Patch[]
 }
 
-/** Where the dispatcher looks for a task on its own boot medium (spec/maintenance-os.md). */
+/** The dispatcher looks here for a task on its own boot medium (spec/maintenance-os.md). */
 const FOLDER = 'task'
 
 /**
@@ -87,11 +87,11 @@ function serialNumbers({ hasSerials }: BaseIso, base: BaseImage): SerialOf {
   return (index) => (hasSerials ? sectorsOf(base.sizeBytes) + index : null)
 }
 
-/** What tells one tree from the other. */
+/** The differences between the two trees. */
 interface Style {
   readonly identifier: Uint8Array
   readonly decode: Decode
-  /** What the folder's record in the root says besides. */
+  /** The system use area of the folder's record in the root. */
   readonly systemUse: Uint8Array
   readonly folder: (folder: Folder) => Uint8Array
 }

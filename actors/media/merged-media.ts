@@ -3,7 +3,7 @@
  * KB; the base is read where it lies, in the image directory, and must stay what it was as long as a job needs it. An
  * operator replaces it by renaming a new file over it.
  *
- * What is recorded as a merged ISO's digest, and is its ETag, is the SHA-256 of the overlay file. That names the base by its
+ * The recorded digest of a merged ISO, and its ETag, is the SHA-256 of the overlay file. That names the base by its
  * own SHA-256, and holds every byte that differs from it: so it stands for the whole, and a rebuild gives it again
  * exactly when it gives the same ISO again. The base's digest is computed once per process and version of the file.
  */

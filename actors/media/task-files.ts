@@ -10,7 +10,7 @@ export interface RecipePayloads {
   readonly ks_cfg?: string | undefined
 }
 
-/** What the maintenance OS needs in order to report, and to notice that it runs on the wrong machine. */
+/** The data with which the maintenance OS reports, and notices that it runs on the wrong machine. */
 export interface ReportAddress {
   /** Base of the URL, such as `http://192.0.2.1:8080`, with or without a slash at its end. */
   readonly publicUrl: string
@@ -65,7 +65,7 @@ function reportJson({ publicUrl, serverSerial, jobId, token, schemaId }: ReportA
   return `${JSON.stringify(report, null, 2)}\n`
 }
 
-/** What `sha256sum -c` reads, sorted by name. */
+/** The input of `sha256sum -c`, sorted by name. */
 function sha256Sums(files: readonly TaskFile[]): string {
   return files
     .map(({ path, bytes }) => ({ name: path.slice(1), digest: createHash('sha256').update(bytes).digest('hex') }))

@@ -35,7 +35,7 @@ const PADDING_SECTORS_DEFAULT = 150
 /** 32 MiB. */
 const PADDING_SECTORS_MAX = 16_384
 
-/** What lies where before the directories and files. The system area in front of it stays empty (ECMA-119 6.2.1). */
+/** The sectors before the directories and files. The system area in front of them stays empty (ECMA-119 6.2.1). */
 const SECTOR = {
   plain: { descriptor: 16, pathTables: { little: 19, big: 20 } },
   joliet: { descriptor: 17, pathTables: { little: 21, big: 22 } },

@@ -13,7 +13,7 @@ import { mergedMedia } from './merged-media.ts'
 import { composeIso, composeTask, type TaskJob, type TaskOptions } from './task.ts'
 import { buildImg, TASK_LABEL, taskVolumeSerial } from './task-img.ts'
 
-/** What a job's medium is made from, besides its sealed recipe. */
+/** The inputs of a job's medium, besides its sealed recipe. */
 export type MediumSource = {
   readonly recipeRef: string
   readonly createdAt: string

@@ -8,7 +8,7 @@ import { buildIso, type TaskFile, taskVolumeId } from './task-iso.ts'
 
 export type TaskOptions = {
   readonly vault: Vault
-  /** What the host uses to reach the webhook. */
+  /** The URL at which the host reaches the webhook. */
   readonly publicUrl: string
   readonly reportTokenKey: Uint8Array
   readonly paddingSectors: number

@@ -57,7 +57,7 @@ export class RunningEffects {
     for (const { event, withdrawn } of appended) {
       if (withdrawn.length === 0) continue
       for (const { effect, abort } of this.#byStream.get(event.stream) ?? []) {
-        // What the event itself asked for, under the same key, may have begun already.
+        // An effect that the event itself asked for, under the same key, may have begun already.
         const asked = effect.version < event.version
         const ended = event.causation_id === effect.id
         if (asked && withdrawn.includes(effect.key) && !ended) abort.abort(withdrawnReason)

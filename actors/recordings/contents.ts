@@ -1,4 +1,4 @@
-/** What goes into the file of a recording: its job, the exchanges of that job, and what is missing. */
+/** The contents of a recording's file: its job, the exchanges of that job, and a list of the gaps. */
 import type { ExchangeRow, RecordingRow } from '../../eventstore/ledgers/bmc-recordings.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import { getJob, listJobs } from '../../eventstore/read-models/jobs.ts'

@@ -11,9 +11,9 @@ import type { Log } from '../log.ts'
 import { digestMediaTokens } from '../media/access/redaction.ts'
 import type { RecordingHistory } from './history.ts'
 
-/** How old the knowledge may be whether a server is being recorded. Who starts a recording waits as long. */
+/** A controller looks again after this time whether a server is being recorded. The start of a recording waits as long. */
 export const preparedForMs = 1_000
-/** Of one recording, by one controller: more than ten jobs on the slowest BMC. */
+/** Limits of one recording by one controller: more than ten jobs on the slowest BMC. */
 const exchangesMax = 5_000
 const bytesMax = 16 * 1024 * 1024
 const pendingMax = 200
@@ -43,7 +43,7 @@ type Active = {
   pending: number
   lost: number
   isFull: boolean
-  /** What the database's clock is ahead of `performance.now()`. */
+  /** The database's clock minus `performance.now()`. */
   aheadMs: number
   /** When the latest exchange was over, by the database's clock. */
   lastMs: number
@@ -58,7 +58,7 @@ export type ExchangeRecorderOptions = {
 
 export function createExchangeRecorder(options: ExchangeRecorderOptions): ExchangeRecorder {
   const { db, history, log } = options
-  /** When it was looked whether a server is being recorded, by `performance.now()`. */
+  /** The time of the last look whether a server is being recorded, by `performance.now()`. */
   const looked = new LRUCache<string, number>({ max: lookedMax })
   const actives = new Map<string, Active>()
   let writing: Promise<void> = Promise.resolve()
@@ -124,7 +124,7 @@ export function createExchangeRecorder(options: ExchangeRecorderOptions): Exchan
   }
 }
 
-/** What this controller keeps of a recording that was found by a question at `askedAtMs`; `known` may be of another one. */
+/** The state of a recording that a query of `askedAtMs` found, continued from `known` where that is of the same recording. */
 function continued(found: RecordingRow, known: Active | undefined, askedAtMs: number): Active {
   const begun = { number: 0, bytes: 0, pending: 0, lost: 0, isFull: false, aheadMs: 0, lastMs: 0 }
   const active = known?.id === found.id ? known : { id: found.id, ...begun }

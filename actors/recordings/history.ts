@@ -1,9 +1,9 @@
 /**
- * The starts and ends of recordings in their servers' histories: who asked, and why it ended. A controller that is gone ends
- * none: the recording is in the database, and whichever controller uses the BMC next goes on with it.
+ * The starts and ends of recordings in their servers' histories, with the requester and the reason of the end. A dead
+ * controller ends none: the recording is in the database, and the controller that uses the BMC next goes on with it.
  *
- * What ends is recorded first and then marked, so that a crash in between has it recorded twice, with the same
- * `recording_id`, and never not at all.
+ * An end is recorded first and then marked: at least once. A crash in between has it recorded twice, with the same
+ * `recording_id`.
  */
 import { countExchanges, markEnded, type RecordingRow } from '../../eventstore/ledgers/bmc-recordings.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
@@ -23,7 +23,7 @@ export type RecordingHistory = {
 export function createRecordingHistory(options: {
   readonly db: Database
   readonly runtime: Pick<Runtime, 'commit'>
-  /** The controller, which ends what nobody asked to end. */
+  /** The controller, as the cause of ends that no requester asked for. */
   readonly owner: string
 }): RecordingHistory {
   const { db, runtime, owner } = options

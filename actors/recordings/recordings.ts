@@ -35,20 +35,20 @@ export type RecordingsOptions = {
   readonly nextId: () => string
   readonly timing: Timing
   readonly log: Log
-  /** Of the product. */
+  /** The product's version. */
   readonly version: string
 }
 
 export type Recordings = ReturnType<typeof createRecordings>
 
 const recordingsMax = 20
-/** How long a recording that nobody fetched is kept. */
+/** A recording is kept this long if no operator fetches it. */
 const keptForMs = 7 * 24 * 3_600_000
 type FileRequest = { readonly jobId: string | null; readonly requester: Requester; readonly signal: AbortSignal }
 
 export function createRecordings(options: RecordingsOptions) {
   const { db, bmcs, access, recorder, history, log } = options
-  // Another owner than that of the effects: a right is the owner's own again when asked for twice.
+  // Leases are re-entrant per owner; a distinct owner id makes a recording wait for running effects.
   const writers = createBmcWriters({ db, owner: `${options.owner}/recording`, ttlMs: options.ttlMs, log })
 
   return {

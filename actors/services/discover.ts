@@ -1,7 +1,7 @@
 /**
- * Finds out what the BMC has and how this job's media fit: as the last probe found it, if that is still so, else by
- * discovering it anew, and then a probe is asked for: what the last one found (slots, firmware) is not so any more. Safe
- * to repeat: it only reads.
+ * Finds out what the BMC has and how this job's media fit. A BMC that is still as the last probe found it is recognised;
+ * another one is discovered anew, and a probe is asked for, because slots or firmware have changed. Safe to repeat: it only
+ * reads.
  */
 import type { DescriptionData } from '../../machines/server/description.ts'
 import type { Bmc, BmcDescription } from '../../redfish/bmc.ts'
@@ -15,7 +15,7 @@ import type { ProbeAgain } from './probe-server.ts'
 export type DiscoverOptions = {
   readonly bmcs: Bmcs
   readonly timing: Timing
-  /** What the last probe of a server found; null when there is none. */
+  /** The description that the last probe of a server found; null before the first probe. */
   readonly descriptionOf: (serial: string) => Promise<DescriptionData | null>
   readonly probeAgain: ProbeAgain
 }
@@ -61,7 +61,7 @@ export function discover({ bmcs, timing, descriptionOf, probeAgain }: DiscoverOp
   }
 }
 
-/** What a job needs of a description. */
+/** The part of a description that a job needs. */
 type Found = Pick<BmcDescription, 'model' | 'layout' | 'session' | 'tls' | 'power' | 'findings'> & {
   readonly vendor: string
   readonly system: Pick<BmcDescription['system'], 'id'>

@@ -1,4 +1,4 @@
-/** What the Redfish client answers, as the log keeps it: the same facts, with the names that events use. */
+/** Answers of the Redfish client as the log keeps them: the same facts, with the names that events use. */
 import camelcaseKeys from 'camelcase-keys'
 import snakecaseKeys, { type SnakeCaseKeys } from 'snakecase-keys'
 import type { PowerData } from '../../machines/event.ts'

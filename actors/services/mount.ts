@@ -60,7 +60,7 @@ export function mountTask({
   }
 }
 
-/** Long enough for controllers to be replaced: while none of them is there, nobody serves the image. */
+/** Long enough for controllers to be replaced: while all of them are away, no process serves the image. */
 const [insertsMax, retryDelayMs] = [6, 5000] as const
 
 async function mount(

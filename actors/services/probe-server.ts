@@ -20,7 +20,7 @@ export function probeServer({ bmcs, timing, firstFingerprint }: ProbeServerOptio
     writesBmc: false,
     perform: async ({ serial }, { signal, record, recorded }) => {
       const first = await firstFingerprint(serial, signal)
-      // Durable before the password goes to whoever has this certificate: another one is refused from here on.
+      // Durable before the password is sent to the owner of this certificate: another one is refused from here on.
       if (first !== null) await record({ type: 'server.certificate.pinned', data: { fingerprint: first } })
       const fingerprint = first ?? pinnedBy(await recorded())
       const { result, elapsed_ms } = await timed(timing, () => bmcs.use(serial, (bmc) => bmc.discover({ signal })))
@@ -29,7 +29,7 @@ export function probeServer({ bmcs, timing, firstFingerprint }: ProbeServerOptio
   }
 }
 
-/** What a performer of this probe pinned that did not come to its end. */
+/** The fingerprint that an earlier performer of this probe pinned before it died. */
 function pinnedBy(events: readonly StoredEvent[]): string | null {
   const event = events.find(({ type }) => type === 'server.certificate.pinned')
   return event === undefined ? null : (event.data as ServerEventData<'server.certificate.pinned'>).fingerprint

@@ -1,7 +1,7 @@
 /**
  * Restarts the host into the maintenance OS. Not safe to repeat, so it never is, blindly: each reset is recorded before
- * it is sent, and when an earlier performer left one without an outcome, or its answer was lost, this one looks first (spec/job.md "What makes a
- * step safe to repeat"). Only a host that is seen not to have restarted is reset again.
+ * it is sent. When an earlier performer left one without an outcome, or its answer was lost, this one looks first
+ * (spec/job.md "What makes a step safe to repeat"). Only a host that is seen not to have restarted is reset again.
  */
 import type { StoredEvent } from '../../eventstore/log/event.ts'
 import type { JobContext } from '../../machines/job/context.ts'
@@ -17,9 +17,9 @@ import { intentData, powerData, powerObservation, resetData } from './facts.ts'
 export type ResetHostOptions = {
   readonly bmcs: Bmcs
   readonly timing: Timing
-  /** What our media server saw: a host that reads its boot medium has restarted. */
+  /** The reads that this project's media server saw: a host that reads its boot medium has restarted. */
   readonly mediaReadsOf: (jobId: string) => Promise<JobContext['mediaReads']>
-  /** How long proof of a restart is waited for: a reset that was accepted takes effect within moments. */
+  /** The service waits this long for proof of a restart: a reset that was accepted takes effect within moments. */
   readonly resolveWithinMs?: number
 }
 
@@ -54,7 +54,7 @@ export function resetHost({
     }
   }
 
-  /** Looks for what became of the last intent, and records it. The step's outcome where it was a restart, else null. */
+  /** Looks how the last intent ended, and records that. Answers the step's outcome if it was a restart, else null. */
   const settle = async (bmc: Bmc, jobId: string, intents: Intents, { signal, record }: ServiceContext<'job'>) => {
     const startedAt = timing.now()
     const verdict = await resolve(bmc, jobId, intents.last, signal)
@@ -115,7 +115,7 @@ async function intentsOf({ recorded }: ServiceContext<'job'>): Promise<Intents |
   return last === undefined ? null : { all, last }
 }
 
-/** Whether a reset may have taken place although its request failed. */
+/** True when a reset may have taken place although its request failed. */
 function leavesOpen(error: unknown): boolean {
   return error instanceof BmcError && (error.failure.kind === 'not-confirmed' || error.failure.retry)
 }

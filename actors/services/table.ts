@@ -28,7 +28,7 @@ export type ServiceTableOptions = {
   readonly media: TaskMedia
   readonly images: ImageStore
   readonly signing: MediaSigning
-  /** What BMCs use to reach media. */
+  /** The URL at which BMCs reach media. */
   readonly publicUrl: string
   readonly timing: Timing
   readonly owner: string

@@ -34,7 +34,7 @@ export function unmountMedia({ bmcs }: { readonly bmcs: Bmcs }): Service<'unmoun
   }
 }
 
-/** What a job's cleanup could not do: media out, no boot override, host on again; tried by the server itself. */
+/** The server's own try at what its job's cleanup could not do: media out, no boot override, host on again. */
 export function cleanUpServer({ bmcs }: { readonly bmcs: Bmcs }): Service<'cleanUpServer'> {
   return {
     writesBmc: true,

@@ -20,7 +20,7 @@ export interface MediaRead {
   readonly at: Date
 }
 
-/** What is known of one slot URL since this controller first saw it read. */
+/** The reads of one slot URL since this controller first saw one. */
 export interface MediaReadFact {
   readonly jobId: string
   readonly medium: MediumKind
@@ -56,7 +56,7 @@ interface Slot {
   readonly emitted: boolean
 }
 
-/** Keeps no timer: time is that of the reads, and whoever owns this calls `flush` for the tail that no later read brings out. */
+/** Keeps no timer: time is that of the reads, and the owner calls `flush` for the tail that no later read brings out. */
 export function readEvidence({ intervalMs, slotsMax, emit }: ReadEvidenceOptions): ReadEvidence {
   /** In order of the last read. */
   const slots = new Map<string, Slot>()

@@ -6,7 +6,7 @@
  *   /media/images/{attempt}-{job}{mac}/{name}           bound to job, attempt and name; `job` is the id in 22 characters
  *   /media/tasks/{job id}/task.iso?expires=&sig=        bound to job, digest and time
  *
- * A token says nothing about time: whoever serves media asks whether the job still needs them.
+ * A token says nothing about time: the media server asks whether the job still needs its media.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { TaskForm } from '../../../machines/job/layout.ts'
@@ -19,7 +19,7 @@ export interface SigningSecrets {
   readonly previous?: string | undefined
 }
 
-/** What each form is called in a URL. BMCs go by the end of it: a slot for sticks takes `.img` only, one for CDs `.iso`. */
+/** The file names of the forms in a URL. BMCs go by the end of it: a slot for sticks takes `.img` only, one for CDs `.iso`. */
 export const taskFileNames = {
   iso: 'task.iso',
   img: 'task.img',
@@ -39,7 +39,7 @@ export interface MountAttempt {
   readonly attempt: number
 }
 
-/** What stood in the query of a URL. */
+/** The query of a URL. */
 export interface SignedQuery {
   readonly expires: string
   readonly sig: string
@@ -145,7 +145,7 @@ const MAC_BYTES = 16
 const taskToken = /^(?<attempt>[1-9]\d{0,3})-(?<mac>[\w-]{22})$/
 const imageToken = /^(?<attempt>[1-9]\d{0,3})-(?<job>[\w-]{22})(?<mac>[\w-]{22})$/
 
-/** What is signed. The first word keeps a token for one purpose from passing for another. */
+/** The signed text. Its first word keeps a token for one purpose from passing for another. */
 type Claims = readonly ['task' | 'image' | 'query', jobId: string, attemptOrExpiry: number, digestOrName: string]
 
 function sign(secret: string, claims: Claims): string {

@@ -39,7 +39,7 @@ export function rootDirectory({
 interface FatTime {
   readonly date: number
   readonly time: number
-  /** What the time leaves out, in units of 10 ms. Only the time of creation has it. */
+  /** The part below the two seconds of `time`, in units of 10 ms. Only the time of creation has it. */
   readonly oddSecond: number
 }
 
@@ -78,7 +78,7 @@ function entry(file: {
   return written
 }
 
-/** Where the 13 characters of a long entry stand, two bytes each. */
+/** The offsets of the 13 characters of a long entry, two bytes each. */
 const LONG_OFFSETS = [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30] as const
 
 /** The long name in front of its file, the last part first. It ends with a zero if there is room, then with 0xffff. */

@@ -20,7 +20,7 @@ export function shortNames(names: readonly string[]): readonly ShortName[] {
   })
 }
 
-/** Whether the short name says all: then there is no need for a long one. */
+/** True when the short name says all: then there is no long one. */
 export function saysAll(name: string): boolean {
   return isShort(name) && name === name.toUpperCase()
 }

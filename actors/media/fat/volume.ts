@@ -31,7 +31,7 @@ export interface Geometry {
   readonly bytes: number
   readonly tables: { readonly offsets: readonly number[]; readonly bytes: number }
   readonly root: { readonly offset: number; readonly bytes: number }
-  /** Where the clusters begin; they count from 2. */
+  /** The start of the clusters; they count from 2. */
   readonly dataOffset: number
 }
 

@@ -14,7 +14,7 @@ const overlayHead = z.strictObject({
   format: z.literal('provisioner-overlay-1'),
   base: z.strictObject({ name: z.string().max(128), sha256: z.string().regex(/^[0-9a-f]{64}$/), bytes: size }),
   bytes: size,
-  /** Where each piece stands, and how long it is. */
+  /** The offset and the length of each piece. */
   pieces: z.array(z.tuple([size, size])).max(4096),
 })
 
@@ -39,7 +39,7 @@ export function encodeOverlay({ sizeBytes, pieces }: Overlay, base: OverlayBase)
   return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), ...pieces.map(({ bytes }) => bytes)])
 }
 
-/** What an overlay file says of itself. */
+/** The head of an overlay file. */
 export interface OverlayHead {
   readonly base: OverlayBase
   readonly sizeBytes: number

@@ -1,4 +1,4 @@
-/** What was found out about a file, once for each version of it. */
+/** Findings about files, made once for each version of a file. */
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { StoredFile } from './stored-file.ts'
@@ -6,7 +6,7 @@ import type { StoredFile } from './stored-file.ts'
 /** More files than are in use at once. */
 const FILES_MAX = 4096
 
-/** A file is looked into once, whoever asks at the same time, and not again until it changes or that failed. */
+/** Looks into a file once, also for callers at the same time, and again only when the file has changed or the look failed. */
 export function remembered<Finding>(
   look: (file: StoredFile) => Promise<Finding>,
 ): (file: StoredFile) => Promise<Finding> {

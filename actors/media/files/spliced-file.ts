@@ -5,14 +5,14 @@ import type { ByteRange, StoredFile } from './stored-file.ts'
 export interface SplicedPiece {
   readonly offset: number
   readonly lengthBytes: number
-  /** Where they are in the overlay file. */
+  /** Their offset in the overlay file. */
   readonly from: number
 }
 
 /** Bytes of one of the two files. */
 interface Segment {
   readonly file: StoredFile
-  /** Where in the whole, and where in the file. */
+  /** `offset` is in the whole, `from` in the file. */
   readonly offset: number
   readonly from: number
   readonly lengthBytes: number

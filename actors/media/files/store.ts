@@ -1,4 +1,4 @@
-/** Where media lie on disk: the task media of each job, and a directory of images that an operator fills. */
+/** The media on disk: the task media of each job, and a directory of images that an operator fills. */
 import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -30,12 +30,12 @@ export interface TaskStore {
   /**
    * Null when the job has none (any more), and for what is no job id. The digest is computed from the file at the first
    * look after each change, so that a damaged file is noticed: it no longer has the digest that its URL was signed for.
-   * Of a merged ISO this is the overlay; merged-media.ts has the whole.
+   * For a merged ISO it opens the overlay; merged-media.ts has the whole.
    */
   open(jobId: string, form?: TaskForm): Promise<TaskMedium | null>
   /** The jobs of which anything is stored, each once, in no order. */
   list(): Promise<readonly string[]>
-  /** Succeeds when there is nothing to remove. Whoever reads at the moment reads to the end. */
+  /** Succeeds when there is nothing to remove. A reader that has begun reads to the end. */
   remove(jobId: string): Promise<void>
 }
 

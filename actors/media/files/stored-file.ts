@@ -25,7 +25,7 @@ export class FileChanged extends Error {
   override readonly name = 'FileChanged'
 }
 
-/** What one reader holds in memory. */
+/** The memory that one reader holds. */
 const PIECE_BYTES_MAX = 64 * 1024
 
 /** Looks at a file. Links are followed. Null when there is none, or when it is not a regular file. */

@@ -1,7 +1,7 @@
 /** Directory records and the path table of a tree that is only a root (ECMA-119 6.8, 6.9, 9). */
 import { Fields, recordingDate, SECTOR_BYTES, sectorsOf } from './fields.ts'
 
-/** Where something lies in the image. */
+/** A place in the image. */
 export interface Extent {
   readonly sector: number
   readonly bytes: number

@@ -14,7 +14,7 @@ const ISO_CHARS_MAX = 30
 /** Leaves at least half of the identifier to the name proper. */
 const ISO_EXTENSION_CHARS_MAX = 15
 
-/** What a file is called, without the version `;1` that both trees record after it (ECMA-119 7.5.1) and no reader shows. */
+/** A file's name without the version `;1` that both trees record after it (ECMA-119 7.5.1) and no reader shows. */
 export interface FileNames {
   /** As Rock Ridge and Joliet have it: `network-config`. */
   readonly name: string

@@ -4,7 +4,7 @@
  */
 import { ascii, concat, Fields, recordingDate, SECTOR_BYTES } from './fields.ts'
 
-/** What a file or the directory tells a POSIX reader about itself, except its name. Owner and group are always root. */
+/** The POSIX attributes of a file or the directory, except its name. Owner and group are always root. */
 export interface PosixAttributes {
   readonly mode: number
   readonly links: number

@@ -15,7 +15,7 @@ export interface PlacedFile extends FileNames {
 export interface Tree {
   readonly files: readonly PlacedFile[]
   readonly timestamp: Date
-  /** Where the directory itself lies. */
+  /** The place of the directory itself. */
   readonly root: Extent
 }
 
@@ -59,7 +59,7 @@ export function jolietFolder(folder: Folder): Uint8Array {
 
 const NOTHING = new Uint8Array(0)
 
-/** What tells one tree from the other: names, and what stands in the system use areas. */
+/** The differences between the two trees: names, and the system use areas. */
 interface TreeStyle {
   readonly nameOf: (file: PlacedFile) => string
   readonly encoding: Encoding

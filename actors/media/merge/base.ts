@@ -25,13 +25,13 @@ export interface BaseIso {
   readonly plain: BaseVolume
   /** Null where the base has no Joliet. */
   readonly joliet: BaseVolume | null
-  /** Whether its Rock Ridge is of version 1.12, in which files have serial numbers. */
+  /** True when its Rock Ridge is of version 1.12, in which files have serial numbers. */
   readonly hasSerials: boolean
 }
 
 /** 8 GiB: far more than a maintenance ISO has, far less than sector numbers of 32 bits reach. */
 export const BASE_BYTES_MAX = 8 * 1024 ** 3
-/** Of one directory or path table. */
+/** The limit of one directory or path table. */
 const TABLE_BYTES_MAX = 1024 * 1024
 const FIRST_DESCRIPTOR = 16
 const DESCRIPTORS_MAX = 32

@@ -1,4 +1,4 @@
-/** Directory records of an image that somebody else made (ECMA-119 9.1): finding one's way in them, and pointing them elsewhere. */
+/** Directory records of an image that another program made (ECMA-119 9.1): reads them, and points them elsewhere. */
 import type { Extent } from '../iso/directory.ts'
 import { SECTOR_BYTES } from '../iso/fields.ts'
 import { BaseIsoError } from './base-error.ts'
@@ -35,7 +35,7 @@ export function isDirectory(record: Buffer): boolean {
   return (record.readUInt8(25) & 0x02) !== 0
 }
 
-/** What stands behind the identifier, which is padded to an even length (9.1.12, 9.1.13). */
+/** The system use area behind the identifier, which is padded to an even length (9.1.12, 9.1.13). */
 export function systemUseOf(record: Buffer): Buffer {
   const identifierBytes = record.readUInt8(32)
   return record.subarray(33 + identifierBytes + (identifierBytes % 2 === 0 ? 1 : 0))

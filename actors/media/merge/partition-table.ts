@@ -28,7 +28,7 @@ export function backupBytes(start: Buffer): number {
 export const TABLES_BYTES = 16 * 2048
 
 /**
- * What has to change in an image that grew from one size to another, both whole blocks: the size of the MBR's partitions
+ * The changes to an image that grew from one size to another, both whole blocks: the size of the MBR's partitions
  * that reached to its end; and a GPT's first header and its second copy, which end the image. A GPT that is damaged, or
  * that has entries beyond the system area of an ISO, is left alone like none.
  */

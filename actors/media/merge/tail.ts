@@ -1,4 +1,4 @@
-/** What stands behind a base's end, sector after sector, while it is being put together. */
+/** The sectors behind a base's end, while they are being put together. */
 import type { Extent } from '../iso/directory.ts'
 import { SECTOR_BYTES, sectorsOf } from '../iso/fields.ts'
 import type { Patch } from './partition-table.ts'

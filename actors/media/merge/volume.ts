@@ -1,4 +1,4 @@
-/** What of a base's volume has to change when its root directory moves and gets an entry more. */
+/** The changes to a base's volume when its root directory moves and gets an entry more. */
 import { directory, type Extent } from '../iso/directory.ts'
 import { SECTOR_BYTES } from '../iso/fields.ts'
 import { compareNames } from '../iso/names.ts'
