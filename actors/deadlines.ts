@@ -1,4 +1,4 @@
-/** Fires deadlines: each once, late rather than lost, by the database's clock. Any controller may be the one. */
+/** Fires deadlines: each once, late rather than lost, by the database's clock. Any controller may fire one. */
 import { ConditionGone } from '../eventstore/log/append.ts'
 import { type DueDeadline, dueDeadlines, nextDeadlineInMs } from '../eventstore/pending/deadlines.ts'
 import type { Database } from '../eventstore/postgres/database.ts'
@@ -21,6 +21,7 @@ const lookEveryMs = 1000
 const lookRestMs = 25
 const atOnceMax = 100
 
+/** Fires deadlines as they become due, until it is stopped. One that cannot be fired is tried again. */
 export function startDeadlines({ db, runtime, notifications, log }: DeadlinesOptions): Loop {
   const fire = async ({ stream, name }: DueDeadline): Promise<void> => {
     const { kind, id } = parseStream(stream)

@@ -13,6 +13,7 @@ export type KeyedMutex = {
   ) => Promise<Result>
 }
 
+/** A mutex of this process; its keys are free when no call holds or awaits them. */
 export function createKeyedMutex(): KeyedMutex {
   const tails = new Map<string, Promise<unknown>>()
   return {

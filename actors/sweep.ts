@@ -48,6 +48,7 @@ const everyMs = 60_000
 const deadlineLateMs = 60_000
 const leaseLateTtls = 3
 
+/** A sweep whose runs share a cursor and the time since which they have followed each other. */
 export function createSweep(options: SweepOptions): Sweep {
   const { db, leaseTtlMs, violationsMax = 1000 } = options
   const states: KnownStates = new Map()

@@ -49,6 +49,7 @@ type Entry = {
   closed: boolean
 }
 
+/** Opens clients when they are used first, and closes them when they were idle for `idleMs`. */
 export function createBmcs(options: BmcsOptions): Bmcs {
   const { access, open, recordLessons } = options
   const clients = new OpenClients(options)
@@ -138,7 +139,7 @@ class OpenClients {
     entry.users += 1
   }
 
-  /** Counts a user less; the client closes when it stays without one, or at once when it has retired. */
+  /** Counts a user less. A client without users closes after `idleMs`, or at once when it has retired. */
   giveBack(serial: string, entry: Entry): void {
     entry.users -= 1
     if (entry.users > 0 || entry.closed) return

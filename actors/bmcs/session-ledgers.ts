@@ -40,7 +40,7 @@ export function createSessionLedgers(options: SessionLedgersOptions): (account: 
   return (account) => {
     const { serial, address } = account
 
-    /** A row that stays although it should not is tidied up after the lease: by then its session is gone, which is no harm. */
+    /** Does not reject: a row that could not be deleted is claimed as an orphan after its lease, and its session is gone by then. */
     const noting = async (work: () => Promise<void>) => {
       try {
         await work()

@@ -50,6 +50,7 @@ const rightsMax = 200
 const underWayMax = 2
 const turnsMax = 10_000
 
+/** The writers of one owner. Leases are re-entrant per owner: two of the same owner do not exclude each other. */
 export function createBmcWriters(options: BmcWritersOptions): BmcWriters {
   const { db, owner, ttlMs, log, timing = realTiming } = options
   const mutex = createKeyedMutex()

@@ -16,6 +16,7 @@ export type BmcRequestOptions = {
   readonly notifications: Notifications
 }
 
+/** Requests to BMCs. Each is an event; its answer is the event of its outcome, which a performer appends. */
 export function createBmcRequests({ db, runtime, notifications }: BmcRequestOptions) {
   /** Appends a request and follows the stream to its outcome. */
   const askAndAwait = async (
@@ -58,7 +59,10 @@ export function createBmcRequests({ db, runtime, notifications }: BmcRequestOpti
         options,
       ),
 
-    /** Switches the host and answers the outcome's event. @throws Refused unknown_server, active_job, power_busy, still_under_way. */
+    /**
+     * Switches the host and answers the outcome's event.
+     * @throws Refused unknown_server, active_job, power_busy, still_under_way.
+     */
     power: async (
       serial: string,
       action: PowerAction,

@@ -13,13 +13,17 @@ import { causeOf, type Requester } from './requester.ts'
 
 export type JobCommands = ReturnType<typeof createJobCommands>
 
+/** All commands of jobs, reports of the maintenance OS included. */
 export function createJobCommands(options: RequestOptions) {
   const { runtime, vault } = options
   return {
     ...createReportCommands({ runtime }),
     request: (asked: JobRequest, requester: Requester) => requestJob(options, asked, requester),
 
-    /** Runs a job's recipe again as a new job. @throws Refused unknown_job, job_not_ended, invalid_recipe and what `request` does. */
+    /**
+     * Runs a job's recipe again as a new job.
+     * @throws Refused unknown_job, job_not_ended, invalid_recipe and what `request` throws.
+     */
     retry: async (jobId: string, requester: Requester): Promise<RequestedJob> => {
       const actor = await runtime.read('job', jobId)
       if (actor === null) throw unknownJob(jobId)

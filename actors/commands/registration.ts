@@ -14,6 +14,7 @@ export type RegistrationOptions = {
   readonly nextId: () => string
 }
 
+/** Commands that create, change and remove servers. */
 export function createRegistrationCommands({ runtime, vault, nextId }: RegistrationOptions) {
   return {
     /**

@@ -16,6 +16,7 @@ export type ReportAuthentication =
 
 export type ReportCommands = ReturnType<typeof createReportCommands>
 
+/** Commands that the maintenance OS gives through its reports. */
 export function createReportCommands({ runtime }: { readonly runtime: Runtime }) {
   return {
     /**
@@ -76,8 +77,8 @@ export function createReportCommands({ runtime }: { readonly runtime: Runtime })
 }
 
 /**
- * Which job a report is about. The active one, unless the report proves to be a late one of a job that has ended: a
- * late report of job A must never finish job B.
+ * Finds the job that a report is about: the active one, unless the report proves to be a late one of a job that has ended.
+ * A late report of job A must never finish job B.
  */
 async function jobOfReport(
   runtime: Runtime,

@@ -7,6 +7,7 @@ export type ServerCommandsOptions = RegistrationOptions & BmcRequestOptions
 
 export type ServerCommands = ReturnType<typeof createServerCommands>
 
+/** All commands of servers, and the access to their BMCs. */
 export function createServerCommands(options: ServerCommandsOptions) {
   return { ...createRegistrationCommands(options), ...createBmcRequests(options), access: readAccess(options) }
 }

@@ -52,6 +52,7 @@ export type TaskMediaOptions = TaskOptions & {
 /** The maintenance ISO's name in the image directory. */
 export const maintenanceIsoName = 'maintenance.iso'
 
+/** Builds, stores and opens the task media of this controller. */
 export function createTaskMedia(options: TaskMediaOptions): TaskMedia {
   const { vault, store, images, publicUrl, paddingSectors, sourceOf } = options
   const merged = mergedMedia({ tasks: store, images })

@@ -56,6 +56,7 @@ export type ExchangeRecorderOptions = {
   readonly log: Log
 }
 
+/** The recorder of one controller; it writes the exchanges one after the other. */
 export function createExchangeRecorder(options: ExchangeRecorderOptions): ExchangeRecorder {
   const { db, history, log } = options
   /** The time of the last look whether a server is being recorded, by `performance.now()`. */

@@ -20,6 +20,7 @@ export type RecordingHistory = {
   readonly ended: (recording: RecordingRow, reason: RecordingEnd, requester: Requester | null) => Promise<void>
 }
 
+/** Records starts and ends of recordings as events of their servers. */
 export function createRecordingHistory(options: {
   readonly db: Database
   readonly runtime: Pick<Runtime, 'commit'>

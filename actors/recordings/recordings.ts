@@ -46,6 +46,7 @@ const recordingsMax = 20
 const keptForMs = 7 * 24 * 3_600_000
 type FileRequest = { readonly jobId: string | null; readonly requester: Requester; readonly signal: AbortSignal }
 
+/** Commands of recordings. */
 export function createRecordings(options: RecordingsOptions) {
   const { db, bmcs, access, recorder, history, log } = options
   // Leases are re-entrant per owner; a distinct owner id makes a recording wait for running effects.

@@ -5,6 +5,7 @@ import { StepFailure } from '../failure.ts'
 import { isRefused } from '../refusals.ts'
 import type { Service } from '../service.ts'
 
+/** Fails the step for a server that is not registered, or whose credentials do not open. */
 export function admitJob({
   access,
   redfishMode,

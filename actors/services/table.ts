@@ -36,6 +36,7 @@ export type ServiceTableOptions = {
   readonly maintenanceIsoUrl: string | null
 }
 
+/** The table of all services that a performer runs. */
 export function createServiceTable(options: ServiceTableOptions): ServiceTable {
   const { runtime, bmcs, media, timing } = options
   return {
