@@ -5,10 +5,10 @@ import { createClient } from './cli/client.ts'
 import { settings } from './settings/table.ts'
 
 const program = new Command('provisioner')
-  .description('installs operating systems on bare servers through nothing but their BMC')
+  .description('installs operating systems on bare servers through their BMC alone')
   .option(
     '--url <url>',
-    'the controller (or PROVISIONER_URL)',
+    'URL of the controller (or PROVISIONER_URL)',
     process.env['PROVISIONER_URL'] ?? 'http://127.0.0.1:8080',
   )
   .option('--json', 'print JSON')
@@ -16,7 +16,7 @@ const program = new Command('provisioner')
     'after',
     '\nTo authenticate, set PROVISIONER_TOKEN (a JWT) or PROVISIONER_BASIC (user:password) in the environment.',
   )
-  .showHelpAfterError('(--help says what is possible)')
+  .showHelpAfterError('(--help lists the commands and options)')
 
 const client = () =>
   createClient({
@@ -26,7 +26,7 @@ const client = () =>
   })
 const isJson = () => program.opts<{ json?: boolean }>().json ?? false
 
-// `serve` and `demo` load the whole controller, which no other command should wait for.
+// `serve` and `demo` load the whole controller when they run: the other commands start without it.
 const serveCommand = program
   .command('serve')
   .description('run a controller; settings are flags or environment variables of the same name')
@@ -45,14 +45,14 @@ serveCommand.action(async (_options: unknown, command: Command) => {
 
 program
   .command('demo')
-  .description('everything once: a controller, a simulated server, one job from request to report')
-  .option('--keep', 'leave it running until interrupted')
+  .description('run a controller and a simulated server, and one job from request to report')
+  .option('--keep', 'leave everything running until Ctrl-C')
   .action(async (options: { keep?: boolean }) => {
     const { demo } = await import('./demo/demo.ts')
     process.exitCode = await demo({ keep: options.keep ?? false })
   })
 
-/** Commands by name, each with what adds it. Only those that the command line names are loaded: `job list` waits for no simulator. */
+/** Each command by name, with the function that adds it. A run loads only the commands in its arguments: `job list` loads no simulator. */
 const families: Readonly<Record<string, () => Promise<unknown>>> = {
   serve: async () => {},
   demo: async () => {},
@@ -73,16 +73,16 @@ const families: Readonly<Record<string, () => Promise<unknown>>> = {
   archive: async () => (await import('./cli/archive.ts')).archiveCommands(program, isJson),
 }
 const named = Object.keys(families).filter((name) => process.argv.includes(name))
-// None: the help of all, or a name that is to be answered with those that there are.
+// Without any, commander prints the help of all, or the names that an unknown one resembles: both need all commands.
 for (const name of named.length > 0 ? named : Object.keys(families)) await families[name]?.()
 
-/** The environment without the names that are this program's own, which are no settings of a controller. */
+/** The environment without the variables of the command line itself: they are not settings of a controller. */
 function settingsEnvironment(): NodeJS.ProcessEnv {
   const { PROVISIONER_URL, PROVISIONER_TOKEN, PROVISIONER_BASIC, ...env } = process.env
   return env
 }
 
-/** Only what was given, by flag name: commander adds defaults and turns names into camel case. */
+/** The flags that were given, by their name in kebab-case; commander's own record has defaults and camel case. */
 function flagsOf(command: Command): Record<string, string> {
   const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
   return Object.fromEntries(

@@ -1,4 +1,4 @@
-/** `provisioner archive`: closed histories to a file, and, only when asked, out of the log. */
+/** `provisioner archive`: writes the histories of closed jobs to a file; with --remove it also takes them out of the log. */
 import { userInfo } from 'node:os'
 import { type Command, InvalidArgumentError } from 'commander'
 import {
@@ -48,13 +48,13 @@ const addArchive: AddCommand = (program, isJson) =>
       ...(before ?? []),
       readJobId(id),
     ])
-    .option('--before <time>', 'only jobs whose last event is before this instant', readInstant)
+    .option('--before <time>', 'only jobs whose last event is before this time', readInstant)
     .option('--serial <serial>', 'only jobs of this server')
-    .option('--output <file>', 'a new file, gzip')
-    .option('--dry-run', 'only count')
-    .option('--remove', 'then remove them from the log; each leaves a signed tombstone')
-    .option('--reason <text>', 'why they are removed', readReason)
-    .option('--by <name>', 'who removes them (default: this user)')
+    .option('--output <file>', 'the new file, gzip')
+    .option('--dry-run', 'only count the jobs')
+    .option('--remove', 'then remove the jobs from the log; each leaves a signed tombstone')
+    .option('--reason <text>', 'why the jobs are removed', readReason)
+    .option('--by <name>', 'who removes the jobs (default: this user)')
     .action(async (jobs: readonly string[] | undefined, options: ArchiveOptions, command: Command) => {
       const { before, serial, output: path, dryRun = false } = options
       const selection: Selection = { jobIds: jobs?.length ? [...new Set(jobs)] : undefined, before, serial }
@@ -65,17 +65,17 @@ const addArchive: AddCommand = (program, isJson) =>
       await archiveTo(path, { selection, counted, options, json: isJson() })
     })
 
-/** Ends the command with status 2 when its arguments do not go together, before anything is read. */
+/** Ends the command with status 2 when its arguments contradict each other, before the database is opened. */
 async function refuseUnusable(command: Command, selection: Selection, options: ArchiveOptions): Promise<void> {
   const { output: path, dryRun = false, remove = false, reason } = options
   const wrong = (message: string): never => command.error(`error: ${message}`, { exitCode: 2 })
   if (selection.jobIds === undefined && selection.before === undefined && selection.serial === undefined)
-    wrong('say which: job ids, --serial or --before')
-  if (remove && reason === undefined) wrong('--remove wants a --reason')
-  if (!dryRun && path === undefined) wrong('--output says where to')
+    wrong('give job ids, --serial or --before')
+  if (remove && reason === undefined) wrong('--remove needs --reason')
+  if (!dryRun && path === undefined) wrong('--output is missing: it names the new file')
   // Writing refuses an existing file as well; this check only comes earlier.
   if (path !== undefined && (await exists(path)))
-    wrong(`${path} is there already${remove ? '; "archive remove" goes on with a removal' : ''}`)
+    wrong(`${path} exists already${remove ? '; "archive remove" continues a removal' : ''}`)
 }
 
 type Archiving = {
@@ -102,9 +102,7 @@ async function archiveTo(path: string, { selection, counted, options, json }: Ar
 const addVerify: AddCommand = (archive, isJson) =>
   archive
     .command('verify')
-    .description(
-      'check an archive: that it is whole, every digest, every hash chain, every replay; names its first bad line',
-    )
+    .description('check an archive: completeness, digests, hash chains and replays; names the first bad line')
     .argument('<file>')
     .action(async (path: string) => {
       const verified = await verifyArchive(path)
@@ -129,13 +127,13 @@ const addShow: AddCommand = (archive, isJson) =>
 const addRemove: AddCommand = (archive, isJson) =>
   archive
     .command('remove')
-    .description('remove from the log what is in an archive; goes on where an earlier removal was interrupted')
+    .description('remove the jobs of an archive from the log; continues an interrupted removal')
     .argument('<file>')
-    .addHelpText('after', '\n--reason <text>, which it wants, and --by <name> are as for "archive" itself.')
+    .addHelpText('after', '\n--reason <text> (required) and --by <name> are those of "archive".')
     .action(async (path: string, _options: object, command: Command) => {
-      // commander gives an option that a command and its subcommand share to the command.
+      // commander assigns an option that a command and its subcommand share to the command.
       const { by, reason } = archive.opts<ArchiveOptions>()
-      if (reason === undefined) command.error('error: it wants a --reason', { exitCode: 2 })
+      if (reason === undefined) command.error('error: --reason is missing', { exitCode: 2 })
       const removed = await removeFrom(path, { by, reason })
       if (isJson()) output.json(removed)
       else showRemoved(removed)
@@ -145,7 +143,7 @@ const addRemove: AddCommand = (archive, isJson) =>
 const addPublicKey: AddCommand = (archive) =>
   archive
     .command('public-key')
-    .description('print the public key that tombstones are checked with, for an auditor: "audit verify --public-key"')
+    .description('print the public key with which an auditor checks tombstones: "audit verify --public-key"')
     .action(async () => {
       const { publicKey } = await requireTombstoneKey(process.env)
       output.line(String(publicKey.export({ type: 'spki', format: 'pem' })).trimEnd())

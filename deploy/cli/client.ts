@@ -8,7 +8,7 @@ export type ClientOptions = {
   readonly token?: string | undefined
 }
 
-/** A request that the controller refused, or that did not reach it. */
+/** The controller refused a request, or the request did not reach it. */
 export class ClientError extends Error {
   override readonly name = 'ClientError'
   readonly status: number | null
@@ -27,7 +27,7 @@ type Problem = {
 
 export type RequestOptions = {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
-  /** Sent as it is where it is a string, as JSON otherwise. */
+  /** A string is sent as it is, any other value as JSON. */
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
   readonly timeoutMs?: number
@@ -72,7 +72,7 @@ export function createClient({ url, basic, token }: ClientOptions) {
   return {
     base,
 
-    /** One request; answers the parsed JSON, or undefined for an empty answer. @throws ClientError. */
+    /** Sends one request; resolves with the parsed JSON, undefined for an empty answer. @throws ClientError. */
     request: async <Answer>(path: string, options: RequestOptions = {}): Promise<Answer> => {
       const response = await send(path, options, AbortSignal.timeout(options.timeoutMs ?? requestTimeoutMs))
       const text = await response.text()

@@ -11,14 +11,14 @@ import { bad, good, output } from './output.ts'
 export function auditCommands(program: Command, isJson: () => boolean): void {
   program
     .command('audit')
-    .description('prove what the log says')
+    .description('check the log')
     .command('verify')
     .description(
-      'recompute every hash, replay every stream, compare its snapshot, check tombstones; names the first bad event of each',
+      'recompute hashes, replay streams, compare snapshots, check tombstones; names the first bad event of each stream',
     )
     .option(
       '--public-key <file...>',
-      'PEM files of keys that may have signed tombstones, besides the one that follows from SECRETS_KEY',
+      'PEM files of public keys that tombstones may be signed with, besides the key derived from SECRETS_KEY',
     )
     .action(async ({ publicKey: files = [] }: { publicKey?: readonly string[] }) => {
       const options = { signal: new AbortController().signal, trustedKeys: await trustedKeys(process.env, files) }
@@ -40,9 +40,9 @@ export function auditCommands(program: Command, isJson: () => boolean): void {
 }
 
 export function databaseCommands(program: Command, isJson: () => boolean): void {
-  const db = program.command('db').description('the database')
+  const db = program.command('db').description('migrate or rebuild the database')
   db.command('migrate')
-    .description('bring the schema to this version')
+    .description('migrate the schema to this version')
     .action(async () => {
       await withUrl(async (url) => {
         const { applicationRole } = await migrate(url)
@@ -52,7 +52,7 @@ export function databaseCommands(program: Command, isJson: () => boolean): void 
       })
     })
   db.command('rebuild')
-    .description('drop every derived table and reproduce it from the log; stop the controllers first')
+    .description('drop every derived table and rebuild it from the log; stop the controllers first')
     .action(async () => {
       const result = await withDatabase(false, rebuild)
       if (isJson()) output.json(result)
@@ -69,7 +69,7 @@ async function withUrl<Result>(work: (url: string) => Promise<Result>): Promise<
   }
 }
 
-/** `asApplication`: with the rights of a controller; the rebuild needs those of the owner. */
+/** `asApplication` gives the work the rights of a controller; the rebuild needs those of the owner. */
 export async function withDatabase<Result>(
   asApplication: boolean,
   work: (db: Database) => Promise<Result>,

@@ -1,4 +1,4 @@
-/** `provisioner events tail`: what subscribers see on NATS. */
+/** `provisioner events tail`: prints events from NATS, as subscribers receive them. */
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { connect, consumerOpts } from 'nats'
@@ -16,12 +16,12 @@ type CloudEvent = {
 export function eventCommands(program: Command, isJson: () => boolean): void {
   program
     .command('events')
-    .description('the event stream on NATS')
+    .description('follow the events on NATS')
     .command('tail')
     .description('print events as they are published')
     .option('--nats-url <url>', "NATS server (default: NATS_URL, else the local controller's)")
-    .option('--subject <pattern>', 'which events', 'provisioner.v1.>')
-    .option('--all', 'from the first stored event, not only new ones')
+    .option('--subject <pattern>', 'print only events of these subjects', 'provisioner.v1.>')
+    .option('--all', 'begin with the first stored event instead of the next one')
     .action(async (options: { natsUrl?: string; subject: string; all?: boolean }) => {
       const connection = await connect({
         servers: (options.natsUrl ?? (await defaultUrl())).split(','),
@@ -49,7 +49,7 @@ export function eventCommands(program: Command, isJson: () => boolean): void {
     })
 }
 
-/** `NATS_URL`; else the server that a controller without one has started in `STORAGE_ROOT`; else NATS's usual port. */
+/** `NATS_URL`, else the server that a local controller has started in `STORAGE_ROOT`, else NATS's usual port. */
 async function defaultUrl(): Promise<string> {
   const { NATS_URL, STORAGE_ROOT = '.data' } = process.env
   const port = NATS_URL === undefined ? await readIfPresent(join(STORAGE_ROOT, 'nats', 'port')) : undefined

@@ -3,7 +3,7 @@ import type { StoredEvent } from '../../eventstore/log/event.ts'
 import type { KindName } from '../../machines/kinds.ts'
 import type { Client } from './client.ts'
 
-/** A longer history is no history of one job or server, but of something that went round in circles. */
+/** A limit far above the history of any job or server: a longer one comes from a loop. */
 const eventsMax = 100_000
 
 /**

@@ -23,12 +23,12 @@ const pathOf = (jobId: string) => `/api/v1/jobs/${encodeURIComponent(jobId)}`
 const addSubmit: AddCommand = (job, client, isJson) =>
   job
     .command('submit')
-    .description('install what a recipe says on a server')
+    .description('install a recipe on a server')
     .argument('<serial>', 'the server')
     .argument('<recipe>', 'the recipe: a JSON file, or - for standard input')
-    .option('--maintenance-iso-url <url>', 'another maintenance ISO than the configured one')
-    .option('--idempotency-key <key>', 'the same key again creates no second job')
-    .option('--dry-run', 'say what would be done and do nothing')
+    .option('--maintenance-iso-url <url>', 'use this maintenance ISO instead of the configured one')
+    .option('--idempotency-key <key>', 'a second request with the same key creates no second job')
+    .option('--dry-run', 'print the plan and do nothing')
     .option('--watch', 'follow the job to its end')
     .action(async (serial: string, file: string, options: SubmitOptions) => {
       const recipe = await readFile(file === '-' ? '/dev/stdin' : file, 'utf8')
@@ -46,11 +46,11 @@ const addSubmit: AddCommand = (job, client, isJson) =>
 const addList: AddCommand = (job, client, isJson) =>
   job
     .command('list')
-    .description('jobs, newest first')
-    .addOption(new Option('--status <status>', 'by status').choices(jobStatuses))
-    .addOption(new Option('--outcome <outcome>', 'by outcome').choices(jobOutcomes))
-    .option('--server <serial>', 'of one server')
-    .option('--limit <n>', 'how many', '50')
+    .description('list jobs, newest first')
+    .addOption(new Option('--status <status>', 'only jobs with this status').choices(jobStatuses))
+    .addOption(new Option('--outcome <outcome>', 'only jobs with this outcome').choices(jobOutcomes))
+    .option('--server <serial>', 'only jobs of this server')
+    .option('--limit <n>', 'list at most so many', '50')
     .action(async (options: Record<string, string>) => {
       const answer = await client().request<{ jobs: readonly JobAnswer[] }>(
         `/api/v1/jobs?${new URLSearchParams(options)}`,
@@ -73,7 +73,7 @@ const addList: AddCommand = (job, client, isJson) =>
 const addShow: AddCommand = (job, client, isJson) =>
   job
     .command('show')
-    .description('one job and its events')
+    .description('print one job and its events')
     .argument('<job>')
     .action(async (jobId: string) => {
       const answer = await client().request<JobAnswer>(pathOf(jobId))
@@ -103,9 +103,9 @@ const addWatch: AddCommand = (job, client) =>
 const addCancel: AddCommand = (job, client) =>
   job
     .command('cancel')
-    .description('end a job before its outcome; it is cleaned up as any other')
+    .description('cancel a job; the controller cleans up its server')
     .argument('<job>')
-    .option('--reason <text>', 'kept in the history')
+    .option('--reason <text>', 'why; the history keeps it')
     .action(async (jobId: string, options: { reason?: string }) => {
       const body = options.reason === undefined ? {} : { reason: options.reason }
       await client().request(`${pathOf(jobId)}/cancel`, { method: 'POST', body })
@@ -131,7 +131,7 @@ type SubmitOptions = {
   readonly watch?: boolean
 }
 
-/** The request's body with the recipe byte for byte as it stands in the file: that is what is kept for the audit. */
+/** The request's body, with the recipe byte for byte as in the file: the audit keeps these bytes. */
 export function jobBody(serial: string, recipe: string, maintenanceIsoUrl: string | undefined): string {
   const url = maintenanceIsoUrl === undefined ? '' : `,"maintenance_iso_url":${JSON.stringify(maintenanceIsoUrl)}`
   return `{"server_serial":${JSON.stringify(serial)}${url},"recipe":${recipe.trim()}}`
@@ -145,7 +145,7 @@ async function follow(client: Client, jobId: string): Promise<void> {
   if (ended.outcome !== 'succeeded') process.exitCode = 1
 }
 
-/** How a job stands or ended, in a few lines. */
+/** Prints a job's status, failure and cleanup in a few lines. */
 export function showEnd(answer: JobAnswer): void {
   output.line(
     `${bold(answer.job_id)} on ${answer.server_serial}: ${answer.status}/${outcomeText(answer.outcome)} ${dim(answer.state)}`,

@@ -1,6 +1,6 @@
 /**
- * What a probe found, for people: what the BMC is, how media would get to its host, and a line per finding with what to
- * do about it. A fact that an older version's probe did not record is left out.
+ * The report of a probe, for people: the BMC, the way in which media would get to its host, and a line per finding with what
+ * to do about it. The report leaves out facts that the probe of an older version did not record.
  */
 import type { DescriptionData } from '../../machines/server/description.ts'
 import { bad, bold, dim, good, heading, output, warn } from './output.ts'
@@ -8,12 +8,12 @@ import { bad, bold, dim, good, heading, output, warn } from './output.ts'
 type Finding = DescriptionData['findings'][number]
 type Rows = readonly (readonly [label: string, ...cells: readonly (string | null)[]])[]
 
-/** Whether a job would fail because of what a finding tells. */
+/** True for a finding that would make a job fail. */
 export function standsInTheWay({ severity }: Finding): boolean {
   return severity === 'error'
 }
 
-/** Prints the report. Errors come first among the findings, and the last line says whether one stands in a job's way. */
+/** Prints the report: errors first among the findings, and at the end a line that says whether a job would fail. */
 export function showPreflight(serial: string, found: DescriptionData): void {
   const { system, manager, boot } = found
   output.line(`${bold(serial)}: ${plain([found.vendor, found.model].filter((part) => part !== null).join(' '))}`)
@@ -142,7 +142,7 @@ function joined(values: readonly string[]): string | null {
   return values.join(', ') || null
 }
 
-/** What a BMC says, without what would steer the terminal. */
+/** A text of the BMC without control characters: they would steer the terminal. */
 function plain(text: string): string {
   return text.replace(/\p{Cc}/gu, '\u{fffd}')
 }

@@ -1,4 +1,4 @@
-/** A job's steps, live: a line for each that ended, a spinner with the time for the one under way. */
+/** Shows a job's steps live: a line for each step that ended, a spinner with the time for the step under way. */
 import yoctoSpinner from 'yocto-spinner'
 import type { StoredEvent } from '../../eventstore/log/event.ts'
 import { narrateState } from '../../machines/job/narrate.ts'
@@ -9,7 +9,7 @@ export type Progress = {
   readonly stop: () => void
 }
 
-/** Writes to standard error where that is a terminal, plain lines to standard output otherwise. */
+/** Writes to standard error when it is a terminal, else plain lines to standard output. */
 export function createProgress(): Progress {
   const spinner = process.stderr.isTTY ? yoctoSpinner() : null
   let startedAt: number | null = null
@@ -46,7 +46,7 @@ function symbolOf({ type, data }: StoredEvent): string {
   return type === 'cancel.requested' ? warn('!') : dim('·')
 }
 
-/** The one thing about an event that a person wants to see at once. */
+/** The most important detail of an event. */
 function detailOf({ type, data }: StoredEvent): string {
   const facts = data as Record<string, unknown>
   const detail =
@@ -64,10 +64,10 @@ function detailOf({ type, data }: StoredEvent): string {
   return details.map((text) => `  ${text}`).join('')
 }
 
-/** What an operation noticed, and what it did besides; an older version of its event does not tell. */
+/** The warnings of an operation and its side actions; events of older versions have none. */
 function noticedIn(data: unknown): readonly string[] {
   const facts = data as { warnings?: unknown; also_ejected?: readonly string[] | null }
-  // What a recipe is warned of is no text, and was shown when the job was requested.
+  // The warnings of a recipe are not texts; the command that requested the job has shown them.
   const warnings = Array.isArray(facts.warnings) ? facts.warnings.filter((warning) => typeof warning === 'string') : []
   return [...warnings, ...(facts.also_ejected ?? []).map((slot) => `${slot} was in use and emptied for it`)]
 }

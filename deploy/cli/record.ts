@@ -1,4 +1,4 @@
-/** `provisioner server record`: what a BMC says, in a file that can be attached to a report of a fault. */
+/** `provisioner server record`: writes the answers of a BMC to a file, to be attached to a bug report. */
 import { writeFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import type { Command } from 'commander'
@@ -21,16 +21,16 @@ export function recordCommand(server: Command, client: () => Client, isJson: () 
     .command('record')
     .description('record a BMC into a file without secrets: --start, run the job, then --output FILE')
     .argument('<serial>')
-    .option('--start', 'keep what is said to the BMC from now on, for a day at most')
+    .option('--start', 'record every exchange with the BMC from now on, for a day at most')
     .option(
       '--output <file>',
-      "write the BMC's tree and what was kept, and end the recording; gzipped if it ends in .gz",
+      "write the BMC's tree and the recorded exchanges, and end the recording; gzipped if the name ends in .gz",
     )
     .option('--job <id>', 'with --output: this job instead of the latest one')
-    .option('--end', 'end the recording and forget what it kept')
+    .option('--end', 'end the recording and delete it')
     .action(async (serial: string, options: RecordOptions) => {
       const wanted = [options.start, options.end, options.output].filter((one) => one !== undefined)
-      if (wanted.length !== 1) throw new Error('write one of --start, --output FILE and --end')
+      if (wanted.length !== 1) throw new Error('give one of --start, --output FILE and --end')
       const path = `/api/v1/servers/${encodeURIComponent(serial)}/recording`
       if (options.start) {
         const answer = await client().request(path, { method: 'PUT', timeoutMs: requestTimeoutMs })

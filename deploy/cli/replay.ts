@@ -1,4 +1,4 @@
-/** `provisioner replay JOB`: a job's history, stepped through this version's machine and checked against what was recorded. */
+/** `provisioner replay JOB`: steps through a job's history with this version's machine and compares each recorded state. */
 import { type Command, InvalidArgumentError } from 'commander'
 import type { StoredEvent } from '../../eventstore/log/event.ts'
 import { Chain } from '../../eventstore/upkeep/verify.ts'
@@ -15,16 +15,16 @@ type JobStep = Step<SnapshotOf['job']>
 
 export type Replayed = {
   readonly events: readonly StoredEvent[]
-  /** Up to the last event that can be believed. */
+  /** Ends before the first event that fails a check. */
   readonly steps: readonly JobStep[]
   readonly snapshot: SnapshotOf['job']
-  /** The first thing wrong with the history; null when nothing is. */
+  /** The first failed check of the history; null when all hold. */
   readonly fault: string | null
 }
 
 /**
  * Fetches a job's history and folds it, verifying every version, hash and recorded state on the way.
- * @throws Error where there is nothing to fold: no event up to `upTo`, or a first one that is bad.
+ * @throws Error when no event can be folded: there is none up to `upTo`, or the first one fails a check.
  */
 export async function replayJob(client: Client, jobId: string, upTo = Number.POSITIVE_INFINITY): Promise<Replayed> {
   const events = (await fetchHistory(client, 'job', jobId)).filter(({ version }) => version <= upTo)
@@ -32,7 +32,7 @@ export async function replayJob(client: Client, jobId: string, upTo = Number.POS
   return foldJob(jobId, events)
 }
 
-/** Folds a job's events, of which there are some, as `replayJob` does. */
+/** Folds a job's events as `replayJob` does; there must be at least one. */
 export function foldJob(jobId: string, events: readonly StoredEvent[]): Replayed {
   const chain = new Chain(jobStream(jobId))
   const faults = events.map((event) => chain.check(event))
@@ -51,8 +51,8 @@ export function replayCommand(program: Command, client: () => Client, isJson: ()
     .command('replay')
     .description("step through a job's history with this version's machine, and check it")
     .argument('<job>')
-    .option('--at <seq>', 'only up to this event', readSeq)
-    .option('--diff <seq:seq>', 'what changed in the state from after one event until after the other', readSeqs)
+    .option('--at <seq>', 'stop at this event', readSeq)
+    .option('--diff <seq:seq>', 'print what changed in the state between two events', readSeqs)
     .action(async (jobId: string, { at, diff }: ReplayOptions) => {
       const replayed = await replayJob(client(), jobId, at ?? (diff && Math.max(...diff)))
       if (diff === undefined) showSteps(replayed, isJson())
@@ -94,7 +94,7 @@ function showChanges({ steps, fault }: Replayed, [from, to]: readonly [number, n
   if (fault !== null) output.line(bad(fault))
 }
 
-/** One step for people: what happened, between which states, why, and what follows from it. */
+/** One step for people: the event, the states before and after, its cause and its consequences. */
 function stepLines(step: JobStep): string[] {
   const way =
     step.before === null

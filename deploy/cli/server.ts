@@ -39,22 +39,25 @@ const addAdd: AddCommand = (server, client, isJson) =>
     .command('add')
     .description('register a server, or replace its registration')
     .argument('<serial>')
-    .requiredOption('--address <url>', 'its BMC: https://host[:port]')
+    .requiredOption('--address <url>', 'URL of its BMC: https://host[:port]')
     .requiredOption('--username <name>', 'account on the BMC')
     .option(
       '--password-file <file>',
-      'file with its password, - for standard input; default: BMC_PASSWORD of the environment',
+      'file with the password of that account, - for standard input; default: BMC_PASSWORD of the environment',
     )
-    .option('--vendor <name>', 'hint, where the BMC itself does not tell')
+    .option('--vendor <name>', 'the vendor, for a BMC that does not report it')
     .addOption(
-      new Option('--tls <mode>', "how the BMC's certificate is judged")
+      new Option('--tls <mode>', "how the controller checks the BMC's certificate")
         .choices(['system', 'ca', 'pinned', 'insecure'])
         .default('system'),
     )
-    .option('--ca-file <file>', 'PEM file, with --tls ca')
-    .option('--fingerprint <sha256>', 'with --tls pinned; without it the first certificate seen is pinned')
-    .option('--legacy-tls', 'allow TLS 1.0 and weak ciphers, for a BMC that has nothing else')
-    .option('--label <key=value>', 'may be repeated', collect, [])
+    .option('--ca-file <file>', 'PEM file of the authority, for --tls ca')
+    .option(
+      '--fingerprint <sha256>',
+      'for --tls pinned; without it the controller pins the first certificate that it sees',
+    )
+    .option('--legacy-tls', 'allow TLS 1.0 and weak ciphers, for a BMC that supports nothing else')
+    .option('--label <key=value>', 'a label; may be repeated', collect, [])
     .action(async (serial: string, options: AddOptions) => {
       const body = {
         bmc_address: options.address,
@@ -72,7 +75,7 @@ const addAdd: AddCommand = (server, client, isJson) =>
 const addList: AddCommand = (server, client, isJson) =>
   server
     .command('list')
-    .description('all servers')
+    .description('list all servers')
     .action(async () => {
       const answer = await client().request<{ servers: readonly Server[] }>('/api/v1/servers')
       if (isJson()) return output.json(answer)
@@ -85,14 +88,14 @@ const addList: AddCommand = (server, client, isJson) =>
 const addShow: AddCommand = (server, client) =>
   server
     .command('show')
-    .description('one server')
+    .description('print one server')
     .argument('<serial>')
     .action(async (serial: string) => output.json(await client().request(pathOf(serial))))
 
 const addProbe: AddCommand = (server, client, isJson) =>
   server
     .command('probe')
-    .description('read the BMC and say what it can do, what would stop a job, and what to do about it')
+    .description('read the BMC; print what it can do, what would make a job fail, and what to do about it')
     .argument('<serial>')
     .addHelpText(
       'after',
@@ -109,9 +112,7 @@ const addProbe: AddCommand = (server, client, isJson) =>
 const addAcceptCertificate: AddCommand = (server, client, isJson) =>
   server
     .command('accept-certificate')
-    .description(
-      "pin another certificate of a BMC, whose certificate changed; compare it with the BMC's own page first",
-    )
+    .description("pin the new certificate of a BMC; compare it with the BMC's own page first")
     .argument('<serial>')
     .argument('<sha256>', 'fingerprint of the new certificate, as the failure names it')
     .action(async (serial: string, sha256: string) => {
@@ -124,7 +125,7 @@ const addAcceptCertificate: AddCommand = (server, client, isJson) =>
 const addPower: AddCommand = (server, client) =>
   server
     .command('power')
-    .description('switch the host; refused while a job has it')
+    .description('switch the host on or off, or restart it; refused while a job has the server')
     .argument('<serial>')
     .argument('<action>', 'on, off or restart')
     .action(async (serial: string, action: string) => {
@@ -136,17 +137,17 @@ const addPower: AddCommand = (server, client) =>
 const addRm: AddCommand = (server, client) =>
   server
     .command('rm')
-    .description('forget a server; its history stays')
+    .description('remove a server; its history stays')
     .argument('<serial>')
     .action(async (serial: string) => {
       await client().request(pathOf(serial), { method: 'DELETE' })
       output.line(`server ${serial} removed`)
     })
 
-/** What programs see of a probe. A command that fails is always 1. */
+/** Exit statuses of a probe; 1 is that of every failed command. */
 const probeStatus = { failed: 1, obstructed: 3 } as const
 
-/** The controller answers for a while only; a probe that is under way is joined by asking again. */
+/** The controller answers 504 when a probe takes long; asking again joins the probe under way. */
 const probeAsksMax = 5
 
 async function probe(client: Client, path: string): Promise<ProbeAnswer> {
@@ -159,7 +160,7 @@ async function probe(client: Client, path: string): Promise<ProbeAnswer> {
   }
 }
 
-/** Never an argument: those are seen by every user of the machine. */
+/** A password is never an argument: every user of the machine can see arguments. */
 async function passwordOf(file: string | undefined): Promise<string> {
   if (file !== undefined) return (await readFile(file === '-' ? '/dev/stdin' : file, 'utf8')).replace(/\r?\n$/, '')
   const password = process.env['BMC_PASSWORD']
@@ -178,7 +179,7 @@ async function tlsOf({ tls, caFile, fingerprint, legacyTls }: AddOptions) {
   return { mode: tls, fingerprint: fingerprint === undefined ? null : fingerprintOf(fingerprint), ...legacy }
 }
 
-/** Takes the notation of browsers and openssl as well: upper case, with colons. */
+/** Accepts the notation of browsers and openssl, too: upper case, with colons. */
 function fingerprintOf(text: string): string {
   return text.replaceAll(':', '').toLowerCase()
 }
@@ -189,7 +190,7 @@ function splitLabel(label: string): [string, string] {
   return [label.slice(0, equals), label.slice(equals + 1)]
 }
 
-/** What the last probe found, else what the registration says. */
+/** The model that the last probe found, else the vendor of the registration. */
 function modelOf({ description, vendor }: Server): string {
   return description === null ? (vendor ?? '') : `${description.vendor} ${description.model ?? ''}`.trim()
 }

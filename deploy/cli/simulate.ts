@@ -1,4 +1,4 @@
-/** `provisioner simulate`: BMCs with hosts behind them, to try everything without hardware. */
+/** `provisioner simulate`: runs simulated BMCs with hosts, to try the product without hardware. */
 import { once } from 'node:events'
 import type { Command } from 'commander'
 import { isProfileName, profiles } from '../../redfish/simulator/profiles/catalogue.ts'
@@ -23,7 +23,7 @@ type SimulateOptions = {
   readonly from?: string
 }
 
-/** The password of simulated BMCs is no secret: it protects nothing. */
+/** Not a secret: simulated BMCs have nothing to protect. */
 const simulatedPassword = 'simulated'
 const countMax = 1000
 const layouts = Object.keys(slotLayouts) as SlotLayout[]
@@ -32,17 +32,17 @@ export function simulateCommand(program: Command, isJson: () => boolean): void {
   program
     .command('simulate')
     .description('run simulated BMCs, each with a host that boots from its virtual media')
-    .option('--count <n>', 'how many', '1')
-    .option('--profile <name>', 'what kind of BMC; "list" shows them', 'generic')
+    .option('--count <n>', 'number of BMCs', '1')
+    .option('--profile <name>', 'kind of BMC; "list" prints all kinds', 'generic')
     .option('--host <address>', 'address to listen on', '127.0.0.1')
-    .option('--port <port>', 'of the first; the others follow', '8443')
-    .option('--tls', 'HTTPS with self-signed certificates')
+    .option('--port <port>', 'port of the first BMC; the others have the ports after it', '8443')
+    .option('--tls', 'serve HTTPS with self-signed certificates')
     .option('--username <name>', `account on every BMC; its password is "${simulatedPassword}"`, 'admin')
     .option('--speed <factor>', 'how many times faster than real hardware', '10')
-    .option('--layout <kind>', `instead of the slots that the BMC has: ${layouts.join(', ')}`)
+    .option('--layout <kind>', `media slots instead of those of the profile: ${layouts.join(', ')}`)
     .option('--fail-at <unit>', 'every installation fails in this unit, e.g. image-linux.service')
     .option('--silent', 'no host ever reports')
-    .option('--control', 'offer /simulator/faults and /simulator/state to everybody who can reach the port')
+    .option('--control', 'serve /simulator/faults and /simulator/state, without authentication')
     .option('--from <file>', 'serve a recording of `server record` instead, with the account that it prints')
     .action(async (options: SimulateOptions) => {
       if (options.from !== undefined) return await serveFile(options.from, options, isJson())
@@ -86,7 +86,7 @@ export function simulateCommand(program: Command, isJson: () => boolean): void {
     })
 }
 
-/** One BMC, as it was recorded; what was not recorded is answered with its name. */
+/** Serves one recorded BMC; a request that the recording lacks gets an answer that names it. */
 async function serveFile(file: string, options: SimulateOptions, json: boolean): Promise<void> {
   const recording = await readRecordingFile(file)
   const { host, port, speed } = options

@@ -13,7 +13,7 @@ export type JobAnswer = Job & {
   }[]
 }
 
-/** Shows a job's events until it is complete and answers how it ended. A lost connection is taken up where it broke. */
+/** Shows a job's events until it is complete and resolves with the job. After a lost connection it continues at the next event. */
 export async function watchJob(client: Client, jobId: string, signal: AbortSignal): Promise<JobAnswer> {
   const progress = createProgress()
   let seen = 0

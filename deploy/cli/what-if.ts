@@ -1,4 +1,4 @@
-/** `provisioner what-if`: recorded histories, put to this version's machines: would they go another way today? */
+/** `provisioner what-if`: replays recorded histories with this version's machines and reports those that would differ. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { type Divergence, firstDivergence } from '../../machines/history/what-if.ts'
 import { type KindName, kinds } from '../../machines/kinds.ts'
@@ -12,7 +12,7 @@ export type WhatIf = {
   readonly histories: number
   readonly events: number
   readonly divergences: readonly Diverged[]
-  /** Whether there were more histories than were to be read. */
+  /** True when `historiesMax` cut the range short. */
   readonly more: boolean
 }
 
@@ -21,7 +21,7 @@ export type Range = { readonly since: string; readonly until: string }
 
 const pageSize = 500
 
-/** Fetches histories one after the other and asks this version's machines about each; at most `historiesMax`. */
+/** Fetches at most `historiesMax` histories, one after the other, and replays each with this version's machines. */
 export async function askWhatIf(
   client: Client,
   asked: AsyncIterable<Asked> | Iterable<Asked>,
@@ -41,7 +41,7 @@ export async function askWhatIf(
   return { histories, events, divergences, more: false }
 }
 
-/** The jobs and servers, removed ones too, whose histories began in a range. */
+/** Jobs and servers, removed servers included, whose histories began in the range. */
 export async function* historiesIn(client: Client, range: Range): AsyncGenerator<Asked, void, undefined> {
   const since = Date.parse(range.since)
   const until = Date.parse(range.until)

@@ -1,4 +1,4 @@
-/** The HTTP application, given what the controller is made of. */
+/** The HTTP application, made from the parts of the controller. */
 import { createHash } from 'node:crypto'
 import type postgres from 'postgres'
 import type { JobCommands } from '../../actors/commands/jobs.ts'
@@ -46,10 +46,10 @@ export type ApplicationOptions = {
   readonly drain: AbortSignal
 }
 
-/** A restart of PostgreSQL takes about two seconds; a BMC that fetches an image waits longer, and does not ask again. */
+/** PostgreSQL restarts in about two seconds; a BMC that fetches an image waits longer than that, and does not retry. */
 const mediaPatienceMs = 5000
 
-/** Puts it together. @throws RangeError when the authentication is not usable as configured. */
+/** @throws RangeError when the authentication is not usable as configured. */
 export async function createApplication(options: ApplicationOptions) {
   const { config, log, db, raw, broadcast } = options
   const { iso, images, signing, watch } = options.media
@@ -94,7 +94,7 @@ export async function createApplication(options: ApplicationOptions) {
   return app
 }
 
-/** A task medium; the lost one of a job that still needs it is built again, with the digest of the job's history. */
+/** Opens a task medium. A lost medium that its job still needs is built again, and must have the digest of the job's history. */
 function openTask({ runtime, media: { tasks }, log }: ApplicationOptions): TaskMedia['open'] {
   const find: TaskMedia['open'] = async (jobId, form) => {
     const stored = await tasks.open(jobId, form)
@@ -114,7 +114,7 @@ function openTask({ runtime, media: { tasks }, log }: ApplicationOptions): TaskM
     })
 }
 
-/** Told, never fatal: events wait in the log. */
+/** Never fatal: without NATS, events wait in the log. */
 function natsCheck({ publisher, server }: Broadcast): ReadinessCheck {
   return {
     name: 'nats',
@@ -133,7 +133,7 @@ function natsCheck({ publisher, server }: Broadcast): ReadinessCheck {
   }
 }
 
-/** Told, never fatal: what stands still is the actor's, and this controller can work for the others. */
+/** Never fatal: one actor that stands still does not keep this controller from working for the others. */
 export function sweepCheck(sweep: ApplicationOptions['sweep']): ReadinessCheck {
   return {
     name: 'sweep',

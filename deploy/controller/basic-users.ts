@@ -14,8 +14,8 @@ const usersFile = z.array(
 )
 
 /**
- * What the API needs to know who is asking. The user of `BASIC_USER` is an admin.
- * @throws Error when the users file cannot be read or has another shape; it names the place, never a hash.
+ * How the API authenticates its callers. The user of `BASIC_USER` is an admin.
+ * @throws Error when the users file cannot be read or has another shape; the message names the place in the file, never a hash.
  */
 export async function authOptions(auth: Auth): Promise<AuthOptions> {
   if (auth.mode === 'none') return auth

@@ -15,23 +15,23 @@ export type BmcAccessOptions = {
   readonly config: Config
   readonly access: (serial: string) => Promise<BmcAccess>
   readonly onRequest: (observation: RequestObservation, vendor: string) => void
-  /** Hears of every exchange with a BMC whose server is being recorded; `prepare` looks whether it is. */
+  /** `prepare` reads from the database whether a server is being recorded; `observe` keeps the exchanges of those that are. */
   readonly recorder: {
     readonly prepare: (serial: string) => Promise<void>
     readonly observe: (serial: string, exchange: ExchangeObservation) => void
   }
-  /** Whether this process may still write to a server's BMC, asked before each write. */
+  /** True while this process may write to a server's BMC; the client asks before each write. */
   readonly mayWrite: (serial: string) => boolean
-  /** What outlives this process of the sessions on a BMC. */
+  /** The ledger of the sessions on a BMC: it outlives this process. */
   readonly sessions: (account: BmcAccount) => SessionLedger
-  /** Waits that differ from the client's own: a simulated BMC is quicker than a real one. */
+  /** Override the client's own waits: a simulated BMC is quicker than a real one. */
   readonly limits?: Partial<Limits>
 }
 
 export type BmcAccessor = {
   readonly access: (serial: string) => Promise<BmcAccess>
   readonly open: (access: OpenedAccess) => Bmc
-  /** Trust on first use: reads the certificate of a server that is to be pinned and is not yet; null otherwise. */
+  /** Trust on first use: the certificate's fingerprint of a server with mode `pinned` and nothing pinned yet; null otherwise. */
   readonly firstFingerprint: (serial: string, signal: AbortSignal) => Promise<string | null>
 }
 

@@ -31,7 +31,7 @@ export type BmcSide = {
   readonly recordings: Recordings
 }
 
-/** No BMC is asked before somebody needs it. */
+/** Sends nothing to a BMC by itself, apart from the session reaper, which ends sessions that dead controllers left. */
 export function openBmcs(options: BmcsOptions, parts: AsyncDisposableStack): BmcSide {
   const { config, log, controllerId: owner, redfishLimits: limits, timing = realTiming } = options
   const { runtime, servers, nextId, onRequest } = options

@@ -27,12 +27,12 @@ export type Broadcast = {
   readonly stop: () => Promise<void>
 }
 
-/** Where distribution packages are unpacked to, for every controller started in this folder. */
+/** Folder of unpacked distribution packages, shared by all controllers that start from this source tree. */
 const packagesDir = resolve(import.meta.dirname, '../../.cache/debian')
 
 /**
- * Starts publishing. Without `NATS_URL` a local server is started; when that cannot be done broadcasting waits, which a
- * log line says: the log keeps every event, and the next controller with a server publishes them all.
+ * Starts publishing. Without `NATS_URL` the controller starts a local server. When it cannot, it logs a warning and publishes
+ * nothing: the log keeps every event, and the next controller that has a server publishes them all.
  */
 export async function startBroadcast(options: BroadcastOptions): Promise<Broadcast> {
   const { config, connections, notifications, log, signal, onProgress } = options
@@ -63,7 +63,7 @@ export async function startBroadcast(options: BroadcastOptions): Promise<Broadca
   }
 }
 
-/** For people: who and with which password is nobody's business. */
+/** For messages: removes user names and passwords from the URLs. */
 function withoutCredentials(servers: string): string {
   return servers.replace(/\/\/[^/@,]*@/g, '//')
 }

@@ -1,4 +1,4 @@
-/** A job's budgets out of the settings (spec/job.md "What happens inside provisioning"). */
+/** A job's budgets, from the settings (spec/job.md "What happens inside provisioning"). */
 import type { Budgets } from '../../machines/job/events.ts'
 import { targetOf } from '../../machines/job/targets.ts'
 import type { Config } from '../settings/config.ts'

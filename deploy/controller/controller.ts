@@ -1,8 +1,8 @@
 /**
  * The controller: everything wired together, from settings to a listening server. Start reading the product here.
  *
- * Each part starts one thing and defers its end. The start goes: socket (503), storage, runtime, broadcasting, BMCs, media,
- * work, then HTTP in earnest. The stop goes the other way: what is under way is handed over first, the database goes last.
+ * Each part starts one thing and defers its end. The order: socket (answers 503), storage, runtime, broadcasting, BMCs,
+ * media, work, then the API on the socket. The stop runs in reverse: HTTP first, then effects, the database last.
  */
 import { v7 as uuidv7 } from 'uuid'
 import { createJobCommands } from '../../actors/commands/jobs.ts'
@@ -24,15 +24,15 @@ export type Controller = {
   readonly url: string
   readonly publicUrl: string
   readonly databaseUrl: string
-  /** Null where broadcasting waits; `reason` says for what. */
+  /** Null when the controller publishes nothing; `reason` says why. */
   readonly nats: { readonly url: string } | { readonly url: null; readonly reason: string }
-  /** Hands over what is under way and ends. Resolves when nothing is left running. */
+  /** Releases the leases of effects under way, for other controllers. Resolves when nothing is left running. */
   readonly stop: () => Promise<void>
 }
 
 const httpGraceMs = 5000
 
-/** Starts a controller. @throws when a part of it cannot be started; what was started before is stopped again. */
+/** Starts a controller. @throws when a part does not start; the parts that were started before are stopped first. */
 export async function startController(options: ControllerOptions): Promise<Controller> {
   await using parts = new AsyncDisposableStack()
   const { config, log } = options
@@ -81,7 +81,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     drain: draining.signal,
   })
   listener.open(application.fetch)
-  // Stopped first: no new requests, and streams that are open end.
+  // These run first at the stop: open streams end, and the socket takes no new requests.
   parts.defer(() => listener.close(httpGraceMs))
   parts.defer(() => draining.abort())
 
@@ -97,7 +97,7 @@ type RuntimeOptions = ControllerOptions & {
   readonly nextId: () => string
 }
 
-/** The runtime, whose every event other controllers, the metrics and the log of lines hear of. */
+/** The runtime. It announces every append to other controllers, counts it in the metrics, and logs it. */
 function openRuntime({ log, onSeam, storage, metrics, nextId }: RuntimeOptions): Runtime {
   const runtime = createRuntime({ db: storage.connections.db, nextId, ...(onSeam === undefined ? {} : { onSeam }) })
   runtime.onAppended((appended) => {

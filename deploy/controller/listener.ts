@@ -1,4 +1,4 @@
-/** The listening socket. It is opened first, so that the port is known, and answers 503 until the controller is up. */
+/** The listening socket. The controller opens it first, to know its port; it answers 503 until the application is there. */
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
@@ -13,9 +13,9 @@ type Fetch = (request: Request, bindings: object) => Response | Promise<Response
 export type HttpListener = {
   /** `http://host:port`, as bound. */
   readonly url: string
-  /** Hands requests to the application from now on. */
+  /** From now on `fetch` answers all requests. */
   readonly open: (fetch: Fetch) => void
-  /** No new connections; those under way get `graceMs`, then they are cut. A second call waits for the first. */
+  /** Refuses new connections, waits `graceMs` for those under way, then cuts them. A second call waits for the first. */
   readonly close: (graceMs: number) => Promise<void>
 }
 
@@ -23,12 +23,12 @@ const headersTimeoutMs = 30_000
 const keepAliveTimeoutMs = 75_000
 
 /**
- * A controller that was killed can hold its port for a moment after its end: the kernel closes what its I/O still used later.
+ * The port of a killed controller can stay taken for a moment: the kernel closes sockets that pending I/O uses later.
  */
 const takenForMs = 2000
 const bindEveryMs = 100
 
-/** @throws when the address is taken, and is still after two seconds, or may not be bound. */
+/** @throws when the address is still taken after two seconds, or may not be bound. */
 export async function listen({ httpAddr, tls }: Pick<Config, 'httpAddr' | 'tls'>): Promise<HttpListener> {
   let application: Fetch = () =>
     Response.json(
@@ -36,7 +36,7 @@ export async function listen({ httpAddr, tls }: Pick<Config, 'httpAddr' | 'tls'>
       { status: 503, headers: { 'content-type': 'application/problem+json', 'retry-after': '1' } },
     )
   const fetch: Fetch = (request, bindings) => application(request, bindings)
-  // No overall request time-out: a BMC reads its media for an hour. Headers are another matter.
+  // No time-out for a whole request, since a BMC may read its media for an hour; only for its headers.
   const limits = {
     headersTimeout: headersTimeoutMs,
     requestTimeout: 0,

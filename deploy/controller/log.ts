@@ -2,8 +2,7 @@
 import { type DestinationStream, type LevelWithSilent, type Logger, pino, stdTimeFunctions } from 'pino'
 
 /**
- * Names under which a secret could come into a log line. The code keeps secrets out of what it logs; this is the net
- * below it.
+ * Field names that are redacted. The code already keeps secrets out of log lines; this is the second line of defence.
  */
 const secretNames = [
   'password',
@@ -20,7 +19,7 @@ const secretNames = [
 
 const causesMax = 5
 
-/** As deep as log lines of ours go: the line's own fields, an object's, and one such as a request's headers. */
+/** The depths of our log lines: the line's own fields, fields of an object, and of an object in it, such as headers. */
 const places = ['', '*', '*.*']
 
 /**
@@ -53,10 +52,10 @@ function pathOf({ place, name }: { place: string; name: string }): string {
 
 type Described = { type: string; message: string; code?: unknown; stack?: string; cause?: unknown }
 
-/** Only what is named here: an error's own properties may be anything, a request with its headers for one. */
+/** Copies only the fields named here: other properties of an error may hold secrets, e.g. a request with its headers. */
 function describeError(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return error
-  // drizzle puts the values of a failed query into its message; they are no log's business.
+  // drizzle puts the parameters of a failed query into its message; they may be secret.
   const message = error.message.replace(/\nparams: .*$/s, '')
   const described: Described = { type: error.name, message }
   if ('code' in error) described.code = error.code

@@ -1,4 +1,4 @@
-/** What hosts boot from: stored task media and images, the signatures of their URLs, the facts of their reads, their removal. */
+/** The media that hosts boot from: stored task media and images, their signed URLs, the record of their reads, retention. */
 import type { JobCommands } from '../../actors/commands/jobs.ts'
 import { type MediaWatch, watchMedia } from '../../actors/media/access/media-watch.ts'
 import { type MediaSigning, mediaSigning } from '../../actors/media/access/signing.ts'

@@ -30,7 +30,7 @@ export type Sources = {
 const jobSeconds = [1, 10, 60, 300, 600, 1200, 1800, 3600, 7200, 14_400]
 const callSeconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180]
 
-/** Each metric is registered once: a registry belongs to one controller. */
+/** The registry is this controller's own: prom-client's global one would refuse a second controller in the process. */
 export function createMetrics(): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
@@ -102,7 +102,7 @@ function countJobEvents(registers: Registry[]): (appended: Appended) => void {
     }
     if (projected.table === 'jobs' && projected.row.view.outcome !== null && decidesOutcome(event)) {
       const { outcome } = projected.row.view
-      // Custom maintenance images may bring any target; those share one label.
+      // Custom maintenance images may have targets of their own; these share one label.
       const target = isTargetName(projected.row.view.task_target) ? projected.row.view.task_target : 'other'
       jobs.inc({ target, outcome })
       jobDuration.observe({ target, outcome }, (Date.parse(event.at) - Date.parse(projected.row.created_at)) / 1000)
@@ -163,7 +163,7 @@ function countRequests(registers: Registry[]): Metrics['redfishRequest'] {
   }
 }
 
-/** Gauges, read whenever the metrics are. */
+/** Registers gauges that read their source at each scrape. */
 function watchSources(registers: Registry[], { performer, jobsByStatus, publishLagSeconds, sweptAt }: Sources): void {
   new Gauge({
     name: 'effects_leased',
@@ -201,7 +201,7 @@ function watchSources(registers: Registry[], { performer, jobsByStatus, publishL
   })
 }
 
-/** Whether an event decided the outcome: it is the one that leaves `queued` or `provisioning` for the cleanup. */
+/** True for the event that decided the outcome: it leaves `queued` or `provisioning` for the cleanup. */
 function decidesOutcome({ state_from, state_to }: Appended['event']): boolean {
   const [before, after] = [state_from === null ? null : phaseOf(state_from), phaseOf(state_to)]
   return (before === 'queued' || before === 'provisioning') && (after === 'cleaningUp' || after === 'releasing')

@@ -1,4 +1,4 @@
-/** What a controller is started with; every part of it takes from here what it needs. */
+/** The options of a controller, which its parts share. */
 import type { Logger } from 'pino'
 import type { Timing } from '../../actors/timing.ts'
 import type { OnSeam } from '../../eventstore/log/seams.ts'
@@ -8,16 +8,16 @@ import type { Config } from '../settings/config.ts'
 export type ControllerOptions = {
   readonly config: Config
   readonly log: Logger
-  /** Unique to this process; it owns leases. */
+  /** Unique to this process: the owner of its leases. */
   readonly controllerId: string
-  /** Ends a start that takes too long. */
+  /** Aborts the start; has no effect after it. */
   readonly signal: AbortSignal
-  /** Waits of the Redfish client that differ from its own: simulated BMCs are quicker than real ones. */
+  /** Override the Redfish client's own waits: simulated BMCs are quicker than real ones. */
   readonly redfishLimits?: Partial<Limits>
-  /** Hears of what takes long at the first start, for a person who waits. */
+  /** Called with a line for the operator before each step of a first start that takes long. */
   readonly onProgress?: (message: string) => void
-  /** Hears of every seam of this controller's work. */
+  /** Called at every crash seam of this controller. */
   readonly onSeam?: OnSeam
-  /** Time as services see it; the machine's own by default. */
+  /** The clock of the services; the machine's by default. */
   readonly timing?: Timing
 }

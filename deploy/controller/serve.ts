@@ -9,7 +9,7 @@ import { createLog } from './log.ts'
 const startTimeoutMs = 5 * 60_000
 
 /**
- * Runs until SIGTERM or SIGINT; then hands over and ends. A second signal ends at once.
+ * Runs a controller until SIGTERM or SIGINT, then stops it. A second signal ends the process at once.
  * @returns the exit code: 0, or 1 when it could not start.
  */
 export async function serve({
@@ -32,13 +32,13 @@ export async function serve({
   const stopping = new AbortController()
   const onSignal = (signal: NodeJS.Signals) => {
     if (stopping.signal.aborted) process.exit(130)
-    log.info({ signal }, 'stopping; what is under way is handed over')
+    log.info({ signal }, 'the controller stops and releases the effects under way')
     stopping.abort(new Error(`stopped by ${signal}`))
   }
-  // A controller may die at any moment and loses nothing by it, so it never goes on in a state that nobody knows. postgres.js
-  // for one throws past every handler when a connection goes at the wrong moment (porsager/postgres issue 1154).
+  // A crash loses nothing, so the controller ends rather than continue in an unknown state. One cause: postgres.js throws
+  // past every handler when a connection is lost at the wrong moment (porsager/postgres issue 1154).
   process.on('uncaughtException', (error) => {
-    log.fatal({ err: error }, 'an error that nothing caught; ending, to be started again by whoever supervises this')
+    log.fatal({ err: error }, 'an error was not caught; the controller ends, and its supervisor has to start it again')
     process.exit(1)
   })
   process.on('SIGTERM', onSignal)

@@ -1,9 +1,9 @@
-// The configuration of a controller: read in one place, all faults at once. spec/config.md, spec/security.md.
+// Reads the configuration of a controller and reports all faults at once. spec/config.md, spec/security.md.
 import { join } from 'node:path'
 import type { Secret } from './secret.ts'
 import { flagOf, type Setting, table, type Values } from './table.ts'
 
-/** Who may call the API. */
+/** How the API authenticates callers. */
 export type Auth =
   | { mode: 'none' }
   | { mode: 'basic'; user: string; password: Secret }
@@ -20,7 +20,7 @@ type Combined =
   | AuthPart
 type AuthPart = 'basicUser' | 'basicPass' | 'basicUsersFile' | 'jwtSecret' | 'jwtJwksUrl' | 'jwtAudience' | 'jwtIssuer'
 
-/** All values checked. `publicUrl` is undefined only while the port is for the system to choose. */
+/** Checked values. `publicUrl` is undefined only when the system chooses the port. */
 export type Config = Omit<Values, Combined> & {
   auth: Auth
   tls: { certFile: string; keyFile: string } | undefined
@@ -28,7 +28,7 @@ export type Config = Omit<Values, Combined> & {
   imageDir: string
 }
 
-/** A fault names the setting; it never repeats the value of a secret. */
+/** A fault names the setting and never repeats the value of a secret. */
 export type ConfigReading =
   | { ok: true; config: Config; warnings: readonly string[] }
   | { ok: false; faults: readonly string[] }
@@ -44,7 +44,7 @@ export type ConfigSources = {
 const prefix = 'PROVISIONER_'
 
 /**
- * Reads every setting: a flag goes before the environment, and there PROVISIONER_NAME before NAME, which other programs may use.
+ * Reads every setting. A flag wins over the environment; there PROVISIONER_NAME wins over NAME, which other programs may use.
  * An empty variable counts as not given. Pure apart from `readFile`.
  */
 export function readConfig(sources: ConfigSources): ConfigReading {
@@ -52,7 +52,7 @@ export function readConfig(sources: ConfigSources): ConfigReading {
   const entries = Object.entries(table).map(([key, setting]) => [key, readSetting({ setting, sources, report })])
   reportUnknown({ sources, report })
   if (report.faults.length > 0) return { ok: false, faults: report.faults }
-  // Every entry was parsed by the kind that the table has for its key, and none was missing that has a default.
+  // The table's kind parsed every entry, and settings with a default have a value.
   const values: Values = Object.fromEntries(entries)
   const config = combine({ values, report })
   return report.faults.length > 0 || config === undefined
@@ -118,10 +118,10 @@ function combine({ values, report }: { values: Values; report: Report }): Config
   const { httpAddr, tlsCertFile, tlsKeyFile, storageRoot } = values
   const tls = tlsCertFile && tlsKeyFile ? { certFile: tlsCertFile, keyFile: tlsKeyFile } : undefined
   if ((tlsCertFile === undefined) !== (tlsKeyFile === undefined)) {
-    faults.push('TLS_CERT_FILE and TLS_KEY_FILE: one is of no use without the other')
+    faults.push('TLS_CERT_FILE and TLS_KEY_FILE: give both or neither')
   }
   if ((values.natsTlsCertFile === undefined) !== (values.natsTlsKeyFile === undefined)) {
-    faults.push('NATS_TLS_CERT_FILE and NATS_TLS_KEY_FILE: one is of no use without the other')
+    faults.push('NATS_TLS_CERT_FILE and NATS_TLS_KEY_FILE: give both or neither')
   }
   const publicUrl = values.publicUrl ?? derivePublicUrl({ scheme: tls ? 'https' : 'http', ...httpAddr })
   if (publicUrl === undefined && isWildcard(httpAddr.host)) {
@@ -160,7 +160,7 @@ function withoutCombined(values: Values): Omit<Values, Combined> {
   return others
 }
 
-/** spec/security.md: no authentication only on loopback, or where that was asked for in so many words. */
+/** spec/security.md: `none` is allowed only on loopback, or together with ALLOW_UNAUTHENTICATED. */
 function readAuth({
   values,
   exposed,

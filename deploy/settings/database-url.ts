@@ -1,4 +1,4 @@
-/** The database for commands that work on it without a controller. */
+/** The URL of the database, for commands that work on it without a controller. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startPostgres } from '../local/postgres.ts'
@@ -7,7 +7,7 @@ import { readConfig } from './config.ts'
 const startTimeoutMs = 60_000
 
 /**
- * `DATABASE_URL`, or the embedded server of `STORAGE_ROOT`: started for this command, and left running when it already was.
+ * `DATABASE_URL`, else the embedded server of `STORAGE_ROOT`. `close` stops that server only when this command started it.
  * @throws Error with every fault of the settings.
  */
 export async function openDatabase(

@@ -1,14 +1,14 @@
-// How the text of a setting becomes a value. Each kind says in its fault what it wants, and never repeats what it got.
+// Kinds of settings: each parses a text. Its fault says what is accepted and never repeats the text.
 import { z } from 'zod'
 import { Secret } from './secret.ts'
 
-/** A kind of setting: text in, value out. */
+/** Parses the text of a setting to its value. */
 export type Kind<Value> = z.ZodType<Value, string>
 
 export type Address = { host: string; port: number }
 
 const unitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const
-/** A timer of Node's holds no more than 2^31 - 1 ms; this is a little less. */
+/** Slightly less than 2^31 - 1 ms, the limit of Node's timers. */
 const durationMsMax = 24 * 24 * unitsMs.h
 
 function kind<Value>(expected: string, parse: (text: string) => Value | undefined): Kind<Value> {
@@ -56,7 +56,7 @@ export const address: Kind<Address> = kind('HOST:PORT, such as 127.0.0.1:8080 or
   return host === undefined || Number(port) > 65_535 ? undefined : { host, port: Number(port) }
 })
 
-/** Without a slash at its end, so that paths can be put behind it. */
+/** Without a slash at its end, so that a path can be appended. */
 export const webUrl: Kind<string> = kind('a URL with http or https and without user, query or fragment', (value) => {
   const url = URL.parse(value)
   if (url === null || !/^https?:$/.test(url.protocol) || url.username || url.password) return undefined
@@ -67,7 +67,7 @@ export const databaseUrl: Kind<Secret> = kind('a URL postgres://USER:PASSWORD@HO
   /^postgres(ql)?:$/.test(URL.parse(value)?.protocol ?? '') ? new Secret(value) : undefined,
 )
 
-/** Of one cluster, in any order. */
+/** The servers of one cluster, in any order. */
 export const natsUrls: Kind<Secret<readonly string[]>> = kind(
   'nats:// or tls:// URLs, separated by commas',
   (value) => {
@@ -82,7 +82,7 @@ export function secret({ charsMin }: { charsMin: number }): Kind<Secret> {
   )
 }
 
-/** For AES-256. */
+/** An AES-256 key. */
 export const key: Kind<Secret<Uint8Array>> = kind('32 bytes in hex or base64', (value) => {
   const hex = /^[0-9a-fA-F]{64}$/.test(value)
   const base64 = /^[A-Za-z0-9+/_-]{43}=?$/.test(value)

@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 
 const shown = '[secret]'
 
-/** Holds a secret. Whoever needs it says so by calling `reveal`. */
+/** Holds a secret; only `reveal` returns it. */
 export class Secret<T = string> {
   readonly #value: T
 

@@ -8,8 +8,8 @@ import type { Secret } from './secret.ts'
 const keyBytes = 32
 
 /**
- * Resolves with the given key, or else with the one in `secrets-key` below the storage root, made on first use and readable by
- * its owner only. Controllers that start at once agree on one key. Losing the file means to enter BMC credentials anew.
+ * Resolves with the given key, else with the key in `secrets-key` below the storage root. The first use makes that file, readable
+ * by its owner only; controllers that start at once agree on one key. Without the file, BMC credentials have to be entered anew.
  * @throws when the file holds no key.
  */
 export async function readSecretsKey(options: {
@@ -21,7 +21,7 @@ export async function readSecretsKey(options: {
   const known = await readKey(path)
   if (known !== undefined) return known
   await mkdir(options.storageRoot, { recursive: true })
-  // Whole or not at all, and the first one wins: a link never replaces a file.
+  // link() is atomic and never replaces a file, so the first writer wins and no reader sees half a key.
   const draft = join(options.storageRoot, `secrets-key.${randomBytes(6).toString('hex')}`)
   try {
     await writeFile(draft, `${randomBytes(keyBytes).toString('base64')}\n`, { mode: 0o600, flag: 'wx', flush: true })
@@ -37,7 +37,7 @@ export async function readSecretsKey(options: {
   return made
 }
 
-/** The given key, or the one below the storage root; undefined where there is none yet. @throws when the file holds no key. */
+/** The given key, else that of the file; undefined without either. @throws when the file holds no key. */
 export async function findSecretsKey(options: {
   storageRoot: string
   given: Secret<Uint8Array> | undefined
@@ -53,7 +53,7 @@ async function readKey(path: string): Promise<Uint8Array | undefined> {
   return new Uint8Array(key)
 }
 
-/** A key of 32 bytes for one purpose, from which neither the first key nor another purpose's follows: HKDF, RFC 5869. */
+/** A key of 32 bytes for one purpose; it reveals neither the given key nor that of another purpose: HKDF, RFC 5869. */
 export function deriveKey({ key, purpose }: { key: Uint8Array; purpose: string }): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', key, new Uint8Array(0), purpose, keyBytes))
 }

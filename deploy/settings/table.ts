@@ -1,5 +1,5 @@
-// Every setting of the controller, once: its name, kind, default and meaning. `readConfig`, --help and the README's
-// table are made from this. spec/config.md.
+// The table of the controller's settings: name, kind, default and meaning. `readConfig`, --help and the README's table
+// derive from it. spec/config.md.
 import type { z } from 'zod'
 import {
   address,
@@ -16,18 +16,18 @@ import {
   webUrl,
 } from './kinds.ts'
 
-/** A setting without a default may be left out; `otherwise` says what happens then. */
+/** A setting without a default is optional; `otherwise` says what happens without it. */
 export type Setting = {
   name: string
   kind: Kind<unknown>
   default?: string
   otherwise?: string
   help: string
-  /** May be given as NAME_FILE as well, and is never printed. */
+  /** NAME_FILE may name a file that holds the value; the value is never printed. */
   secret?: true
 }
 
-/** By the name that the value has in the program. Durations are written with a unit and become milliseconds. */
+/** Keyed by the property of `Config`. Durations have a unit in their text and are milliseconds in the program. */
 export const table = {
   httpAddr: { name: 'HTTP_ADDR', kind: address, default: '127.0.0.1:8080', help: 'address to listen on' },
   tlsCertFile: { name: 'TLS_CERT_FILE', kind: text, otherwise: 'plain HTTP', help: 'certificate chain for HTTPS, PEM' },
@@ -233,14 +233,14 @@ export const table = {
   },
 } as const satisfies Record<string, Setting>
 
-/** What the settings become: those without a default may be undefined. */
+/** The parsed values; those of optional settings may be undefined. */
 export type Values = {
   [Name in keyof typeof table]:
     | z.output<(typeof table)[Name]['kind']>
     | ((typeof table)[Name] extends { default: string } ? never : undefined)
 }
 
-/** The settings for those who list them. The flag is the name in kebab-case. */
+/** The settings as a list, each with its flag. */
 export const settings: readonly (Setting & { flag: string })[] = Object.values(table).map((setting: Setting) => ({
   ...setting,
   flag: flagOf(setting.name),
@@ -251,7 +251,7 @@ export function flagOf(name: string): string {
   return name.toLowerCase().replaceAll('_', '-')
 }
 
-/** The table as it stands in the README. */
+/** The README's table of settings. */
 export function settingsMarkdown(): string {
   const rows = settings.map(({ name, default: value, otherwise, help, secret: hidden }) => {
     const preset = value === undefined ? (otherwise ?? '') : `\`${value}\``

@@ -1,4 +1,4 @@
-/** The key that signs tombstones, from SECRETS_KEY, and the public keys that an audit believes. */
+/** The key that signs tombstones, derived from SECRETS_KEY, and the public keys that an audit trusts. */
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -7,8 +7,8 @@ import { readConfig } from './config.ts'
 import { deriveKey, findSecretsKey } from './secrets-key.ts'
 
 /**
- * The signing key of this installation; undefined where there is no SECRETS_KEY. None is made for it: a tombstone that is
- * signed with a key of the moment could be checked by nobody.
+ * The signing key of this installation; undefined without a SECRETS_KEY. It is never derived from a temporary key: no auditor
+ * could check such a signature.
  * @throws Error with every fault of the settings.
  */
 async function findTombstoneKey(env: NodeJS.ProcessEnv): Promise<TombstoneKey | undefined> {
@@ -19,7 +19,7 @@ async function findTombstoneKey(env: NodeJS.ProcessEnv): Promise<TombstoneKey | 
   return key === undefined ? undefined : tombstoneKey(deriveKey({ key, purpose: 'tombstone signature' }))
 }
 
-/** @throws Error that says what to do where there is no key. */
+/** @throws Error that says what to do when there is no key. */
 export async function requireTombstoneKey(env: NodeJS.ProcessEnv): Promise<TombstoneKey> {
   const key = await findTombstoneKey(env)
   if (key === undefined)
@@ -36,7 +36,7 @@ export async function trustedKeys(env: NodeJS.ProcessEnv, files: readonly string
 
 async function readPublicKey(path: string): Promise<KeyObject> {
   const pem = await readFile(path, 'utf8')
-  // A private key would be taken too, and its public half used: it does not belong here.
+  // createPublicKey also accepts a private key; an auditor's file must not hold one.
   const key = pem.includes('BEGIN PUBLIC KEY') ? createPublicKey(pem) : null
   if (key?.asymmetricKeyType !== 'ed25519') throw new Error(`${path} does not hold an Ed25519 public key (PEM)`)
   return key
