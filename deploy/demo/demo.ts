@@ -1,6 +1,6 @@
 /**
- * `npm run demo`: the main job once, whole, on real parts: PostgreSQL, NATS, HTTP, and a simulated server whose host
- * really reads both media. Everything lives in a folder of its own that is removed at the end.
+ * `npm run demo`: one whole Linux job on real PostgreSQL, NATS and HTTP, with a simulated server whose host reads both media.
+ * Everything lives in a folder of its own that is removed at the end.
  */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -23,17 +23,17 @@ import { type Subscriber, subscribe } from './subscriber.ts'
 
 const serial = 'DEMO-0001'
 const recipePath = new URL('../examples/recipes/linux.json', import.meta.url)
-/** How many times faster than real hardware the simulated server is. */
+/** The simulated server is so many times faster than real hardware. */
 const speed = 3
 const jobTimeoutMs = 5 * 60_000
 const startTimeoutMs = 5 * 60_000
 const broadcastTimeoutMs = 15_000
 
-/** Runs the demonstration. @returns the exit code: 0 when the job succeeded and its history holds. */
+/** @returns the exit code: 0 when the job succeeded, its history holds and NATS delivered all events. */
 export async function demo({ keep }: { readonly keep: boolean }): Promise<number> {
   const startedAt = performance.now()
   const folder = await mkdtemp(join(tmpdir(), 'provisioner-demo-'))
-  // PostgreSQL's unprivileged user must be able to enter when this runs as root.
+  // When this runs as root, PostgreSQL's unprivileged user must be able to enter the folder.
   await chmod(folder, 0o711)
   const ends: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })]
   try {
@@ -64,7 +64,7 @@ export async function demo({ keep }: { readonly keep: boolean }): Promise<number
 async function startDemoController(folder: string, keep: boolean): Promise<Controller> {
   const flags = {
     'storage-root': folder,
-    // Kept running, it is where the command line looks for it.
+    // With --keep it listens on the default address of the command line.
     'http-addr': keep ? '127.0.0.1:8080' : '127.0.0.1:0',
     'redfish-mode': 'http',
     'log-level': 'info',
@@ -128,7 +128,7 @@ async function runJob(client: Client, bmc: SimulatedBmc, subscriber: Subscriber 
   return { job: ended, passed: succeeded && replayed.fault === null && complete }
 }
 
-/** Three commands; the demonstration has to be running for two of them. */
+/** Prints commands to try; they need the controller of --keep. */
 function printNext(job: JobAnswer, keep: boolean): void {
   output.line(`\n${bold('To try next')}`)
   if (!keep)

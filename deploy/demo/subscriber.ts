@@ -1,11 +1,11 @@
-/** An ordinary subscriber, as a dashboard or a billing system would be: JetStream, nothing of the controller's own code. */
+/** An ordinary subscriber, as a dashboard or a billing system has: it uses JetStream and none of the controller's code. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect, consumerOpts, type NatsConnection } from 'nats'
 
 const allSubjects = 'provisioner.v1.>'
 
 export type Subscriber = {
-  /** How many events of a job were received once `expected` have, or `timeoutMs` have passed. */
+  /** Resolves with the number of a job's events received, once it is `expected` or `timeoutMs` have passed. */
   readonly heard: (jobId: string, expected: number, timeoutMs: number) => Promise<number>
   readonly close: () => Promise<void>
 }
@@ -13,7 +13,7 @@ export type Subscriber = {
 const streamTimeoutMs = 15_000
 const lookEveryMs = 50
 
-/** Subscribes to everything from the first stored message on, once the publisher has created the stream. */
+/** Subscribes from the first stored message on, once the publisher has created the stream. */
 export async function subscribe(url: string): Promise<Subscriber> {
   const connection = await connect({ servers: url, name: 'demo subscriber' })
   try {

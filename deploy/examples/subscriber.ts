@@ -1,19 +1,19 @@
 /**
- * A subscriber to copy, for a dashboard, a CMDB or billing: every event of every job and server once, in order per stream,
- * whatever is killed or restarted. It needs the `nats` package and nothing of the controller's code.
+ * A subscriber to copy, for a dashboard, a CMDB or billing. It handles every event of every job and server once, in order per
+ * stream, also when processes are killed or restarted. It needs the `nats` package and none of the controller's code.
  *
  *   node deploy/examples/subscriber.ts --nats-url nats://127.0.0.1:4222 --state state.json --output events.jsonl
  *
- * What makes it safe, and what to keep when you copy it:
- * - Its own state says where it goes on, not the server: the JetStream sequence of the last message, kept together with what
- *   was made of the messages. So no message is counted twice, and none is lost, wherever the process dies.
+ * Keep these rules when you copy it; they make it safe:
+ * - Its own state, not the server, says where it continues: it stores the JetStream sequence of the last message together with
+ *   the results of the messages. So a crash at any point neither counts a message twice nor loses one.
  * - It acknowledges after the state is on disk. Acknowledgements only show operators how far it is behind
- *   (`nats consumer report PROVISIONER`); the durable consumer is made anew, at its own sequence, on every connection. One that
- *   was left as it is would deliver what was under way at a crash later than what came after it: out of order.
- * - Within a stream versions have no gaps. A version that is known is dropped: messages may come twice, even under another
- *   sequence, after JetStream lost its last seconds. A version that is not the next one is a gap: it says so, and asks the HTTP
- *   API for what is missing (`--api`, with `PROVISIONER_TOKEN` in the environment where one is needed).
- * - Every failure has the same answer: forget the connection, wait, begin again from the state.
+ *   (`nats consumer report PROVISIONER`); every connection recreates the durable consumer at the state's sequence. An old
+ *   consumer would redeliver the messages in flight at a crash after later ones: out of order.
+ * - Within a stream versions have no gaps. It drops a known version: messages may come twice, even with another sequence, after
+ *   JetStream lost its last seconds. A version after the next one shows a gap: it reports the gap and fetches the missing events
+ *   from the HTTP API (`--api`, with `PROVISIONER_TOKEN` in the environment when the API needs a token).
+ * - It handles every failure alike: close the connection, wait, start again from the state.
  * - It holds a limited number of messages, and forgets the jobs that ended longest ago.
  *
  * `subscriber/state.ts` is the state, `subscriber/order.ts` the order. Run only one with the same --name.
@@ -54,10 +54,10 @@ const token = process.env['PROVISIONER_TOKEN']
 const api: Api | null = flags.api === undefined ? null : { url: flags.api, token }
 
 const subjects = 'provisioner.v1.>'
-/** Messages that are here and not acknowledged yet: the whole of what waits in memory. */
+/** The limit of messages in memory: those delivered and not acknowledged yet. */
 const messagesMax = 256
 const requestTimeoutMs = 5000
-/** Longer than a batch can take; what takes longer comes again and is dropped. */
+/** Longer than a batch takes; JetStream redelivers after it, and the subscriber drops the duplicates. */
 const ackWaitMs = 60_000
 const retryMinMs = 100
 const retryMaxMs = 5000
@@ -69,14 +69,14 @@ const say = (line: string) => void process.stderr.write(`${line}\n`)
 let state = await loadState(statePath)
 const output = flags.output === undefined ? null : await openOutput(flags.output, state.output_bytes)
 
-/** Yours to replace: what is to be done with events. It may be called again with the same ones after a failure. */
+/** Replace this: it handles events. After a failure it may be called again with the same events. */
 async function handle(events: readonly Taken[]): Promise<void> {
   for (const { stream, seq, type, at, state: to } of events) remember(state, stream, { seq, type, at, state: to })
   const lines = events.map((event) => JSON.stringify(event))
   if (output !== null && lines.length > 0) state.output_bytes = await output.append(lines, state.output_bytes)
 }
 
-/** Takes messages in the order of JetStream: handled, then on disk, then acknowledged. */
+/** Handles messages in JetStream's order, stores the state, then acknowledges them. */
 async function take(messages: readonly JsMsg[], path: string): Promise<void> {
   const events: Taken[] = []
   const versions = new Map<string, number>()
@@ -105,7 +105,7 @@ async function take(messages: readonly JsMsg[], path: string): Promise<void> {
   for (const message of messages) message.ack()
 }
 
-/** Where to go on: after the last message taken, or from the beginning where this is not the stream that we knew. */
+/** The sequence to start at: after the last message taken, or the first when the state belongs to another stream. */
 async function nextSequence(manager: JetStreamManager): Promise<number> {
   const { state: stored } = await manager.streams.info(streamName)
   const { sequence, event_id } = state
@@ -119,7 +119,7 @@ async function nextSequence(manager: JetStreamManager): Promise<number> {
   return 1
 }
 
-/** Null for a message without an id, undefined where there is no message any more. */
+/** Null for a message without an id, undefined for a message that is gone. */
 async function messageIdAt(manager: JetStreamManager, sequence: number): Promise<string | null | undefined> {
   try {
     return (await manager.streams.getMessage(streamName, { seq: sequence })).header.get('Nats-Msg-Id') || null
@@ -149,7 +149,7 @@ async function makeConsumer(connection: NatsConnection) {
   return connection.jetstream({ timeout: requestTimeoutMs }).consumers.get(streamName, consumerName)
 }
 
-/** One connection: returns when we are to stop. @throws what ended it. */
+/** Runs one connection; resolves when the subscriber stops. @throws the error that ended the connection. */
 async function receive(path: string): Promise<void> {
   const waiting: JsMsg[] = []
   let over: Error | null = null
@@ -185,7 +185,7 @@ async function receive(path: string): Promise<void> {
     await connection.flush()
   } finally {
     stopping.signal.removeEventListener('abort', stop)
-    // It keeps a timer of its own, also when its connection is gone.
+    // The subscription keeps a timer, also after its connection is gone.
     await subscription?.close()
     await connection.close()
   }
@@ -214,7 +214,7 @@ while (!stopping.signal.aborted) {
   } catch (error) {
     if (stopping.signal.aborted) break
     say(`waits: ${error instanceof Error ? error.message : String(error)}`)
-    // What is on disk is what counts.
+    // The state in memory may be ahead of the disk, so it is read again.
     state = await loadState(statePath)
     const wait = Math.min(retryMinMs * 2 ** failures, retryMaxMs)
     failures += 1

@@ -1,4 +1,4 @@
-// apt as a downloader: with folders of its own for all it writes, so that it needs neither root nor the system's locks.
+// apt as a downloader. It writes to folders of its own, so it needs neither root nor the system's locks.
 import { randomUUID } from 'node:crypto'
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -18,7 +18,7 @@ type Download = {
 
 /**
  * Downloads the packages, and those of their dependencies that this system lacks, into the existing folder `archives`; apt
- * verifies them. Its index is kept in `aptDir`, which only one process may use at a time.
+ * verifies them. apt keeps its index in `aptDir`, which one process may use at a time.
  * @throws noApt, or when apt cannot resolve, download or verify a package.
  */
 export async function downloadPackages({ packages, aptDir, archives, signal, onProgress }: Download): Promise<void> {
@@ -29,7 +29,7 @@ export async function downloadPackages({ packages, aptDir, archives, signal, onP
     const arguments_ = ['--config-file', config, '--quiet=2', ...args]
     await runCommand({ command: 'apt-get', args: arguments_, env, signal, timeoutMs: downloadTimeoutMs })
   }
-  // The index is read before the first download, once a day, and when packages it names are no longer there.
+  // apt reads the index before the first download, once a day, and when packages of the index are no longer there.
   const update = async () => {
     onProgress?.('reading the package index')
     await apt('update')
@@ -56,7 +56,7 @@ export async function downloadPackages({ packages, aptDir, archives, signal, onP
       }
     }
     if (fresh && (await attempt(fetch))) return
-    // A source of the machine's that does not answer fails the update; the index of the others may well suffice.
+    // One source that does not answer fails the update; the index of the others may suffice.
     await attempt(update)
     if (await attempt(fetch)) return
     signal.throwIfAborted()
@@ -68,8 +68,9 @@ export async function downloadPackages({ packages, aptDir, archives, signal, onP
 }
 
 /**
- * Read after the system's own configuration, whose sources, keys and proxies stay in force. Cleared are the hooks that
- * distributions run after an update, since they change the system. The sandbox user could not write to our folders.
+ * apt reads this after the system's configuration, whose sources, keys and proxies stay in force. It clears the hooks that
+ * distributions run after an update, since they change the system, and replaces the sandbox user, who cannot write to our
+ * folders.
  */
 function aptConfig({ aptDir, archives }: { aptDir: string; archives: string }): string {
   const settings: Record<string, string> = {

@@ -1,6 +1,6 @@
-// Programs out of Debian and Ubuntu packages without installing anything: apt resolves, downloads and verifies into
-// folders of our own, dpkg unpacks into a root folder beside them. Nothing on the system changes, so it needs
-// neither root nor apt's locks. Maintainer scripts do not run: what a package sets up on installation is not there.
+// Runs programs of Debian and Ubuntu packages without installing them: apt resolves, downloads and verifies the packages
+// into folders of our own, dpkg unpacks them into a root folder beside. The system does not change, so this needs neither
+// root nor apt's locks. Maintainer scripts do not run: whatever they would set up is missing.
 import { createHash } from 'node:crypto'
 import { accessSync, constants, statSync } from 'node:fs'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
@@ -10,11 +10,11 @@ import { withFileLock } from './file-lock.ts'
 import { exists, hasCode, readIfPresent } from './files.ts'
 import { CommandFailed, runCommand } from './run-command.ts'
 
-/** Unpacked packages: where they lie, the environment their programs run in, and where those programs are. */
+/** Unpacked packages: their root folder, the environment for their programs, and the paths of those programs. */
 export type UnpackedPackages = {
   root: string
   env: NodeJS.ProcessEnv
-  /** @throws when neither the root nor the system has such a program. */
+  /** @throws when neither the root nor the system has the program. */
   command(name: string): string
 }
 
@@ -22,7 +22,7 @@ export type PackageRequest = {
   packages: readonly string[]
   cacheDir: string
   signal: AbortSignal
-  /** Told in a few words what is under way; never called when everything is already there. */
+  /** Called with a few words before each step; never called when the packages are unpacked already. */
   onProgress?: (message: string) => void
 }
 
@@ -31,8 +31,7 @@ const localTimeoutMs = 60 * 1000
 
 /**
  * Resolves once the packages, and those of their dependencies that this system lacks, are unpacked below `cacheDir`.
- * Immediate when an earlier call did it; safe against other processes doing the same: a root appears by one rename,
- * complete or not at all. A root belongs to the distribution release, the architecture and the requested packages that
+ * A second call returns at once, and processes may call it at the same time: one rename makes a complete root. A root belongs to the distribution release, the architecture and the requested packages that
  * the system itself has; when one of these changes, another root is made.
  * @throws when there is no apt-get, and when apt cannot resolve, download or verify a package.
  */
@@ -78,7 +77,7 @@ async function installed({
     const output = await runCommand({ command: 'dpkg-query', args, signal, timeoutMs: localTimeoutMs })
     return output.split('\n').filter((line) => line.endsWith(' installed'))
   } catch (error) {
-    // Status 1 means that a package is unknown to dpkg; asking for each by itself then tells which ones it knows.
+    // Status 1: dpkg does not know one of the packages; a query for each alone finds those that it knows.
     if (!(error instanceof CommandFailed)) throw error
     if (hasCode(error.cause, 'ENOENT')) throw noApt(packages)
     if (error.status !== 1) throw error
@@ -90,7 +89,7 @@ async function installed({
 
 async function fill(options: PackageRequest & { root: string }): Promise<void> {
   const { packages, cacheDir, root, signal, onProgress } = options
-  // Only the holder of the lock writes here, so anything half done belongs to a process that died.
+  // Only the holder of the lock writes here, so a partial folder was left by a process that died.
   const partial = join(cacheDir, 'partial')
   await rm(partial, { recursive: true, force: true })
   const archives = join(partial, 'archives')

@@ -1,11 +1,11 @@
-// A server process of our own that outlives its controller if that is killed: started detached, known again by its process id
-// and words of its command line, stopped with a deadline. Linux: processes are looked up in /proc.
+// A detached server process, which outlives a killed controller. The next controller recognizes it by its process id and words
+// of its command line; a stop has a deadline. Linux only: it reads /proc.
 import { spawn } from 'node:child_process'
 import { open, readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { hasCode, readIfPresent } from './files.ts'
 
-/** A process and words its command line must have: process ids are used again. */
+/** A process id and words that its command line must have: the kernel reuses process ids. */
 export type KnownProcess = { pid: number; words: readonly string[] }
 
 export const pollMs = 10
@@ -14,14 +14,14 @@ const abandonGraceMs = 5_000
 
 /**
  * Starts the command line in a session of its own (a terminal's Ctrl-C does not reach it), with no more environment than given,
- * its output in a file that each start empties. Resolves with what `ready` returned, asked again and again with the process
- * id until it is not undefined; or with `{ ended }`, the end of its output, when the process ended before that.
- * The signal stops it, as any error of `ready` does; it is gone when the error arrives.
+ * its output in a file that each start empties. Polls `ready` with the process id until it returns a value, and resolves with
+ * that; or with `{ ended }`, the end of the output, when the process ended before. The signal and any error of `ready` stop
+ * the process; it is gone when the promise rejects.
  * @throws when the command cannot be run, the signal's reason, and what `ready` throws.
  */
 export async function launchDetached<T>(options: {
   commandLine: readonly string[]
-  /** Those of the command line that tell the process from others. */
+  /** Words of the command line that identify the process. */
   words: readonly string[]
   env: NodeJS.ProcessEnv
   outputPath: string
@@ -58,20 +58,20 @@ export async function launchDetached<T>(options: {
   }
 }
 
-/** Whether the process lives and is the one that is meant. The command line of a zombie is empty. */
+/** True when the process lives and its command line has the words. The command line of a zombie is empty. */
 export async function isRunning({ pid, words }: KnownProcess): Promise<boolean> {
   const commandLine = (await readIfPresent(`/proc/${pid}/cmdline`))?.split('\0') ?? []
   return words.every((word) => commandLine.includes(word))
 }
 
-/** Whether any process has this id, whichever it is. */
+/** True when any process has this id. */
 export async function isInUse(pid: number): Promise<boolean> {
   return (await readIfPresent(`/proc/${pid}/cmdline`)) !== undefined
 }
 
 /**
- * Resolves once the process is gone: each signal in turn, each with its time. No error when it is gone already.
- * @throws when it survives them all.
+ * Sends the signals in turn and waits `graceMs` after each; resolves once the process is gone, also when it was before.
+ * @throws when it survives all signals.
  */
 export async function stopProcess(
   process_: KnownProcess & { signals: readonly NodeJS.Signals[]; graceMs: number },

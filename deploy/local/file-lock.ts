@@ -1,5 +1,5 @@
-// One process at a time, across processes: flock(2) held through flock(1), so the kernel gives the lock back when
-// its holder dies in whatever way. No lock file can go stale.
+// A lock between processes: flock(2), held through flock(1), so the kernel releases it when its holder dies. A lock file is
+// never stale.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 
@@ -13,7 +13,7 @@ export async function withFileLock<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted()
-  // The shell says that it holds the lock, then holds it until our end of its standard input is closed: by us, or by
+  // The shell prints a line when it holds the lock, and holds it until its standard input is closed: by this process, or by
   // the kernel when this process dies.
   const holder = spawn('flock', [path, 'sh', '-c', 'echo held; exec cat >/dev/null'], {
     stdio: ['pipe', 'pipe', 'ignore'],

@@ -1,7 +1,7 @@
-// Questions to the file system that may be answered with no.
+// Look-ups in the file system that return undefined or false instead of an error when a file is missing.
 import { access, constants, readFile, stat } from 'node:fs/promises'
 
-/** Whether this is an error of the operating system with one of the codes (`ENOENT`). */
+/** True for an error of the operating system with one of the codes (`ENOENT`). */
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && codes.some((code) => code === error.code)
 }
@@ -16,7 +16,7 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** The first of the paths that is a program this process may run. */
+/** The first path that this process may execute; undefined when there is none. */
 export async function firstExecutable(paths: readonly string[]): Promise<string | undefined> {
   for (const path of paths) {
     try {
@@ -29,12 +29,12 @@ export async function firstExecutable(paths: readonly string[]): Promise<string 
   return undefined
 }
 
-/** The file's text, or undefined when there is no such file. */
+/** The file's text; undefined when there is no such file. */
 export async function readIfPresent(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    // A process that ends while its file in /proc is read answers ESRCH.
+    // Reading a file in /proc fails with ESRCH when its process ends meanwhile.
     if (hasCode(error, 'ENOENT', 'ESRCH')) return undefined
     throw error
   }

@@ -1,5 +1,5 @@
-// The NATS server as a container, where docker or podman answers. The container outlives a killed controller under a
-// name of its own; the next start finds it by that name.
+// The NATS server as a container of docker or podman. The container outlives a killed controller; the next start finds it by
+// its name.
 import { setTimeout as delay } from 'node:timers/promises'
 import { readGreeting } from './nats-greeting.ts'
 import { CommandFailed, runCommand } from './run-command.ts'
@@ -16,8 +16,8 @@ const pollMs = 100
 export type NatsContainer = { running: true; url: string; stop(): Promise<void> }
 
 /**
- * Resolves once the container's server answers on 127.0.0.1, or with the reason when no engine runs it. Streams are kept in
- * a volume of the container's name.
+ * Resolves once the container's server answers on 127.0.0.1, or with the reason when no engine runs it. A volume with the
+ * container's name keeps the streams.
  */
 export async function startNatsContainer(options: {
   name: string
@@ -71,7 +71,7 @@ async function remove({ engine, name }: { engine: string; name: string }): Promi
   await call('rm', '--force', name)
 }
 
-/** The engine's port forwarding takes connections before the server does, so only the greeting counts. */
+/** Waits for the server's greeting: the engine's port forwarding accepts connections before the server listens. */
 async function ready({ url, name, signal }: { url: string; name: string; signal: AbortSignal }): Promise<void> {
   for (;;) {
     const greeting = await readGreeting({ url, signal })

@@ -1,4 +1,6 @@
-// Who answers at a NATS address.
+// Reads the greeting of a NATS server. The NATS client's `connection.info` would have it, too, but nats.js 2.29 leaves the socket
+// open when the server stays silent (one that is stopped, say), which keeps the process from ending; and its connect() takes no
+// AbortSignal.
 import { connect } from 'node:net'
 import { z } from 'zod'
 import { hasCode } from './files.ts'
@@ -9,8 +11,7 @@ const greetingCharsMax = 64 * 1024
 const greetingShape = z.object({ server_name: z.string(), jetstream: z.boolean().optional() })
 
 /**
- * The INFO line that a NATS server opens every connection with (NATS client protocol), or undefined when nobody
- * answers.
+ * The INFO line with which a NATS server opens every connection (NATS client protocol); undefined when nothing answers.
  */
 export async function readGreeting({
   url,

@@ -1,7 +1,7 @@
-// A NATS server of our own with JetStream, for when no NATS_URL is given: the machine's nats-server, else the distribution's package
-// unpacked, else a container, else none, and broadcasting waits. The server is started detached and may outlive a killed
-// controller, so that its subscribers stay connected; the next start finds it in the store folder and takes it over.
-// It listens on the loopback address only and asks nobody who they are.
+// The local NATS server with JetStream, for a controller without NATS_URL: the machine's nats-server, else that of the
+// distribution's package, else a container; without any of them the controller publishes nothing. The server runs detached and
+// outlives a killed controller, so its subscribers stay connected; the next start finds it in the store folder and takes it over.
+// It listens on the loopback address only and does not authenticate.
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
@@ -13,15 +13,15 @@ import { firstExecutable, readIfPresent } from './files.ts'
 import { startNatsContainer } from './nats-container.ts'
 import { readGreeting } from './nats-greeting.ts'
 
-/** A running server, or why there is none: a line for the operator. `stop` resolves once it is gone; twice is no error. */
+/** A running server, or the reason why there is none, for the operator. `stop` resolves once it is gone and may be repeated. */
 export type LocalNats = { running: true; url: string; stop(): Promise<void> } | { running: false; reason: string }
 
 export type NatsOptions = {
-  /** Where JetStream keeps its streams, and where a server that outlived its controller is found again. */
+  /** Folder of JetStream's streams and of the files by which the next start finds the server. */
   storeDir: string
-  /** Where the distribution's package is unpacked to, if it has to be. */
+  /** Folder to which the distribution's package is unpacked, when needed. */
   packagesDir: string
-  /** Free when not given, and then the one of the last start if it still is: subscribers find the server again. */
+  /** Default: the port of the last start, so that subscribers reconnect, or a free one when that is taken. */
   port?: number
   signal: AbortSignal
   onProgress?: (message: string) => void
@@ -31,15 +31,15 @@ const startTimeoutMs = 30_000
 const stopTimeoutMs = 10_000
 
 /**
- * Resolves once a server with JetStream answers, or with the reason when none of the ways leads to one. The signal ends the
- * start only.
+ * Resolves once a server with JetStream answers, or with the reason why none could be started. The signal aborts the start and
+ * has no effect later.
  * @throws the signal's reason.
  */
 export async function startNatsServer(options: NatsOptions): Promise<LocalNats> {
   const { signal } = options
   await mkdir(options.storeDir, { recursive: true })
   const storeDir = await realpath(options.storeDir)
-  // Its own digest in the server's name makes sure that an answer comes from the server of this folder.
+  // The folder's digest in the server's name shows that an answer comes from the server of this folder.
   const name = `provisioner-${createHash('sha256').update(storeDir).digest('hex').slice(0, 12)}`
   return await withFileLock({ path: join(storeDir, 'lock'), signal }, async () => {
     const survivor = await takeOver({ storeDir, name, signal })
@@ -70,7 +70,7 @@ async function findProgram({ packagesDir, signal, onProgress }: NatsOptions): Pr
     })
     return unpacked.command('nats-server')
   } catch (error) {
-    // Whatever keeps the package away, a container may still do. The operator reads why.
+    // Without the package a container may still work; the reason goes to the operator.
     signal.throwIfAborted()
     return { reason: error instanceof Error ? error.message : String(error) }
   }
@@ -80,7 +80,7 @@ type Start = NatsOptions & { name: string; program: string }
 
 async function start({ storeDir, name, program, port, signal }: Start): Promise<LocalNats> {
   const lastPort = Number(await readIfPresent(join(storeDir, 'port')))
-  // -1 lets the server choose. The port of the last start may be another program's by now.
+  // -1 lets the server choose; another program may have taken the port of the last start.
   const ports = port === undefined ? [...(lastPort > 0 ? [lastPort] : []), -1] : [port]
   let said = ''
   for (const candidate of ports) {
@@ -103,7 +103,7 @@ async function start({ storeDir, name, program, port, signal }: Start): Promise<
   return waits(`${program} did not start: ${said || 'it said nothing'}`)
 }
 
-/** A server that was killed leaves its own behind, and its process id may come again. */
+/** A killed server leaves its ports file behind, and the kernel may reuse its process id. */
 async function removePortsFiles(storeDir: string): Promise<void> {
   const names = (await readdir(storeDir)).filter((name) => name.endsWith('.ports'))
   await Promise.all(names.map((name) => rm(join(storeDir, name), { force: true })))
@@ -124,12 +124,12 @@ async function takeOver({
   if (!(await isRunning(survivor))) return undefined
   const found = await answer({ storeDir, name, pid, signal })
   if (found !== undefined) return found
-  // It runs and does not serve: it was killed half-way through its start, or is ending.
+  // It runs but does not serve: its start was interrupted, or it is ending.
   await stopProcess({ ...survivor, signals: ['SIGTERM', 'SIGKILL'], graceMs: stopTimeoutMs })
   return undefined
 }
 
-/** What tells this folder's server from other processes. */
+/** Words of the command line that identify this folder's server. */
 function wordsOf(storeDir: string): readonly string[] {
   return ['--jetstream', '--store_dir', storeDir]
 }
@@ -138,7 +138,7 @@ const portsFile = z.object({ nats: z.tuple([z.string()]) })
 
 type Asked = { storeDir: string; name: string; pid: number; signal: AbortSignal }
 
-/** The server, if it has written its ports file (which it does once it listens) and greets as itself with JetStream on. */
+/** The server, once it has written its ports file (it does so when it listens) and greets with its name and JetStream on. */
 async function answer({ storeDir, name, pid, signal }: Asked): Promise<(LocalNats & { running: true }) | undefined> {
   const text = await readIfPresent(join(storeDir, `nats-server_${pid}.ports`))
   if (!text?.trimEnd().endsWith('}')) return undefined

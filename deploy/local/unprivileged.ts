@@ -1,19 +1,19 @@
-// Runs a program as an ordinary user when this process is root, for programs that refuse root. Creates no user and
-// changes no folder above those it is given.
+// Runs a program that refuses root as an ordinary user when this process is root. It creates no user and changes no folder
+// above the given ones.
 import { readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { hasCode } from './files.ts'
 
-/** Who the program runs as. `prefix` goes before its command line and is empty when nothing has to change. */
+/** The user of the program. `prefix` goes before its command line and is empty when the process is not root. */
 export type Unprivileged = { prefix: readonly string[]; uid?: number; gid?: number }
 
 /** In order of preference; every Debian and Ubuntu has `nobody`. */
 const userNames = ['postgres', 'nobody']
 
 /**
- * Resolves with how to run the program, which works on the given paths. When root, the user is the owner of `owned` where
- * that exists and is not root's own, else the first of `userNames`. A program or path below a folder that this user may
- * not enter (/root is 0700) costs one capability that lets it pass; otherwise the program gets none.
+ * Resolves with the user and prefix for a program that works on the given paths. For root, the user is the owner of `owned` when
+ * that exists and root does not own it, else the first of `userNames`. The program gets one capability when this user may not
+ * enter a folder above the program or a path (/root is 0700), otherwise none.
  * @throws when this is root and the machine has none of the users.
  */
 export async function unprivileged({
@@ -31,10 +31,10 @@ export async function unprivileged({
   const executable = await mayPass({ path: program, ...user })
   const folders = await Promise.all([program, ...paths].map((path) => mayEnterFoldersOf({ path, ...user })))
   if (!executable || folders.includes(false)) {
-    // Searching folders is the narrower one, but does not run a program that only its owner may run; and a container engine
-    // hands on only the wider one unless told otherwise.
+    // dac_read_search is narrower, but cannot run a program that only its owner may run; and container engines grant only
+    // dac_override by default.
     const capability = executable && (await maySearchAnywhere()) ? '+dac_read_search' : '+dac_override'
-    // Without the secure bit access(2), which PostgreSQL asks before it runs a program, would not count the capability.
+    // PostgreSQL calls access(2) before it runs a program, and access(2) ignores the capability without this secure bit.
     const words = [`--inh-caps=${capability}`, `--ambient-caps=${capability}`, '--securebits=+no_setuid_fixup']
     prefix.splice(-1, 0, ...words)
   }
@@ -66,14 +66,14 @@ async function mayEnterFoldersOf({ path, ...user }: { path: string; uid: number;
   return folder === path || (await mayEnterFoldersOf({ path: folder, ...user }))
 }
 
-/** The execute bit: runs a program, enters a folder. */
+/** The execute bit: permission to run a program or to enter a folder. */
 async function mayPass({ path, uid, gid }: { path: string; uid: number; gid: number }): Promise<boolean> {
   const { mode, uid: owner, gid: group } = await stat(path)
   const bit = owner === uid ? 0o100 : group === gid ? 0o010 : 0o001
   return (mode & bit) !== 0
 }
 
-/** Whether CAP_DAC_READ_SEARCH (bit 2, linux/capability.h) is there to be handed on. */
+/** True when this process may pass on CAP_DAC_READ_SEARCH (bit 2, linux/capability.h). */
 async function maySearchAnywhere(): Promise<boolean> {
   const bounding = /^CapBnd:\s*([0-9a-f]+)$/m.exec(await readFile('/proc/self/status', 'utf8'))?.[1] ?? '0'
   return (BigInt(`0x${bounding}`) & 0b100n) !== 0n

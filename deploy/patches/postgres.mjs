@@ -1,11 +1,11 @@
 /**
- * Mends postgres.js 3.4.9 after an install. Left alone, a lost connection ends the process, leaves queries unanswered for
- * ever, or hands a connection on in the state that it was lost in; a restart of PostgreSQL does that to every controller at
- * once. Each mend says what goes wrong without it; numbers are issues of porsager/postgres, without a release yet. Those
- * without a number were found by reading and by ending thousands of connections.
+ * Mends postgres.js 3.4.9 after an install. Without the mends a lost connection ends the process, leaves queries unanswered
+ * for ever, or is reused in a broken state; a restart of PostgreSQL does that to every controller at once. Each mend says
+ * which defect it removes; numbers are issues of porsager/postgres that no release has fixed yet. We found the others by
+ * reading the code and by ending thousands of connections.
  *
- * Plain JavaScript, since it runs before anything is known about the Node that installs. Safe to run again: a mend that is
- * in place stays. When another version of the package comes, it stops with an error: then look which defects are gone.
+ * Plain JavaScript, since the installing Node may be too old for types. It may be run again: it leaves a mend that is in
+ * place. With another version of the package it stops with an error: then check which defects are gone.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 
@@ -14,7 +14,7 @@ const mark = '/* mended by deploy/patches/postgres.mjs */'
 
 const connection = [
   {
-    // It throws from a timer, past every handler, and ends the process (1066, 1154, 1208).
+    // A timer throws past every handler and ends the process (1066, 1154, 1208).
     name: 'a write on a connection that is gone fails its queries',
     before: '  function nextWrite(fn) {\n    const x = socket.write(chunk, fn)',
     after: `  function nextWrite(fn) { ${mark}
@@ -26,7 +26,7 @@ const connection = [
     const x = socket.write(chunk, fn)`,
   },
   {
-    // The next write believes that a write is scheduled already, and whatever is sent from then on never leaves (1154).
+    // The next write assumes that a write is scheduled already, and the client sends nothing from then on (1154).
     name: 'a connection that closes forgets the write that waited',
     before: '    incomings = null\n    clearImmediate(nextWriteTimer)\n',
     after: '    incomings = null\n    clearImmediate(nextWriteTimer)\n    chunk = nextWriteTimer = null\n',
@@ -37,14 +37,14 @@ const connection = [
     after: '        return fetchArrayTypes().catch(() => {}) // closed() has heard of it and connects again\n',
   },
   {
-    // The rejection has no handler and ends the process.
+    // An unhandled rejection ends the process.
     name: 'a connection that is lost while it asks whether the server is writable is lost like any other',
     before: '    query.execute()\n  }\n\n  function ErrorResponse',
     after: '    query.catch(noop) // sends it, too\n  }\n\n  function ErrorResponse',
   },
   {
-    // A socket says first that it failed and only then that it is closed. Who asks again as soon as it failed is sent to it
-    // once more: the write goes nowhere, and nobody fails the query afterwards.
+    // A socket emits `error` before `close`. A caller that retries right after the error gets the same socket again: the
+    // write is lost, and the query never fails.
     name: 'a connection that failed and is not closed yet takes no queries',
     before: '    if (stream)\n      return queryError(q, Errors.generic(',
     after: `    if (socket === null || socket.destroyed || socket.writableEnded)
@@ -54,16 +54,16 @@ const connection = [
       return queryError(q, Errors.generic(`,
   },
   {
-    // The query that failed would stay the current one: the next query lines up behind it, and the first "ready" of the new
-    // session is taken for its answer (1130).
+    // The failed query stays the current one: the next query waits behind it, and takes the first "ready" of the new session
+    // for its own answer (1130).
     name: 'a connection that failed has no current query',
     before: '    errored(err)\n    while (sent.length)\n',
     after: '    errored(err)\n    query = null\n    while (sent.length)\n',
   },
   {
-    // Queries in line were failed only when the socket closed without an error. What was half-received (an error, rows) went
-    // into the first answer of the next session. A server, or a proxy without one, that closes every connection at once was
-    // dialled again for ever without a pause, and the query never heard of it: now each of several hosts is tried once.
+    // Waiting queries failed only when the socket closed without an error. A half-received answer (an error, rows) became part
+    // of the first answer of the next session. A server or proxy that closes every connection at once was dialled for ever
+    // without a pause, and the query never failed: with the mend the client tries each of several hosts once.
     name: 'a connection that closes fails everything it was asked and forgets what it heard',
     before: `    if (initial)
       return reconnect()
@@ -91,8 +91,8 @@ const connection = [
     after: '      initial = query\n      retries = 0\n      reconnect()\n',
   },
   {
-    // A path that swallows packets ends no connection, and TCP gives up after a quarter of an hour. The option
-    // \`silence_timeout\` (seconds) says how long a server that was asked something may say nothing at all.
+    // A network path that drops packets does not end a connection, and TCP gives up after a quarter of an hour. The option
+    // `silence_timeout` (seconds) limits the time that a server may stay silent after a request.
     name: 'a connection that does not answer is lost',
     before: '      , connectTimer = timer(connectTimedOut, options.connect_timeout)\n',
     after: `      , connectTimer = timer(connectTimedOut, options.connect_timeout)
@@ -125,14 +125,14 @@ const connection = [
     after: '      remaining = 0\n      incomings = null\n    }\n    query || silenceTimer.cancel()\n  }\n',
   },
   {
-    // Its place in the pool is free only when the server has closed, too, and that may never be heard.
+    // The place in the pool becomes free only when the server has closed, too, and the client may never see that.
     name: 'a connection that is ended is closed in time',
     before: "      socket.readyState === 'open' && socket.end(b().X().end())\n",
     after: "      socket.readyState === 'open' && socket.end(b().X().end())\n      silenceTimer.start()\n",
   },
   {
-    // With a full socket or a full line the connection was not reserved: its BEGIN was carried out, the transaction failed
-    // here, and statements of others ran in it without ever being committed (823, 1189).
+    // With a full socket or a full queue the client did not reserve the connection: the server executed BEGIN, the transaction
+    // failed in the client, and statements of other callers ran in it and were never committed (823, 1189).
     name: 'a transaction has its connection, however much is in line on it',
     before: `      return write(toBuffer(q))
         && !q.describeFirst
@@ -151,7 +151,7 @@ const connection = [
 `,
   },
   {
-    // Others were given the connection in the middle of the transaction (823).
+    // Other callers got the connection in the middle of the transaction (823).
     name: 'a transaction keeps its connection when a full socket has room again',
     before: '    !query && onopen(connection)\n',
     after: '    !query && !connection.reserved && onopen(connection)\n',
@@ -166,7 +166,7 @@ const pool = [
       "'max_pipeline', 'backoff', 'keep_alive', 'silence_timeout']\n  const defaults = {\n    silence_timeout : null,\n",
   },
   {
-    // Statements that wait for the one before them were never answered (1186).
+    // Statements that wait for an earlier one never got an answer (1186).
     name: 'a transaction that lost its connection fails what is in line for it',
     before: '        new Promise((_, reject) => connection.onclose = reject)\n',
     after: `        new Promise((_, reject) => connection.onclose = e => {
@@ -183,8 +183,8 @@ const pool = [
     after: '      , connection\n      , lost = null\n      , prepare = null\n',
   },
   {
-    // By then the connection is another session, perhaps in the middle of somebody else's transaction: a statement, a commit
-    // or a rollback would go into that one. And a closed connection counted as a busy one, for ever (1133, 1216).
+    // By then the connection is another session, perhaps in another caller's transaction: a statement, a commit or a rollback
+    // would go into that one. And a closed connection counted as busy for ever (1133, 1216).
     name: 'a transaction that lost its connection does not go on with another session',
     before: '        q.catch(e => uncaughtError || (uncaughtError = e))\n',
     after: `        q.catch(e => uncaughtError || (uncaughtError = e))

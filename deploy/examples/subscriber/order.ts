@@ -1,6 +1,6 @@
-// Each event once, in order: what is known already is dropped, and what is missing is asked of the controller's HTTP API.
+// Delivers each event once and in order: drops known events, and fetches missing ones from the controller's HTTP API.
 
-/** The part of a CloudEvent that this goes by; the AsyncAPI document (`/asyncapi.json`) has all of it. */
+/** The members of a CloudEvent that the subscriber uses; the AsyncAPI document (`/asyncapi.json`) has all. */
 export type CloudEvent = {
   readonly id: string
   readonly type: string
@@ -8,15 +8,15 @@ export type CloudEvent = {
   /** The job or server as a path of the API, and the stream of its events. */
   readonly source: string
   readonly stream: string
-  /** From 1 and without gaps within the stream: the whole of the order and of what is missing. */
+  /** Counts from 1 without gaps within the stream; it gives the order and shows missing events. */
   readonly streamversion: number
   readonly stateto: string
   readonly data?: unknown
-  /** Instead of data that is too large for a message: where the API has it. */
+  /** Replaces data that is too large for a message: its URL in the API. */
   readonly dataref?: string
 }
 
-/** An event as it is handed on, wherever it came from. */
+/** An event for the handler, from a message or from the API. */
 export type Taken = {
   readonly id: string
   readonly stream: string
@@ -27,7 +27,7 @@ export type Taken = {
   readonly data: unknown
 }
 
-/** The API of the controllers; `token` is a bearer token where they ask for one. */
+/** The controllers' API; `token` is a bearer token, when they need one. */
 export type Api = { readonly url: string; readonly token: string | undefined }
 
 export type Ordered = { readonly taken: readonly Taken[]; readonly missing: { readonly before: number } | null }
@@ -35,7 +35,7 @@ export type Ordered = { readonly taken: readonly Taken[]; readonly missing: { re
 const requestTimeoutMs = 10_000
 const pageEvents = 200
 
-/** Reads a message; null for one that somebody else has put into the stream. */
+/** Parses a message; null for a message of another publisher. */
 export function parseEvent(payload: Uint8Array): CloudEvent | null {
   let event: Partial<CloudEvent> | null
   try {
@@ -51,9 +51,10 @@ export function parseEvent(payload: Uint8Array): CloudEvent | null {
 }
 
 /**
- * What to take of an event after version `known` of its stream: nothing where it is known, it alone where it is the next one,
- * and where it is not, first those in between. `missing` says from where on they could not be had.
- * @throws where the API does not answer: ask again later, and acknowledge nothing until then.
+ * The events to handle after version `known` of the stream: none for a known event, the event alone when it is the next one,
+ * otherwise the events in between first, from the API. `missing` names the gap that
+ * remains.
+ * @throws when the API does not answer: retry later, and acknowledge nothing until then.
  */
 export async function takeInOrder(
   event: CloudEvent,
@@ -71,7 +72,7 @@ export async function takeInOrder(
     if (one.seq > seq) break
     fetched.push(one)
   }
-  // What the API has not got any more (archived and removed) is missing at the beginning, never in the middle.
+  // Events that the API no longer has (archived and removed) are missing at the start, never in the middle.
   const [first] = fetched
   const taken = first !== undefined && fetched.at(-1)?.seq === seq ? fetched : [itself]
   const from = taken[0]?.seq ?? seq

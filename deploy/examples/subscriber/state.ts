@@ -1,32 +1,32 @@
-// What the example subscriber remembers, on disk before anything is acknowledged. With a database of your own this is a table:
-// one row per job and server, and `sequence` in the same transaction as the rows.
+// The state of the example subscriber, which is on disk before it acknowledges. In a database this is a table with one row per job
+// and server, and `sequence` is written in the same transaction as the rows.
 import { open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** The latest of one job or server. */
+/** The latest state of one job or server. */
 export type Latest = { readonly seq: number; readonly type: string; readonly at: string; readonly state: string }
 
-/** Events that were never seen: those after `after_seq` and before `before_seq`. */
+/** A gap: the subscriber never received the events after `after_seq` and before `before_seq`. */
 export type Gap = { readonly stream: string; readonly after_seq: number; readonly before_seq: number }
 
 export type State = {
-  /** JetStream's sequence of the last message taken, and the event that it was: to know the stream again. */
+  /** JetStream's sequence of the last message taken, and its event's id, which identifies the stream. */
   sequence: number
   event_id: string | null
-  /** How much of the output belongs to this state; what is behind was written just before a crash. */
+  /** The length of the output that belongs to this state; bytes after it were written just before a crash. */
   output_bytes: number
-  /** By stream, the one that changed last at the end. */
+  /** By stream; the last entry changed last. */
   readonly streams: Map<string, Latest>
-  /** The latest ones. */
+  /** The latest gaps. */
   gaps: Gap[]
 }
 
 const gapsMax = 1000
-/** Enough for the machines of a large site and the jobs of a few weeks; about 20 MB. */
+/** Enough for the servers of a large site and the jobs of a few weeks; about 20 MB. */
 const streamsMax = 100_000
 const finalStates: ReadonlySet<string> = new Set(['complete', 'removed'])
 
-/** Reads the state of an earlier run; an empty one where there was none. @throws on a file that is not a state. */
+/** Reads the state of an earlier run; an empty state when there is no file. @throws when the file is not a state. */
 export async function loadState(path: string): Promise<State> {
   let text: string
   try {
@@ -39,7 +39,7 @@ export async function loadState(path: string): Promise<State> {
   return { ...rest, streams: new Map(Object.entries(streams)) }
 }
 
-/** Replaces the file at once: whoever reads it, also after a power failure, finds the old state or the new one. */
+/** Replaces the file atomically: a reader finds the old or the new state, also after a power failure. */
 export async function saveState(path: string, state: State): Promise<void> {
   const file = await open(`${path}.new`, 'w')
   try {
@@ -58,8 +58,8 @@ export async function saveState(path: string, state: State): Promise<void> {
 }
 
 /**
- * Notes the latest of a stream, and forgets the jobs that ended longest ago where there are too many. Their events would be
- * taken again if they came again; they are far behind `sequence`, so they do not.
+ * Stores the latest state of a stream, and above the limit forgets the jobs that ended longest ago. A redelivered event of such
+ * a job would be handled again; that does not happen, since `sequence` is far past it.
  */
 export function remember({ streams }: State, stream: string, latest: Latest): void {
   streams.delete(stream)
@@ -73,12 +73,12 @@ export function remember({ streams }: State, stream: string, latest: Latest): vo
   throw new Error(`more than ${streamsMax} jobs and servers are under way: raise streamsMax`)
 }
 
-/** Notes events that will never be seen. */
+/** Records a gap that the API could not fill. */
 export function rememberGap(state: State, gap: Gap): void {
   state.gaps = [...state.gaps, gap].slice(-gapsMax)
 }
 
-/** A file of lines that is only ever as long as the state says. */
+/** A file of lines, truncated to the length in the state. */
 export type Output = {
   /** Resolves with the new length once the lines are on disk. */
   readonly append: (lines: readonly string[], at: number) => Promise<number>
@@ -86,8 +86,8 @@ export type Output = {
 }
 
 /**
- * Opens it and cuts off what was written just before a crash: the state does not know of it, so it comes again.
- * @throws where it is shorter than the state says: it is not the file that belongs to the state.
+ * Opens the file and truncates it to the state's length: lines after it were written just before a crash and will come again.
+ * @throws when it is shorter than that: the file does not belong to the state.
  */
 export async function openOutput(path: string, bytes: number): Promise<Output> {
   const file = await open(path, 'a')
@@ -97,7 +97,7 @@ export async function openOutput(path: string, bytes: number): Promise<Output> {
   return {
     append: async (lines, at) => {
       const text = Buffer.from(lines.map((line) => `${line}\n`).join(''))
-      // An attempt that failed may have left something behind.
+      // A failed attempt may have written a part of the lines.
       await file.truncate(at)
       await file.appendFile(text)
       await file.sync()
