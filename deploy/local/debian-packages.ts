@@ -31,8 +31,9 @@ const localTimeoutMs = 60 * 1000
 
 /**
  * Resolves once the packages, and those of their dependencies that this system lacks, are unpacked below `cacheDir`.
- * A second call returns at once, and processes may call it at the same time: one rename makes a complete root. A root belongs to the distribution release, the architecture and the requested packages that
- * the system itself has; when one of these changes, another root is made.
+ * A second call returns at once, and processes may call it at the same time: one rename makes a complete root. A root belongs
+ * to the distribution release, the architecture and the set of requested packages that the system has; another root is made
+ * when one of these changes.
  * @throws when there is no apt-get, and when apt cannot resolve, download or verify a package.
  */
 export async function unpackDebianPackages(request: PackageRequest): Promise<UnpackedPackages> {

@@ -138,13 +138,13 @@ function combine({ values, report }: { values: Values; report: Report }): Config
   }
   if (auth === undefined) return undefined
   if (exposed && auth.mode === 'none')
-    warnings.push('ALLOW_UNAUTHENTICATED: whoever reaches this controller may use it')
+    warnings.push('ALLOW_UNAUTHENTICATED: every caller that reaches this controller may use it')
   const credentials = [values.basicUser, values.basicUsersFile, values.jwtSecret, values.jwtJwksUrl]
   if (values.authMode === undefined && credentials.some((given) => given !== undefined)) {
     warnings.push('AUTH_MODE: not given, so the credentials for basic or jwt are not used')
   }
   if (exposed && values.mediaAuth === 'none')
-    warnings.push('MEDIA_AUTH: whoever reaches this controller may read task ISOs')
+    warnings.push('MEDIA_AUTH: every caller that reaches this controller may read task ISOs')
   if (values.redfishInsecureTls) warnings.push('REDFISH_INSECURE_TLS: certificates of BMCs are not checked')
   if (values.redfishMode === 'http' && !exposed) {
     warnings.push('PUBLIC_URL: only this machine can reach media and webhook there, no BMC or host elsewhere')

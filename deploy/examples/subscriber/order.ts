@@ -52,8 +52,7 @@ export function parseEvent(payload: Uint8Array): CloudEvent | null {
 
 /**
  * The events to handle after version `known` of the stream: none for a known event, the event alone when it is the next one,
- * otherwise the events in between first, from the API. `missing` names the gap that
- * remains.
+ * otherwise the events in between first, from the API. `missing` is the gap that remains.
  * @throws when the API does not answer: retry later, and acknowledge nothing until then.
  */
 export async function takeInOrder(
