@@ -1,6 +1,6 @@
 /**
  * A controller in a process of its own that tells its parent of every seam it passes, and kills or stops itself at one of
- * them: SIGKILL, so that nothing is tidied up; SIGSTOP, so that everything but time stands still. Time as services see it runs ten times as fast; everything else is `serve`.
+ * them: SIGKILL, so that nothing is tidied up; SIGSTOP, so that everything but time stands still. Time as services see it runs ten times as fast; everything else is `serve`, the Redfish client's waits included.
  */
 import { setTimeout as timer } from 'node:timers/promises'
 import type { Timing } from '../../actors/timing.ts'
@@ -18,9 +18,6 @@ const timing: Timing = {
   delay: (delayMs, signal) => timer(delayMs / speed, undefined, { signal }),
 }
 
-/** The one wait that is at times waited for in full, and is as long on the clock of the wall as without `speed`. */
-const redfishLimits = { ...quickRedfish, resetLookMs: (quickRedfish.resetLookMs ?? 0) * speed }
-
 let stopped = false
 const reading = readConfig({ env: process.env, flags: {}, readFile: () => '' })
 if (!reading.ok) throw new Error(reading.faults.join('\n'))
@@ -29,7 +26,7 @@ const controller = await startController({
   log: createLog({ level: 'warn', controller: controllerId }),
   controllerId,
   signal: patience(),
-  redfishLimits,
+  redfishLimits: quickRedfish,
   timing,
   onSeam: (seam) => {
     // Ends this very line: SIGKILL to oneself is delivered before kill(2) returns.
