@@ -23,6 +23,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // One Postgres and one NATS server for the whole run; see the file.
     globalSetup: ['test/rig/global-setup.ts'],
+    setupFiles: ['test/rig/properties.ts'],
     // .ci/run counts from the report.
     reporters: ['default', ['json', { outputFile: '.cache/test-report.json' }]],
     // Tests wait for processes and sockets more than they compute, so two cores carry more workers than two.

@@ -1,11 +1,14 @@
-// `provisioner archive` as the program that people start: written, verified, shown, removed, killed in the middle, audited.
+// `provisioner archive`: written, verified, shown, removed, killed in the middle, audited. What is killed and what ends with
+// an error of its own runs as the program that people start; the rest in this process, without two seconds for each start.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { archiveCommands } from '../../../deploy/cli/archive.ts'
+import { auditCommands } from '../../../deploy/cli/database.ts'
 import { serverStream } from '../../../machines/kinds.ts'
 import { storageFolder } from '../../e2e/rig/storage.ts'
 import {
@@ -20,6 +23,7 @@ import {
 } from '../../eventstore/rig/world.ts'
 import { patienceMs } from '../../rig/patience.ts'
 import { processEnv } from '../../rig/process-env.ts'
+import { type Ended, runCommands } from './terminal.ts'
 
 let world: World
 let folder: string
@@ -40,9 +44,27 @@ function environment(secrets: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...processEnv, DATABASE_URL: world.url, STORAGE_ROOT: folder, ...secrets }
 }
 
-type Ended = { readonly status: number; readonly text: string; readonly errors: string }
+/** As the program does, with paths in the folder. */
+async function run(words: readonly string[], secrets: NodeJS.ProcessEnv = { SECRETS_KEY: secretsKey }): Promise<Ended> {
+  const before = process.cwd()
+  process.chdir(folder)
+  for (const [name, value] of Object.entries({ SECRETS_KEY: undefined, ...environment(secrets) }))
+    vi.stubEnv(name, value)
+  try {
+    return await runCommands(words, (program, isJson) => {
+      archiveCommands(program, isJson)
+      auditCommands(program, isJson)
+    })
+  } finally {
+    vi.unstubAllEnvs()
+    process.chdir(before)
+  }
+}
 
-function run(words: readonly string[], secrets: NodeJS.ProcessEnv = { SECRETS_KEY: secretsKey }): Promise<Ended> {
+function runProgram(
+  words: readonly string[],
+  secrets: NodeJS.ProcessEnv = { SECRETS_KEY: secretsKey },
+): Promise<Ended> {
   const options = { cwd: folder, env: environment(secrets), timeout: patienceMs }
   return new Promise((done, reject) => {
     execFile(process.execPath, [program, ...words], options, (error, text, errors) => {
@@ -76,7 +98,7 @@ test('jobs are counted, written, verified, shown and removed; an auditor needs t
     '34 events of 2 jobs would be archived\nleft: 0 complete jobs are not published to NATS yet, 1 jobs are under way\n',
   )
 
-  const written = await run(['archive', jobId, '--output', 'one.gz', '--json'])
+  const written = await runProgram(['archive', jobId, '--output', 'one.gz', '--json'])
   expect([written.status, written.errors]).toEqual([0, ''])
   const { file_sha256 } = JSON.parse(written.text)
   expect(JSON.parse(written.text)).toMatchObject({ file: 'one.gz', streams: 1, events: 17, unpublished: 0 })
@@ -97,7 +119,7 @@ test('jobs are counted, written, verified, shown and removed; an auditor needs t
   expect(await countOf('jobs')).toBe(2)
 
   expect((await run(['audit', 'verify'])).text).toMatch(/1 tombstones: the log is intact/)
-  const stranger = await run(['audit', 'verify'], {})
+  const stranger = await runProgram(['audit', 'verify'], {})
   expect([stranger.status, stranger.text]).toEqual([1, expect.stringContaining('which is not a trusted one')])
   await writeFile(`${folder}/key.pem`, (await run(['archive', 'public-key'])).text)
   const auditor = await run(['audit', 'verify', '--public-key', 'key.pem'], {})
@@ -131,7 +153,7 @@ test('a removal that was killed in the middle leaves whole histories or tombston
   expect((await run(['audit', 'verify'])).status).toBe(0)
   letGo.resolve()
   await holding
-  const again = await run(words)
+  const again = await runProgram(words)
   expect([again.status, again.errors]).toEqual([2, expect.stringContaining('"archive remove" goes on')])
   const rest = await run(['archive', 'remove', 'all.gz', '--reason', 'old', '--json'])
   const { removed, before, refused } = JSON.parse(rest.text)
@@ -155,7 +177,7 @@ test('what cannot be done is said', async () => {
   expect(await countOf('tombstones')).toBe(0)
   const lines = gunzipSync(await readFile(`${folder}/x.gz`)).toString()
   await writeFile(`${folder}/x.gz`, gzipSync(lines.replace('principal:test', 'principal:mall')))
-  const broken = await run(['archive', 'verify', 'x.gz'])
+  const broken = await runProgram(['archive', 'verify', 'x.gz'])
   expect([broken.status, broken.errors]).toEqual([
     1,
     expect.stringMatching(/^provisioner: line 3: .* prev_hash is not the hash/),

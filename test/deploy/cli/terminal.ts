@@ -58,7 +58,19 @@ export async function openTerminal({ app }: Pick<Site, 'app'>): Promise<Terminal
 }
 
 /** Runs a command of the API's client in this process. */
-export async function runHere(client: Client, words: readonly string[]): Promise<Ended> {
+export function runHere(client: Client, words: readonly string[]): Promise<Ended> {
+  return runCommands(words, (program, isJson) => {
+    replayCommand(program, () => client, isJson)
+    whatIfCommand(program, () => client, isJson)
+    serverCommands(program, () => client, isJson)
+  })
+}
+
+/** Runs one of these commands in this process. */
+export async function runCommands(
+  words: readonly string[],
+  add: (program: Command, isJson: () => boolean) => void,
+): Promise<Ended> {
   let text = ''
   let errors = ''
   const program = new Command('provisioner')
@@ -66,9 +78,7 @@ export async function runHere(client: Client, words: readonly string[]): Promise
     .exitOverride()
     .configureOutput({ writeErr: (line) => (errors += line) })
   const isJson = () => program.opts<{ json?: boolean }>().json ?? false
-  replayCommand(program, () => client, isJson)
-  whatIfCommand(program, () => client, isJson)
-  serverCommands(program, () => client, isJson)
+  add(program, isJson)
   const written = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
     text += String(chunk)
     return true

@@ -1,5 +1,6 @@
 /** Recipes for properties: each field is left out, right, or wrong in one of the ways people get it wrong. */
 import fc from 'fast-check'
+import { anyText, webUrl } from '../../rig/texts.ts'
 
 const digest = `sha256:${'0123456789abcdef'.repeat(4)}`
 
@@ -25,7 +26,7 @@ const soundPartition = fc.record(
   { requiredKeys: ['size', 'type_guid'] },
 )
 
-const payload = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.constant('a: b\n'.repeat(60_000)))
+const payload = fc.oneof(fc.string(), anyText(), fc.constant('a: b\n'.repeat(60_000)))
 
 const sound = fc.record(
   {
@@ -51,14 +52,14 @@ const unsound = fc.record(
     task_target: fc.constantFrom<unknown>('install-linux.target', 'supermicro-update.target', 'a..target', 'sh', null),
     target_disk: fc.constantFrom<unknown>('/dev/vda', '/dev/sda1', '/dev/mapper/../sda', '', false),
     oci_url: fc.constantFrom<unknown>('localhost:5000/os/linux:1', 'linux', 'oci://h/os:1', 7),
-    firmware_url: fc.oneof(fc.webUrl(), fc.string()),
+    firmware_url: fc.oneof(webUrl(), fc.string()),
     firmware_sha256: fc.constantFrom<unknown>('ab'.repeat(32), 'ab'),
     partition_layout: fc.oneof(fc.array(partition, { maxLength: 5 }), fc.jsonValue()),
     user_data: fc.oneof(payload, fc.jsonValue()),
     network_config: payload,
     unattend_xml: payload,
     ks_cfg: payload,
-    installer_url: fc.oneof(fc.webUrl(), fc.string()),
+    installer_url: fc.oneof(webUrl(), fc.string()),
     wim_index: fc.oneof(fc.double({ noNaN: true }), fc.integer()),
     env: fc.dictionary(
       fc.oneof(fc.constantFrom('A', 'JOB_ID', 'lower'), fc.string()),
