@@ -19,7 +19,10 @@ export type MediaSlot = {
   readonly mediaTypes: readonly string[]
   /** Kinds of image that the slot takes: an ISO as a CD, a disk image as a USB stick. */
   readonly takes: readonly ('cd' | 'usb')[]
-  /** How the client fills it: `action` (VirtualMedia.InsertMedia), `patch` (of the slot), or the name of a vendor's own way. */
+  /**
+   * How the client fills it: `action` (VirtualMedia.InsertMedia), `patch` (of the slot), or the name of a vendor's own
+   * way.
+   */
   readonly operation: string
   readonly inserted: boolean
 }

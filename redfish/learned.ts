@@ -13,8 +13,8 @@ export type Learned = {
     readonly with: Readonly<Record<string, string | boolean>>
   }
   /**
-   * The boot override that the BMC accepted: `allInSettings`: the settings object takes all of it; `withoutMode`: the mode
-   * stays out; `settingsUnused`: the settings object holds nothing of it, so that the client need not read it.
+   * The boot override that the BMC accepted: `allInSettings`: the settings object takes all of it; `withoutMode`: the
+   * mode stays out; `settingsUnused`: the settings object holds nothing of it, so that the client need not read it.
    */
   readonly boot?: { readonly allInSettings: boolean; readonly withoutMode: boolean; readonly settingsUnused?: true }
   /** Resets that the BMC offers and then refuses as unknown. */

@@ -21,7 +21,10 @@ export type LoginIntent = {
 /** A login whose process died or failed to end its session. `session` is null where the answer was never recorded. */
 export type OrphanedLogin = Pick<LoginIntent, 'id' | 'askedAtMs'> & { readonly session: OpenSession | null }
 
-/** The ledger of one BMC. Only `intend`, `opened` and `orphans` may reject: callers could not act on a failure of the others. */
+/**
+ * The ledger of one BMC. Only `intend`, `opened` and `orphans` may reject: callers could not act on a failure of the
+ * others.
+ */
 export type SessionLedger = {
   /** Records the login before it is sent, so that another process looks after it if this one dies. */
   intend(): Promise<LoginIntent>

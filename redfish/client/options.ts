@@ -11,7 +11,10 @@ export type Limits = {
   readonly readTimeoutMs: number
   /** The same for an insert: BMCs fetch from the image server first, sushy-tools the whole image (quirks.md 10). */
   readonly insertReadTimeoutMs: number
-  /** After the caller has given up, the client waits this long for the answer of a write that was sent, so that it is over. */
+  /**
+   * After the caller has given up, the client waits this long for the answer of a write that was sent, so that it is
+   * over.
+   */
   readonly abortGraceMs: number
   /** The largest captured document has 150 KB; a hostile one takes ten times its bytes when parsed, for each BMC. */
   readonly bodyBytesMax: number
@@ -92,7 +95,9 @@ export const DEFAULT_LIMITS: Limits = {
 export type RetryPolicy = {
   /** Requests in total, the first one included. */
   readonly attemptsMax: number
-  /** The same for states that pass by themselves in minutes: a host in POST, a job that runs on the BMC (quirks.md 8, 9). */
+  /**
+   * The same for states that pass by themselves in minutes: a host in POST, a job that runs on the BMC (quirks.md 8, 9).
+   */
   readonly patientAttemptsMax: number
   /** Back-off ceiling of the first pause; it doubles with each attempt. */
   readonly delayMinMs: number
@@ -165,8 +170,8 @@ export type HttpBmcOptions = {
   /** True allows the client to change a setting of the BMC: to switch remote media on where it hides the slots (AMI). */
   readonly switchOnMedia?: boolean
   /**
-   * Called right before a request that changes the BMC is sent (logins and logouts do not count); on false it is not sent.
-   * For a caller that may lose its right to write in the middle of a call, when a signal would come too late.
+   * Called right before a request that changes the BMC is sent (logins and logouts do not count); on false it is not
+   * sent. For a caller that may lose its right to write in the middle of a call, when a signal would come too late.
    */
   readonly mayWrite?: () => boolean
   readonly limits?: Partial<Limits>

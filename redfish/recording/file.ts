@@ -28,7 +28,10 @@ export type RecordingParts = {
   readonly job: RecordedJob | null
 }
 
-/** The recording, with placeholders for every identity. The caller must have taken the secrets out of `tree` and `exchanges`. */
+/**
+ * The recording, with placeholders for every identity. The caller must have taken the secrets out of `tree` and
+ * `exchanges`.
+ */
 export function makeRecording(parts: RecordingParts): Recording {
   const { server, tree } = parts
   const { hostname } = new URL(server.address)

@@ -5,7 +5,10 @@
 
 export type IdentityKind = 'url' | 'host' | 'ip' | 'mac' | 'uuid' | 'serial' | 'user'
 
-/** A placeholder keeps the form of its value where software looks at the form, and names nothing that exists: RFC 2606, RFC 2544, RFC 5737. */
+/**
+ * A placeholder keeps the form of its value where software looks at the form, and names nothing that exists: RFC 2606,
+ * RFC 2544, RFC 5737.
+ */
 const forms: Readonly<Record<IdentityKind, (number: number, value: string) => string>> = {
   // The extension stays: slots go by it (quirks.md 4).
   url: (number, value) => `http://recorded-url-${number}.invalid/image${extensionOf(value)}`,

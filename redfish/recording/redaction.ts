@@ -40,7 +40,10 @@ const macForm = /\b[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}\b/gi
 /** A MAC address as Cisco writes it. */
 const dottedMacForm = /(?<![\w.])[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}(?![\w.])/gi
 const emailForm = /(?<![\w.+-])[\w.+-]{1,64}@[a-z\d-]+(?:\.[a-z\d-]+)+/gi
-/** A MAC address in device paths and names of boot options: `MAC(B42E99BADE15,0x0)`, ` - 946DAE91FB22`. Twelve digits alone are a number. */
+/**
+ * A MAC address in device paths and names of boot options: `MAC(B42E99BADE15,0x0)`, ` - 946DAE91FB22`. Twelve digits
+ * alone are a number.
+ */
 const bareMacForm = /\b(?=[0-9A-F]*[A-F])(?=[0-9A-F]*\d)[0-9A-F]{12}\b|(?<=MAC\()[0-9A-F]{12}/g
 const ipv4Form =
   /(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?![\w.]*\d)/g

@@ -72,7 +72,10 @@ export function failureOf(outcome: Outcome): BmcFailure {
   return { kind: 'refused', retry: false, status, ...messageId, ...message, related: error.related, ...problem }
 }
 
-/** Milliseconds from a message text: XCC says only there how long a resource stays locked, "Retry in 5 seconds." (quirks.md 15). */
+/**
+ * Milliseconds from a message text: XCC says only there how long a resource stays locked, "Retry in 5 seconds."
+ * (quirks.md 15).
+ */
 export function retryAfterInWords(message: string | null): number | null {
   const seconds = /\bretry in (\d{1,6}) seconds?\b/i.exec(message ?? '')?.[1]
   return seconds === undefined ? null : Number(seconds) * 1_000

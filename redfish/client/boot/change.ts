@@ -49,7 +49,9 @@ export async function changeBoot(
   return { changed: true, ...(await confirm(service, call, written, wanted, options)) }
 }
 
-/** Goes down the rungs until the BMC accepts one. Each rung drops a part or reads more documents, so that the loop ends. */
+/**
+ * Goes down the rungs until the BMC accepts one. Each rung drops a part or reads more documents, so that the loop ends.
+ */
 async function write(
   service: Service,
   call: Call,

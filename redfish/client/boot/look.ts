@@ -49,7 +49,9 @@ function settingsPath(service: Service, call: Call, system: Answer): string | nu
   return linkOf(link) === null ? null : service.follow(call, link, system.path)
 }
 
-/** True when an earlier write saw that the settings object holds nothing of the override (XCC's `Pending`; quirks.md 8). */
+/**
+ * True when an earlier write saw that the settings object holds nothing of the override (XCC's `Pending`; quirks.md 8).
+ */
 export function isUnused({ memory }: Service): boolean {
   return memory.known().boot?.settingsUnused === true
 }

@@ -1,6 +1,7 @@
 /**
  * Boot once from the virtual CD, and back to the usual order: read, write if different, read back (spec/redfish.md).
- * Reading order of the folder: this file, `change.ts`, `look.ts`, then `override.ts`, which decides, and `vendor-ways.ts`.
+ * Reading order of the folder: this file, `change.ts`, `look.ts`, then `override.ts`, which decides, and
+ * `vendor-ways.ts`.
  */
 import type { Bmc } from '../../bmc.ts'
 import { BmcError, problemOf } from '../../failure.ts'

@@ -23,8 +23,8 @@ const passedBy =
   /^(?:Accounts|Roles|Sessions|LogServices|Logs?|Entries|Sensors|Thermal|Power|ThermalSubsystem|PowerSubsystem|EnvironmentMetrics|Assembly|Processors|Memory|MemoryDomains|Storage|SimpleStorage|Volumes|Drives|EthernetInterfaces|NetworkInterfaces|NetworkAdapters|NetworkPorts|NetworkDeviceFunctions|HostInterfaces|SerialInterfaces|PCIeDevices|PCIeFunctions|PCIeSlots|USB.*|Certificates|Keys|Registries|JsonSchemas|\$metadata|odata|Fabrics|UpdateService|EventService|TelemetryService|CertificateService|ComponentIntegrity|Jobs|JobService|DellJobs?|DellLogServices|FirmwareInventory|SoftwareInventory|Metrics|MetricReports|Cables|Facilities|AggregationService|CompositionService|KeyService)$/i
 
 /**
- * Never writes. Documents that the BMC refuses are in the tree with their status. Rejects when the root cannot be read, or
- * the BMC is gone or refuses the client.
+ * Never writes. Documents that the BMC refuses are in the tree with their status. Rejects when the root cannot be read,
+ * or the BMC is gone or refuses the client.
  */
 export async function readTree(service: Service, call: Call): Promise<RecordedTree> {
   const documents: RecordedDocument[] = []

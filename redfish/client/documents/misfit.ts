@@ -1,7 +1,7 @@
 /**
- * The type check of the few properties that make the client conclude that it has nothing to do: an empty slot, an override
- * that is not set, a host that is off. A value of another type must not read as absent, or a cleanup would end as clean
- * that was not.
+ * The type check of the few properties that make the client conclude that it has nothing to do: an empty slot, an
+ * override that is not set, a host that is off. A value of another type must not read as absent, or a cleanup would end
+ * as clean that was not.
  */
 import { type Doc, isDoc } from './resource.ts'
 

@@ -83,7 +83,7 @@ async function insert(slots: Slots, call: Call, path: string, image: string): Pr
   throw notConfirmed(service, call, path, { action: 'insert', detail })
 }
 
-/** What can still be done after a refusal; null when the image is not in after all. */
+/** Tries the remedy for a refused insert; null when there is none, or the slot does not show the image after it. */
 async function recover(
   slots: Slots,
   call: Call,

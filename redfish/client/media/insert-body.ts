@@ -1,6 +1,6 @@
 /**
- * What an insert sends, and what it sends next when the BMC does not like it. BMCs disagree on what they demand and
- * what they refuse (quirks.md 5); the refusal's message and related properties say which way to go. Pure.
+ * The bodies of an insert: the first one, and the next one after a refusal. BMCs disagree on the properties that they
+ * demand and refuse (quirks.md 5); the message and the related properties of the refusal choose the next body. Pure.
  */
 
 import { mindsTheRequest, namesProperty, type Refusal, refusalKey } from '../answers/refusal.ts'
@@ -8,13 +8,13 @@ import type { Profile } from '../quirks/profile.ts'
 
 export type InsertBody = Readonly<Record<string, string | boolean>>
 
-/** More rungs than any recorded BMC needs; each costs a request. */
+/** Bound on the bodies of one insert: more than any recorded BMC needs. */
 const RUNGS_MAX = 8
 
-/** Statuses that speak of the body. */
+/** Statuses of a refusal that objects to the body. */
 const BODY_STATUSES: ReadonlySet<number> = new Set([400, 415, 422])
 
-/** Properties that may be added or left out, in groups that go together. */
+/** Properties that may be added or left out, in groups that belong together. */
 const OPTIONAL: readonly (readonly string[])[] = [
   ['TransferProtocolType'],
   ['TransferMethod'],
@@ -23,13 +23,13 @@ const OPTIONAL: readonly (readonly string[])[] = [
   ['WriteProtected'],
 ]
 
-/** Stands for the scheme of the image's URL in what is remembered (../../learned.ts). */
+/** Stands for the scheme of the image's URL in a learned body (../../learned.ts). */
 const SCHEME = '{SCHEME}'
 
-/** Message keys that say nothing: any of the usual bodies may be the right one. */
+/** Message keys without a reason: any of the usual bodies may be the right one. */
 const VAGUE_MESSAGES: ReadonlySet<string | null> = new Set([null, 'GeneralError', 'InternalError'])
 
-/** The body to begin with: what this BMC accepted before, else what the profile says. */
+/** The first body: the one that this BMC accepted before, else the one of the profile. */
 export function firstInsertBody(
   image: string,
   profile: Pick<Profile, 'insertStart' | 'insertAlso'>,
@@ -46,15 +46,16 @@ export function firstInsertBody(
   }
 }
 
-/** What of an accepted body is worth remembering: all but the image, and not the scheme of this one. */
+/** The lesson of an accepted body: all but the image, with `{SCHEME}` for the scheme of its URL. */
 export function insertRecipe({ Image: image, ...others }: InsertBody): InsertBody {
   const own = protocolOf(String(image))
   return Object.fromEntries(Object.entries(others).map(([key, value]) => [key, value === own ? SCHEME : value]))
 }
 
 /**
- * The next body after a refusal, or null when no other body can help. A named property is added when it was missing
- * and changed or dropped when it was there; without a name the other usual bodies follow. No body is tried twice.
+ * The next body after a refusal, or null when no other body can help. A property that the refusal names is added when it
+ * was missing, and changed or dropped when it was there; without a name the other usual bodies follow. No body is tried
+ * twice.
  */
 export function nextInsertBody(image: string, refusal: Refusal, tried: readonly InsertBody[]): InsertBody | null {
   const last = tried.at(-1)
@@ -79,14 +80,14 @@ function adapt(body: InsertBody, group: readonly string[], image: string): Inser
   const present = group.some((property) => property in body)
   if (!present)
     return { ...body, ...Object.fromEntries(group.map((property) => [property, valueFor(property, image)])) }
-  // Some firmware wants the word URI, which is not of the schema (spec/redfish.md "Operations").
+  // Some firmware demands the word URI, which the schema does not have (spec/redfish.md "Operations").
   if (body['TransferProtocolType'] === protocolOf(image) && group.includes('TransferProtocolType')) {
     return { ...body, TransferProtocolType: 'URI' }
   }
   return Object.fromEntries(Object.entries(body).filter(([property]) => !group.includes(property)))
 }
 
-/** `none` is what sushy sends to BMCs that demand credentials where there are none (DGX, quirks.md 5). */
+/** Like sushy, the client sends `none` to BMCs that demand credentials for an image without any (DGX, quirks.md 5). */
 function valueFor(property: string, image: string): string | boolean {
   switch (property) {
     case 'TransferProtocolType':
@@ -101,7 +102,7 @@ function valueFor(property: string, image: string): string | boolean {
   }
 }
 
-/** `HTTP`, `HTTPS`, `NFS`, `CIFS`: the schema's names are the schemes, but for `smb`. */
+/** `HTTP`, `HTTPS`, `NFS`, `CIFS`: the schema's name is the scheme, except for `smb`. */
 function protocolOf(image: string): string {
   const scheme = URL.canParse(image) ? new URL(image).protocol.slice(0, -1).toUpperCase() : 'HTTP'
   return scheme === 'SMB' ? 'CIFS' : scheme

@@ -1,6 +1,6 @@
 /**
- * Sends an insert, and after a refusal the next body that the refusal asks for (insert-body.ts), each body once. What
- * worked is tried first the next time.
+ * Sends an insert, and after a refusal the next body that fits the refusal (insert-body.ts), each body once. The client
+ * learns the accepted body and begins with it the next time.
  */
 
 import { type Refusal, refusalOf } from '../answers/refusal.ts'
@@ -12,13 +12,13 @@ import { followTask } from '../service/tasks.ts'
 import { firstInsertBody, type InsertBody, insertRecipe, nextInsertBody } from './insert-body.ts'
 import { type MediaState, mediaAction, namesImage } from './slots.ts'
 
-/** The action is not there although it is listed, or not implemented: the slot itself may be written instead. */
+/** Statuses of an action that is listed and not there, or not implemented: the client writes the slot itself instead. */
 const NO_ACTION: ReadonlySet<number> = new Set([404, 405, 501])
 
 type Attempt = { readonly body: InsertBody; readonly method: 'POST' | 'PATCH' }
 
 export type Insertion = {
-  /** The slot as it was read last: its actions and its entity tag. */
+  /** The last read of the slot, for its actions and its entity tag. */
   readonly current: Answer
   readonly image: string
   readonly profile: Profile
@@ -26,7 +26,7 @@ export type Insertion = {
 }
 
 export type InsertLadder = {
-  /** Resolves when the BMC accepted a body; rejects with the last refusal, or at once with anything else. */
+  /** Resolves when the BMC accepted a body; rejects with the last refusal, or at once with any other error. */
   send(call: Call, insertion: Insertion): Promise<void>
 }
 

@@ -1,4 +1,4 @@
-/** What is mounted where a collection lists nothing else: its members come and go with the media (quirks.md 5). */
+/** The media of a collection whose members come and go with the media (quirks.md 5). */
 import type { Call } from '../call.ts'
 import { valueAt } from '../documents/pointer.ts'
 import type { SlotWay } from '../quirks/slot-ways.ts'
@@ -9,7 +9,7 @@ import { type MediaState, mediaState } from './slots.ts'
 
 const EMPTY: MediaState = { inserted: false, image: null, connectedVia: null }
 
-/** Filled while the collection has a member; with what is not asked. */
+/** Inserted if the collection has any member; the client does not read the image. */
 export async function fillOfCollection(
   service: Service,
   call: Call,
@@ -19,7 +19,7 @@ export async function fillOfCollection(
   return (await memberOf(service, call, located, way)) === null ? EMPTY : { ...EMPTY, inserted: true }
 }
 
-/** The same, with what the member says. */
+/** The same, with the image that the member names. */
 export async function stateOfCollection(
   service: Service,
   call: Call,
@@ -31,7 +31,7 @@ export async function stateOfCollection(
   return shown === null ? EMPTY : mediaState({ Inserted: true, ...shown.doc }, located.profile)
 }
 
-/** The link to the first member of the first collection that is of this way. */
+/** The link to the first member of the first collection that belongs to this way. */
 async function memberOf(service: Service, call: Call, located: Located, way: SlotWay): Promise<string | null> {
   for (const owner of [located.system, ...(await located.managers(call))]) {
     if (owner.doc['VirtualMedia'] === undefined) continue

@@ -1,6 +1,6 @@
 /**
- * How one slot is read, filled and emptied: by its standard actions, by writing it, or in a vendor's own way, as its
- * documents show (quirks.md 5). Whether it worked is for the caller to see (insert-and-eject.ts).
+ * Reads, fills and empties one slot: by its standard actions, by writing it, or in a vendor's own way, as its documents
+ * show (quirks.md 5). The caller checks the effect (insert-and-eject.ts).
  */
 import { BmcError } from '../../failure.ts'
 import { EJECTS_MAX } from '../../learned.ts'
@@ -22,16 +22,16 @@ import { hasMediaAction, type MediaState, mediaAction, mediaState, namesImage, t
 export type SlotDriver = {
   readonly path: string
   readonly operation: string
-  /** What the slot said that it holds when it was read last; without a request where that is enough. */
+  /** The media of the slot as the last read of it shows them; a request only where no document has that. */
   lastState(): Promise<MediaState>
-  /** What the slot says that it holds now. */
+  /** Reads the slot for the media that it holds now. */
   state(): Promise<MediaState>
   insert(image: string): Promise<void>
-  /** Requests that may empty the slot as it was read last, best first. */
+  /** Requests that may empty the slot by its last read, best first. */
   ejects(): readonly (() => Promise<void>)[]
 }
 
-/** Reads the slot and takes the way that it shows. */
+/** Reads the slot and chooses the way that it shows. */
 export async function driveSlot(
   service: Service,
   call: Call,
@@ -45,7 +45,7 @@ export async function driveSlot(
     : ownDriver(service, call, slot, way, context.located)
 }
 
-/** A document that says nothing of media must not read as an empty slot. */
+/** @throws BmcError `malformed` for a document that says nothing of media: it must not read as an empty slot. */
 export function tellingMedia(service: Service, call: Call, slot: Answer): Answer {
   if (tellsMedia(slot.doc)) return slot
   const { path } = slot
@@ -86,7 +86,7 @@ function standardDriver(
       const action = mediaAction(last.doc, 'EjectMedia')
       return [
         ...(action === undefined ? [] : [() => act(action)]),
-        // With and without `Inserted`: iLO 4 does not know it.
+        // Second without `Inserted`, which iLO 4 does not know.
         () => patch({ Image: null, Inserted: false }),
         () => patch({ Image: null }),
       ]
@@ -97,7 +97,7 @@ function standardDriver(
 function ownDriver(service: Service, call: Call, slot: Answer, way: SlotWay, located: Located): SlotDriver {
   const { path } = slot
   const documents = { slot: slot.doc, system: located.system.doc }
-  /** The slot as it was read and not written since. */
+  /** The last read of the slot; null once the client wrote it. */
   let current: Answer | null = slot
   const state = async (): Promise<MediaState> => {
     if (way.shown === 'in-collection') return stateOfCollection(service, call, located, way)
@@ -131,7 +131,7 @@ function ownDriver(service: Service, call: Call, slot: Answer, way: SlotWay, loc
       } catch (error) {
         const refusal = refusalOf(error)
         if (refusal === null) throw error
-        // What an attempt before this one did is no longer on offer, and takes seconds to show (iRMC).
+        // An earlier attempt may have worked: iRMC then refuses the action and shows the effect after seconds.
         if (wasRepeated(error) && (await shows(look))) return
         if (!mindsTheRequest(refusal) || index === step.bodies.length - 1) throw error
         call.countRepeat()
@@ -148,7 +148,7 @@ function ownDriver(service: Service, call: Call, slot: Answer, way: SlotWay, loc
     insert: async (image) => {
       const look = async () => {
         const now = await state()
-        // Named is enough, as on the ladder: it may need moments to be attached, and a second insert would be refused.
+        // A named image counts, as on the ladder: it may be attached moments later, and a second insert would be refused.
         return now.image === null ? now.inserted : namesImage(now, image)
       }
       for (const step of way.insert) await take(step, image, look)
@@ -167,10 +167,10 @@ function wasRepeated(error: unknown): boolean {
   return error instanceof BmcError && error.attempts > 1
 }
 
-/** Longer ones are not worth remembering. */
+/** Bound on a target that the client learns. */
 const LINK_CHARS_MAX = 512
 
-/** Where the slot is emptied, for a client that has not read it: by one action without a word, and the slot tells. */
+/** Learns the eject target when it is a single action with an empty body whose effect shows in the slot. */
 function learnEject({ memory }: Service, slot: Answer, way: SlotWay | null): void {
   const target = linkOf(way === null ? mediaAction(slot.doc, 'EjectMedia') : ownEject(slot, way))
   const { [slot.path]: _, ...others } = memory.known().ejects ?? {}
@@ -188,7 +188,7 @@ function ownEject(slot: Answer, { eject, shown }: SlotWay): unknown {
   return isDoc(action) ? action['target'] : action
 }
 
-/** A template with the parts of the image's URL in it. */
+/** Fills a template with the parts of the image's URL. */
 export function fill(template: Template, image: string): Readonly<Record<string, unknown>> {
   const url = URL.canParse(image) ? new URL(image) : null
   const segments = (url?.pathname ?? '').split('/')

@@ -1,6 +1,6 @@
 /**
- * Finds the virtual media slots: the collections of the System and of its Managers, the vendors' own places, and, where
- * none of them has a slot for a CD, the other Managers (quirks.md 2, 3). Only reads.
+ * Finds the virtual media slots: in the collections of the System and of its Managers, in the vendors' own places, and,
+ * where none of them has a slot for a CD, at the other Managers (quirks.md 2, 3). Only reads.
  */
 import type { MediaLayout, MediaSlot, PassedOverSlot } from '../../bmc.ts'
 import { BmcError, type BmcFailure } from '../../failure.ts'
@@ -15,11 +15,11 @@ import { type Located, readAllManagers } from '../system/locate.ts'
 import { stateOfCollection } from './mounted.ts'
 import { bestCollection, chooseLayout, describeSlot, hasMediaAction, inOrder, mediaState } from './slots.ts'
 
-/** One place where slots are: a VirtualMedia collection, or a resource of the vendor's own. */
+/** One place that has slots: a VirtualMedia collection, or a resource of the vendor's own. */
 export type SlotSource = {
   readonly owner: Answer
   readonly path: string
-  /** Null when the BMC refused to show it, for the reason in `failure`. */
+  /** Null when the BMC refused the read, by `failure`. */
   readonly document: Answer | null
   readonly failure: BmcFailure | null
   readonly slots: readonly MediaSlot[]
@@ -31,8 +31,8 @@ export type SlotSearch = { readonly sources: readonly SlotSource[]; readonly bes
 
 /**
  * Reads the places one after the other and stops at the first with two CD slots, the System's before the Managers':
- * iDRAC9 from 6.00 lists the same media under its Manager, where inserting fails (quirks.md 6). `ownOnly`: the Managers
- * that do not look after this System are left out.
+ * iDRAC9 from 6.00 lists the same media under its Manager, where an insert fails (quirks.md 6). `ownOnly` leaves out the
+ * Managers of other Systems.
  */
 export async function searchSlots(
   service: Service,
@@ -116,7 +116,7 @@ async function slotsOfCollection(
     if (linkOf(link) === null) continue
     const slot = await readOrRefused(service, call, service.follow(call, link, collection.path))
     if (!('doc' in slot)) return { failure: slot, slots: [], passedOver: [] }
-    // The members of such a collection are what is mounted, not where something can be.
+    // The members of such a collection are the mounted media, not the slots.
     const mounted = memberLinks(service, call, collection).length > 0
     return { failure: null, slots: [ownSlot(slot, way, mounted)], passedOver: [] }
   }
@@ -149,7 +149,7 @@ async function slotsOfCollection(
   return { failure: null, slots, passedOver }
 }
 
-/** How a member is filled: by the standard action, in a vendor's own way that it shows, else by writing it (XCC). */
+/** The operation that fills a member: the standard action, the vendor's own way that it shows, else a write (XCC). */
 function operationOf(member: Answer, system: Answer): string {
   if (hasMediaAction(member)) return 'action'
   return wayOf(member, system)?.name ?? 'patch'
@@ -172,7 +172,7 @@ function ownSlot(slot: Answer, way: SlotWay, inserted: boolean): MediaSlot {
   return describeSlot(slot, { operation: way.name, inserted, mediaTypes: way.mediaTypes })
 }
 
-/** The document, or why the BMC refuses to show it; other failures are thrown. */
+/** The document, or the BMC's refusal to show it; other failures are thrown. */
 async function readOrRefused(service: Service, call: Call, path: string): Promise<Answer | BmcFailure> {
   try {
     return await service.read(call, path)

@@ -1,4 +1,4 @@
-/** Which virtual media slots are usable, in which order, and how two media are spread over them. Pure. */
+/** Virtual media slots: their state, their order, and the layout of two media over them. Pure. */
 import type { MediaLayout, MediaSlot } from '../../bmc.ts'
 import { type Doc, docAt, flagAt, textAt, textsAt } from '../documents/resource.ts'
 import type { Profile } from '../quirks/profile.ts'
@@ -6,7 +6,9 @@ import type { Profile } from '../quirks/profile.ts'
 /** One member of a VirtualMedia collection. */
 export type SlotDocument = { readonly path: string; readonly doc: Doc }
 
-/** What a slot says that it holds. `image` is null for the empty string and for AMI's literal `None` (quirks.md 6). */
+/**
+ * The media of a slot by its document. `image` is null for the empty string and for AMI's literal `None` (quirks.md 6).
+ */
 export type MediaState = {
   readonly inserted: boolean
   readonly image: string | null
@@ -14,7 +16,7 @@ export type MediaState = {
 }
 
 /**
- * Reads a slot. Where `Inserted` is missing, a named image that is connected counts; where the profile says that
+ * Reads a slot. Where `Inserted` is missing, a named and connected image counts as inserted; where the profile says that
  * `Inserted` lingers, `NotConnected` wins (Supermicro, quirks.md 6).
  */
 export function mediaState(doc: Doc, profile: Pick<Profile, 'emptyWhenNotConnected'>): MediaState {
@@ -28,22 +30,22 @@ export function mediaState(doc: Doc, profile: Pick<Profile, 'emptyWhenNotConnect
   return { inserted, image, connectedVia }
 }
 
-/** Whether a document tells what is in a slot: every captured one has at least one of the two. */
+/** True for a document that describes a slot's media: every captured one has at least one of the two properties. */
 export function tellsMedia(doc: Doc): boolean {
   return doc['Image'] !== undefined || doc['Inserted'] !== undefined
 }
 
-/** Whether the slot shows the image that we just inserted; a null image counts once `Inserted` turned true after that. */
+/** True when the slot shows the inserted image; `Inserted` without a named image counts as well. */
 export function showsImage(state: MediaState, image: string): boolean {
   return state.inserted && (state.image === null || isSameImage(state.image, image))
 }
 
-/** Whether the slot names the image, attached or not yet: XCC needs seconds for the rest (quirks.md 6). */
+/** True when the slot names the image, attached or not: XCC attaches it seconds later (quirks.md 6). */
 export function namesImage(state: MediaState, image: string): boolean {
   return state.image !== null && isSameImage(state.image, image)
 }
 
-/** Host and path are compared, because BMCs drop the query; some show the file name only (quirks.md 6). */
+/** Compares host and path, because BMCs drop the query; some show the file name only (quirks.md 6). */
 function isSameImage(shown: string, image: string): boolean {
   if (!URL.canParse(image)) return shown === image
   const wanted = new URL(image)
@@ -55,7 +57,7 @@ function isSameImage(shown: string, image: string): boolean {
 const CD_TYPES: ReadonlySet<string> = new Set(['CD', 'DVD'])
 const REMOVABLE_TYPES: ReadonlySet<string> = new Set(['USBSTICK', 'FLOPPY'])
 
-/** Members in natural order of their Id: BMCs list them in any (quirks.md 3). */
+/** Members in natural order of their Id: BMCs list them in any order (quirks.md 3). */
 export function inOrder<T extends SlotDocument>(members: readonly T[]): readonly T[] {
   return [...members].sort((a, b) => slotId(a).localeCompare(slotId(b), 'en', { numeric: true }))
 }
@@ -64,7 +66,7 @@ export function hasMediaAction({ doc }: SlotDocument): boolean {
   return mediaAction(doc, 'InsertMedia') !== undefined || mediaAction(doc, 'EjectMedia') !== undefined
 }
 
-/** `operation` says how the slot is filled, `mediaTypes` what it takes where it does not say so itself. */
+/** `operation` fills the slot; `mediaTypes` applies where the slot names none itself. */
 export function describeSlot(
   slot: SlotDocument,
   known: {
@@ -115,7 +117,7 @@ export function bestCollection<T extends { readonly layout: MediaLayout | null }
   return collections.reduce<T | null>((best, next) => (best === null || rank(next) > rank(best) ? next : best), null)
 }
 
-/** The target of a standard media action, unchecked; undefined when the member has none. */
+/** The target of a standard media action, unchecked; undefined when the member lacks the action. */
 export function mediaAction(doc: Doc, name: 'InsertMedia' | 'EjectMedia'): unknown {
   return docAt(docAt(doc, 'Actions'), `#VirtualMedia.${name}`)['target']
 }

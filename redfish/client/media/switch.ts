@@ -1,4 +1,7 @@
-/** Switches remote media on where a BMC hides its slots while it is off (quirks.md 5). Only where that was allowed. */
+/**
+ * Switches remote media on where a BMC hides its slots while it is off (quirks.md 5). Callers check that the operator
+ * allows it.
+ */
 import type { Call } from '../call.ts'
 import { valueAt } from '../documents/pointer.ts'
 import { isDoc } from '../documents/resource.ts'
@@ -7,16 +10,16 @@ import type { Service } from '../service/service.ts'
 import { followTask } from '../service/tasks.ts'
 import type { Located } from '../system/locate.ts'
 
-/** Whether a switch of remote media is off. */
+/** True when a switch of remote media is off. */
 export async function isMediaSwitchedOff(call: Call, located: Located): Promise<boolean> {
   const managers = await located.managers(call)
   return managers.some(({ doc }) => MEDIA_SWITCHES.some(({ state, off }) => valueAt({ manager: doc }, state) === off))
 }
 
 /**
- * Whether something was switched on; the BMC then had the time that it needs to show its slots. Safe to repeat: a
- * switch that is on is left alone, but gets that time as well: somebody else, a probe beside a job, may have switched it
- * on a moment ago. Rejects with the BMC's refusal.
+ * Switches remote media on and waits for the time that the BMC needs to show its slots; false where there is no switch.
+ * Safe to repeat: the client leaves a switch that is on alone, but waits as well, because a probe beside a job may have
+ * switched it on a moment ago. Rejects with the BMC's refusal.
  */
 export async function switchOnMedia(service: Service, call: Call, located: Located): Promise<boolean> {
   for (const manager of await located.managers(call)) {

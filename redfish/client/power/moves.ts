@@ -84,7 +84,10 @@ export function createMoves(
   }
 }
 
-/** The resets of a restart in order: types that this BMC refused before come last, because a firmware update may fix them. */
+/**
+ * The resets of a restart in order: types that this BMC refused before come last, because a firmware update may fix
+ * them.
+ */
 function restartOrder({ memory }: Service, { offered, first }: Run): ReturnType<typeof restartSteps> {
   const refused: ReadonlySet<string> = new Set(memory.known().resetsRefused)
   return restartSteps(offered)

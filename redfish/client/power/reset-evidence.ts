@@ -1,5 +1,5 @@
 /**
- * What a look at the host says about a reset: requested and observed are two facts (spec/job.md), and a 2xx proves
+ * The evidence for a reset in a look at the host: requested and observed are two facts (spec/job.md), and a 2xx proves
  * nothing. Pure.
  */
 import type { BootOverride, PowerObservation, ResetEvidence, ResetIntent, ResetVerdict } from '../../bmc.ts'
@@ -10,7 +10,7 @@ import type { Profile } from '../quirks/profile.ts'
 import type { Answer } from '../service/answer.ts'
 import type { Service } from '../service/service.ts'
 
-/** One look at the host, as far as resets are concerned. */
+/** The part of a look at the host that resets depend on. */
 export type HostLook = { readonly power: PowerObservation; readonly override: BootOverride }
 
 const POWER_STATES: readonly PowerState[] = ['On', 'Off', 'PoweringOn', 'PoweringOff', 'Paused']
@@ -33,8 +33,8 @@ const BOOT_PROGRESS: readonly string[] = [
 const OLDEST_RESET_MS = Date.UTC(2000, 0, 1)
 
 /**
- * Reads a System's power. A `PowerState` that is null or unknown is `Unknown` (BMCs say null right after their own
- * start); one that is no string at all gives null, because then the document is not what it should be.
+ * Reads a System's power. A `PowerState` that is null or unknown gives `Unknown` (BMCs say null right after their own
+ * start); one that is no string gives null, because the document is malformed.
  */
 export function powerObservation(system: Doc, profile: Pick<Profile, 'lastResetTimeStale'>): PowerObservation | null {
   const said = system['PowerState']
@@ -48,7 +48,7 @@ export function powerObservation(system: Doc, profile: Pick<Profile, 'lastResetT
   }
 }
 
-/** @throws BmcError `malformed` when the document does not tell the power state: nothing can be decided on it then. */
+/** @throws BmcError `malformed` when the document has no readable power state, so that no decision can rest on it. */
 export function requirePower(service: Service, call: Call, system: Answer, profile: Profile): PowerObservation {
   const power = powerObservation(system.doc, profile)
   if (power !== null) return power
@@ -65,8 +65,8 @@ export function isOff(power: PowerObservation): boolean {
 }
 
 /**
- * What shows that the host was reset between two looks, the strongest first: its power went off or on, its reset time
- * changed, its boot progress went back, or its one-time boot override was used up. Null when nothing shows.
+ * The evidence that the host was reset between two looks, the strongest first: its power went off or on, its reset time
+ * changed, its boot progress went back, or its one-time boot override was used up. Null when there is none.
  */
 export function resetEvidence(before: HostLook, now: HostLook): ResetEvidence | null {
   if (powerChanged(before.power.powerState, now.power.powerState)) return 'power-state'
@@ -80,24 +80,24 @@ export function resetEvidence(before: HostLook, now: HostLook): ResetEvidence | 
 }
 
 /**
- * How a reset of this host would show, other than by a power state that is caught in passing:
- * - `soon`: `LastResetTime` or `BootProgress` change with it.
- * - `late`: only the boot override does, which firmware uses up in minutes.
- * - `never`: a restart is believed on acceptance, and a graceful one is not tried, because whether it worked could not
- *   be told.
+ * The speed at which a reset of this host shows, besides a power state that a look happens to catch:
+ * - `soon`: `LastResetTime` or `BootProgress` change with the reset.
+ * - `late`: only the boot override changes, which firmware uses up in minutes.
+ * - `never`: the client believes a restart that the BMC accepted, and tries no graceful one, because it could not see the
+ *   effect.
  */
 export type ResetShows = 'soon' | 'late' | 'never'
 
 export function howResetShows(before: HostLook): ResetShows {
   if (before.power.lastResetTime !== null) return 'soon'
-  // Progress short of a boot may stand still for good: X13 shows the same state with an OS running (quirks.md 9).
+  // Progress before a boot may never change: X13 shows the same state with an OS running (quirks.md 9).
   if ((rank(before.power.bootProgress) ?? 0) >= BOOT_PROGRESS.indexOf('OSBootStarted')) return 'soon'
   return isArmed(before.override) ? 'late' : 'never'
 }
 
 /**
- * Judges an announced reset by a look some time later. `no` only where the reset would have shown at once: a switch on
- * or off by the power state, a restart by a `LastResetTime` that this BMC keeps and that did not change.
+ * Judges an announced reset by a later look. `no` needs evidence that would have shown at once: for a switch on or off
+ * the power state, for a restart a `LastResetTime` that this BMC keeps and that did not change.
  */
 export function judgeReset(intent: ResetIntent, now: HostLook): ResetVerdict {
   const before: HostLook = { power: intent.before, override: intent.overrideBefore }

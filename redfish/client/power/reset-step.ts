@@ -140,7 +140,10 @@ export function createResetSteps(service: Service, look: (call: Call) => Promise
   }
 }
 
-/** Sends one reset and classifies the answer by what it says about the host. Rethrows failures that are not about the reset. */
+/**
+ * Sends one reset and classifies the answer by what it says about the host. Rethrows failures that are not about the
+ * reset.
+ */
 async function send(service: Service, call: Call, system: Answer, type: ResetType): Promise<Sent> {
   const target = service.follow(call, resetAction(system.doc)['target'], system.path)
   try {

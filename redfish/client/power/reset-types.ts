@@ -1,4 +1,4 @@
-/** Which resets a BMC offers and in which order a restart tries them. */
+/** The resets that a BMC offers, and the order in which a restart tries them. */
 import type { ResetType } from '../../vocabulary.ts'
 import type { Call } from '../call.ts'
 import { type Doc, docAt, isDoc, linkOf, listAt, textAt, textsAt } from '../documents/resource.ts'
@@ -16,18 +16,18 @@ const KNOWN: readonly ResetType[] = [
   'ForceOff',
 ]
 
-/** What is assumed where a BMC lists nothing (quirks.md 2). */
+/** The assumption where a BMC lists no reset types (quirks.md 2). */
 const ASSUMED: readonly ResetType[] = ['On', 'ForceOff', 'ForceRestart']
 
 /**
- * The names that we know and send, matched whole: X12 lists the broken entry `GracefulShutdownGracefulRestart`, which
- * offers neither (fixtures/supermicro-x12-bmclib-partial).
+ * The listed types that the client sends, matched whole: X12 lists the broken entry `GracefulShutdownGracefulRestart`,
+ * which offers neither (fixtures/supermicro-x12-bmclib-partial).
  */
 export function knownResetTypes(values: readonly string[]): readonly ResetType[] {
   return KNOWN.filter((type) => values.includes(type))
 }
 
-/** How a restart goes on from one request to the next, the host being on (spec/redfish.md "Reset", quirks.md 9). */
+/** The requests of a restart in order, for a host that is on (spec/redfish.md "Reset", quirks.md 9). */
 export function restartSteps(
   offered: readonly ResetType[],
 ): readonly ('GracefulRestart' | 'ForceRestart' | 'PowerCycle' | 'off-and-on')[] {
@@ -50,8 +50,8 @@ export type OfferedResets = {
 }
 
 /**
- * The offered resets, from the action's allowable values, else from its ActionInfo (one more read), else assumed; those
- * that are known not to work on this model are left out. `asLearned` saves that read where it was made before.
+ * The offered resets, from the action's allowable values, else from its ActionInfo (one more read), else assumed, without
+ * those that do not work on this model. `asLearned` takes the lesson of an earlier read of the ActionInfo.
  */
 export async function readResetTypes(
   service: Service,

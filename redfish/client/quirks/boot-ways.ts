@@ -1,13 +1,16 @@
 /** Ways to boot the virtual CD once where the boot override means something else (quirks.md 8). */
 
 export type BootWay = {
-  /** How the name of the Manager's OEM action ends; what stands before differs between firmware versions. */
+  /** End of the name of the Manager's OEM action; its beginning differs between firmware versions. */
   readonly action: string
   readonly body: Readonly<Record<string, unknown>>
   readonly evidence: readonly string[]
 }
 
-/** ServerBoot.1 is the boot device of the iDRAC itself; the import becomes a job, which is followed as a task. */
+/**
+ * ServerBoot.1 is the boot device of the iDRAC itself. The BMC makes a job of the import, which the client follows as a
+ * task.
+ */
 const BOOT_ONCE_FROM_VIRTUAL_CD =
   '<SystemConfiguration><Component FQDD="iDRAC.Embedded.1">' +
   '<Attribute Name="ServerBoot.1#BootOnce">Enabled</Attribute>' +

@@ -1,15 +1,15 @@
 /**
- * What BMCs say when they refuse, as data: message keys (the last part of the id, which firmware versions share) or
- * words, the problem that they mean, and whether the same request is worth another try (quirks.md 15). The first row
- * that matches counts, so that what is final stands before what passes.
+ * The messages of refusals as data: message keys (the last part of the id, which firmware versions share) or words, the
+ * problem that they mean, and the retry that is worth it (quirks.md 15). The first row that matches counts, so that final
+ * problems stand before passing ones.
  */
 
 import type { Problem } from '../../failure.ts'
 
 /**
- * - `never`: no repetition changes the answer, whatever the status (iDRAC says 500 for a wrong image).
- * - `later`: nothing was done, and the same request works later.
- * - `after-a-look`: a state stands against it, which may be the wanted one: look, then try again.
+ * - `never`: no retry changes the answer, whatever the status (iDRAC says 500 for a wrong image).
+ * - `later`: the BMC did nothing, and the same request works later.
+ * - `after-a-look`: the host's state forbids the request and may be the wanted one: look, then retry.
  * - `by-status`: the status decides.
  */
 export type MessageRetry = 'never' | 'later' | 'after-a-look' | 'by-status'
@@ -20,9 +20,9 @@ export type MessageRow = {
   readonly text?: RegExp
   readonly problem: Problem
   readonly retry: MessageRetry
-  /** It passes by itself, but may take minutes: more attempts than usual are worth it. */
+  /** The state passes by itself in minutes: it is worth more attempts than usual. */
   readonly patient?: true
-  /** The BMC may do what was asked all the same, some time later (quirks.md 6 "late attach"). */
+  /** The BMC may carry out the request all the same, some time later (quirks.md 6 "late attach"). */
   readonly late?: true
   /** Recorded documents below `fixtures/`, or sections of quirks.md. */
   readonly evidence: readonly string[]
@@ -168,7 +168,7 @@ const PASSING: readonly MessageRow[] = [
   },
 ]
 
-/** What BMCs say about how they were asked: a parameter too few or too many, a value, a precondition. */
+/** Objections to the form of a request: a missing or unknown parameter, a value, a precondition. */
 const ABOUT_THE_REQUEST: readonly MessageRow[] = [
   {
     keys: ['NoValidSession', 'SessionNotExist', 'ResourceAtUriUnauthorized'],
@@ -261,7 +261,7 @@ export function messageRow(said: {
   )
 }
 
-/** The keys that mean a problem. */
+/** The keys of all messages that mean this problem. */
 export function messageKeysOf(problem: Problem): ReadonlySet<string> {
   return new Set(MESSAGE_ROWS.filter((row) => row.problem === problem).flatMap(({ keys }) => keys))
 }

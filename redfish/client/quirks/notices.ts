@@ -1,4 +1,4 @@
-/** What an operator should know of a model before a job needs it, by the code that quirk rows name. */
+/** Notices about a model for the operator, by the code that quirk rows name. */
 import type { Finding } from '../../bmc.ts'
 
 const NOTICES = {

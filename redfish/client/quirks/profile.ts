@@ -1,23 +1,26 @@
-/** What may differ between BMCs, what it is where no quirk says otherwise, and the form of a quirk. */
+/**
+ * The profile of a BMC: the traits that differ between models, their defaults, and the form of a quirk that changes
+ * them.
+ */
 import type { ResetType, Vendor } from '../../vocabulary.ts'
 import type { BootWayName } from './boot-ways.ts'
 import type { NoticeCode } from './notices.ts'
 
-/** How this model wants to be spoken to. */
+/** The ways in which one model differs. */
 export type Profile = {
-  /** Whether one connection is used for several requests, or closed after each. */
+  /** `keep-alive`: one connection for several requests; `close`: one for each. */
   readonly connection: 'keep-alive' | 'close'
   /** First body that an insert tries; the ladder of insert-body.ts goes on from there. */
   readonly insertStart: 'full' | 'image-only'
-  /** Properties that an insert is known to be refused without. */
+  /** Properties without which this model refuses an insert. */
   readonly insertAlso: readonly ('TransferProtocolType' | 'TransferMethod' | 'UserName' | 'Password')[]
-  /** Members of the VirtualMedia collections that are not for us, by the last segment of their path. */
+  /** Members of the VirtualMedia collections that take no images, by the last segment of their path. */
   readonly slotsIgnored: RegExp | null
-  /** Whether a CD and a removable slot can hold media at the same time. */
+  /** A CD and a removable slot can hold media at the same time. */
   readonly companionSlot: boolean
-  /** `Inserted` stays true after an eject, and `ConnectedVia: NotConnected` tells. */
+  /** `Inserted` stays true after an eject, and `ConnectedVia: NotConnected` shows that the slot is empty. */
   readonly emptyWhenNotConnected: boolean
-  /** What shows in the slot seconds after it was accepted: the first look comes later. */
+  /** Operations that show in the slot only after seconds: the client makes its first look later. */
   readonly mediaLag: readonly ('insert' | 'eject')[]
   /** Boot targets that mean the virtual CD, best first. */
   readonly cdTargets: readonly string[]
@@ -25,21 +28,24 @@ export type Profile = {
   readonly bootMode: 'uefi' | 'if-same'
   /** `override`: the boot override works for virtual media; else the name of a vendor's own way (quirks/boot-ways.ts). */
   readonly bootWay: 'override' | BootWayName
-  /** What `BootSourceOverrideEnabled` may read back after `Once` was written, without anything being wrong. */
+  /** Values of `BootSourceOverrideEnabled` that this model may show after `Once` was written and accepted. */
   readonly onceReadsBack: readonly string[]
   /** `LastResetTime` is not kept up to date and proves nothing. */
   readonly lastResetTimeStale: boolean
-  /** `On` is refused for a while after the host went off. */
+  /** The BMC refuses `On` for a while after the host went off. */
   readonly restsAfterOff: boolean
-  /** Resets that are listed and do not work. */
+  /** Resets that the BMC lists and that do not work. */
   readonly resetsAvoided: readonly ResetType[]
-  /** `always`: a PATCH without precondition is refused or silently dropped, so that `*` goes where no tag is given. */
+  /**
+   * `always`: the BMC refuses or silently drops a PATCH without precondition, so that the client sends `*` for want of a
+   * tag.
+   */
   readonly ifMatch: 'when-given' | 'always'
-  /** What an operator should know of this model (quirks/notices.ts). */
+  /** Notices for the operator (quirks/notices.ts). */
   readonly notices: readonly NoticeCode[]
 }
 
-/** What the condition of a quirk is tested on. */
+/** The facts that the condition of a quirk is tested on. */
 export type Traits = {
   readonly vendor: Vendor
   /** ComputerSystem.Model. */
@@ -50,7 +56,7 @@ export type Traits = {
   readonly firmware: string | null
 }
 
-/** Versions are compared number by number; `below` is exclusive. */
+/** Versions compare number by number; `below` is exclusive. */
 export type FirmwareRange = { readonly from?: string; readonly below?: string }
 
 export type Quirk = {

@@ -1,9 +1,9 @@
 /**
- * Media that no standard action moves, as data: where the slot is found, what is sent to fill and to empty it, and
- * where it shows. A way is taken because the resources show it, never because of a name (quirks.md 5).
+ * Vendors' own ways to move media, as data: the place of the slot, the requests that fill and empty it, and the place
+ * that shows it. The client takes a way because the resources show it, never because of a name (quirks.md 5).
  */
 
-/** A document that a way looks into, and the keys to the value in it. */
+/** A kind of document, and the keys to a value in it. */
 export type Pointer = {
   readonly in: 'slot' | 'collection' | 'system' | 'manager'
   readonly keys: readonly string[]
@@ -18,7 +18,7 @@ export type Template = { readonly [key: string]: string | Template }
 export type SlotStep =
   /** PATCH of the slot. */
   | { readonly kind: 'write'; readonly body: Template }
-  /** POST to the action; later bodies are for firmware that refuses the earlier ones. */
+  /** POST to the action; a later body is for firmware that refuses the earlier ones. */
   | { readonly kind: 'act'; readonly action: Pointer; readonly bodies: readonly Template[] }
 
 export type SlotWay = {
@@ -29,7 +29,7 @@ export type SlotWay = {
   readonly eject: readonly SlotStep[]
   /** `in-collection`: the collection has a member only while the slot is filled. */
   readonly shown: 'in-slot' | 'in-collection'
-  /** What it takes where the slot does not say so itself. */
+  /** Media types of the slot, where it names none itself. */
   readonly mediaTypes: readonly string[]
   readonly evidence: readonly string[]
 }

@@ -1,7 +1,7 @@
-/** Licences and switches that stand between a BMC and its virtual media, and where they are seen (quirks.md 5, 12). */
+/** Licences and switches that virtual media depend on, and their places in the documents (quirks.md 5, 12). */
 import type { Pointer } from './slot-ways.ts'
 
-/** Where the name of the licence stands, and which names do not cover virtual media. */
+/** The place of the licence's name, and the names that do not cover virtual media. */
 export type LicenceRow = {
   readonly name: Pointer
   readonly lacking: RegExp
@@ -21,7 +21,7 @@ export const LICENCES: readonly LicenceRow[] = [
   },
 ]
 
-/** Actions whose list of allowable values is empty as long as the licence is missing. */
+/** Actions whose list of allowable values is empty without the licence. */
 export const LICENSED_ACTIONS: readonly { readonly values: Pointer; readonly evidence: readonly string[] }[] = [
   {
     values: {
@@ -32,15 +32,15 @@ export const LICENSED_ACTIONS: readonly { readonly values: Pointer; readonly evi
   },
 ]
 
-/** A switch without which there are no slots. */
+/** A switch that hides all slots while it is off. */
 export type MediaSwitch = {
   readonly state: Pointer
   readonly off: string
   readonly on: string
-  /** The first that is there. */
+  /** The client uses the first one that the BMC has. */
   readonly actions: readonly Pointer[]
   readonly body: Readonly<Record<string, string>>
-  /** How long the BMC needs before its slots show. */
+  /** The time that the BMC needs until its slots show. */
   readonly settleMs: number
   readonly evidence: readonly string[]
 }
@@ -61,9 +61,9 @@ export const MEDIA_SWITCHES: readonly MediaSwitch[] = [
 ]
 
 /**
- * Actions that make more CD slots, which an operator may use. The client does not, also where it may switch remote media
- * on: the media service restarts for some three minutes (quirks.md 4), in which a job that has just looked at its slots
- * finds none, and nothing tells a probe that no job is about to begin through another controller.
+ * Actions that make more CD slots, for operators. The client never sends them: the media service then restarts for some
+ * three minutes (quirks.md 4), in which a job finds no slots, and a probe cannot know that no other controller is about
+ * to begin a job.
  */
 export const MORE_SLOTS: readonly { readonly action: Pointer; readonly evidence: readonly string[] }[] = [
   {

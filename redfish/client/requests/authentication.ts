@@ -36,7 +36,9 @@ export type Credentials = {
 export type Verdict = 'resend' | 'replay' | 'final'
 
 export type Authentication = {
-  /** Credentials for one request; logs in first where needed, by one login for all waiting callers. Rejects with `Fault`. */
+  /**
+   * Credentials for one request; logs in first where needed, by one login for all waiting callers. Rejects with `Fault`.
+   */
   credentials(signal: AbortSignal): Promise<Credentials>
   /** Call for every non-401 answer; with Basic that stands in for a session, skip answers from public resources. */
   accepted(credentials: Credentials): void
@@ -72,9 +74,9 @@ export type SessionParts = Omit<SessionServiceParts, 'now'> & {
   readonly surroundings: Surroundings
   readonly ledger: SessionLedger
   /**
-   * Records that this BMC refuses Basic, as some with sessions do (Supermicro X11, OpenBMC by its settings; quirks.md 11).
-   * Learned when the session table is full, where the client cannot tell a refusal of Basic from one of the password:
-   * recorded once, it prevents a wrong password from being retried until the account is locked.
+   * Records that this BMC refuses Basic, as some with sessions do (Supermicro X11, OpenBMC by its settings; quirks.md
+   * 11). Learned when the session table is full, where the client cannot tell a refusal of Basic from one of the
+   * password: recorded once, it prevents a wrong password from being retried until the account is locked.
    */
   readonly basicRefused: { readonly known: () => boolean; readonly learn: () => void }
   /** Ends with the client: a login outlives the caller that happened to start it. */

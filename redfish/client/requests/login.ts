@@ -46,7 +46,10 @@ export type LogOutOptions = { readonly repeat: Repeat; readonly signal: AbortSig
 export type Login = {
   /** Ends sessions that dead processes left, then opens one. Rejects with `Fault`, or with an error of the ledger. */
   logIn(signal: AbortSignal): Promise<LoginResult>
-  /** Deletes a session; one that is gone already counts as deleted. After a rejection with `Fault` it is in the ledger as lost. */
+  /**
+   * Deletes a session; one that is gone already counts as deleted. After a rejection with `Fault` it is in the ledger as
+   * lost.
+   */
   logOut(session: Session, options: LogOutOptions): Promise<void>
 }
 

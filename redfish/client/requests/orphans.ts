@@ -1,4 +1,4 @@
-/** Ends what logins left behind on the BMC whose process died, or whose answer got lost. */
+/** Ends the sessions of logins whose process died, or whose answer got lost. */
 import type { OrphanedLogin, SessionLedger } from '../../session-ledger.ts'
 import { failureOf } from '../answers/outcome.ts'
 import { type Doc, linkOf, listAt } from '../documents/resource.ts'
@@ -7,13 +7,13 @@ import type { WireAnswer, WireRequest } from '../wire/transport.ts'
 import { type ListedSession, readListedSession, sessionsOfLost } from './lost-logins.ts'
 import { documentOf, type SessionService } from './sessions.ts'
 
-/** A session of this process, with which to look at the others. `path` is null where the BMC did not say. */
+/** A session of this process that reads the others. `path` is null where the BMC named none. */
 export type LookingSession = { readonly askedAtMs: number; readonly token: string; readonly path: string | null }
 
 export type Orphans = {
-  /** Ends sessions of dead processes whose tokens are known. Answers the logins of which nothing is known. */
+  /** Ends orphaned sessions by their tokens. Resolves with the logins whose session the ledger does not know. */
   endKnown(signal: AbortSignal): Promise<readonly OrphanedLogin[]>
-  /** Looks for the sessions of logins of which nothing is known, and ends them. Faults leave them in the ledger. */
+  /** Finds the sessions of such logins by the BMC's list, and ends them. After a fault they stay in the ledger. */
   endLost(
     lost: readonly Pick<OrphanedLogin, 'id' | 'askedAtMs'>[],
     session: LookingSession,
@@ -68,7 +68,7 @@ export function createOrphans(parts: {
           unknown.push(orphan)
           continue
         }
-        // A failure leaves it in the ledger, which gives it out again after a while.
+        // After a failure it stays in the ledger, which offers it again after a while.
         const outcome = await service.remove(orphan.session, { operation, attempt: 1, signal })
         if (outcome.kind === 'done') await ledger.closed(orphan.id)
       }

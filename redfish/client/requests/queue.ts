@@ -1,4 +1,4 @@
-/** At most one request in flight per BMC, reads included: they fall over under parallel ones (quirks.md 10). */
+/** At most one request in flight per BMC, reads included: BMCs fall over under parallel requests (quirks.md 10). */
 import { aborted, Fault } from '../wire/fault.ts'
 
 export type RequestQueue = <T>(signal: AbortSignal, task: () => Promise<T>) => Promise<T>

@@ -1,4 +1,4 @@
-/** Single requests to a BMC's session service, without any memory of what they are for. */
+/** Single requests to a BMC's session service, without state. */
 import type { OpenSession } from '../../session-ledger.ts'
 import { readErrorBody } from '../answers/error-body.ts'
 import { type Outcome, retryAfterOf } from '../answers/outcome.ts'
@@ -20,23 +20,23 @@ export type SessionServiceParts = {
   readonly send: (request: WireRequest, options: AttemptOptions) => Promise<WireAnswer>
   /** The service root's `Links.Sessions`, null when it has none or cannot be read. */
   readonly sessionsLink: (signal: AbortSignal) => Promise<string | null>
-  /** Lets `sessionsLink` ask the BMC where it answered what was learned before; false where that makes no difference. */
+  /** Makes `sessionsLink` ignore a learned link and ask the BMC; false where no learned link was in use. */
   readonly lookAgain: () => boolean
   readonly redact: Redact
   readonly now: () => number
 }
 
 export type SessionService = {
-  /** One request; everything but a 2xx is an outcome. */
+  /** Sends one request; every result but a 2xx is an outcome. */
   attempt(request: WireRequest, options: AttemptOptions): Promise<Attempted<WireAnswer>>
-  /** Deletes a session with its own token, which ends this session or none. One that is gone counts as deleted. */
+  /** Deletes a session with its own token, which ends this session or none. A session that is gone counts as deleted. */
   remove(session: OpenSession, options: AttemptOptions): Promise<Attempted<null>>
   collectionPath(signal: AbortSignal): Promise<string>
-  /** After a login that found no collection: whether its path may be another one when it is asked for again. */
+  /** Call after a login that found no collection; true when the next `collectionPath` may be another one. */
   mayHaveMoved(): boolean
-  /** A link as a path on this BMC. Throws `Fault` when it leads elsewhere. */
+  /** A link as a path on this BMC. @throws Fault when it leads to another host. */
   follow(link: string, from: string): string
-  /** The path alone of a link, whatever name the BMC gives itself: a session whose link is refused would never be deleted. */
+  /** The path of a link, whatever host it names: the client could never delete a session whose link it refused. */
   pathOf(link: string, from: string): string
 }
 
@@ -68,7 +68,7 @@ export function createSessionService(parts: SessionServiceParts): SessionService
     async remove({ path, token }, options) {
       const request = { method: 'DELETE', path, headers: { 'X-Auth-Token': token } } as const
       let outcome = await attempt(request, options)
-      // One 401 may be a mood (HPE, quirks.md 11); two say that the token is dead, and the session with it.
+      // HPE answers 401 to a good token now and then (quirks.md 11); two in a row mean that the session is gone.
       if (isStatus(outcome, 401)) {
         outcome = await attempt(request, options)
         if (isStatus(outcome, 401)) return { kind: 'done', value: null }

@@ -1,12 +1,12 @@
-/** Reads the members of a Redfish collection, over its pages, as far as the BMC lets them be read. */
+/** Reads the readable members of a Redfish collection, over its pages. */
 import type { Call } from '../call.ts'
 import { isDoc, linkOf } from '../documents/resource.ts'
 import type { Answer } from './answer.ts'
 import type { Service } from './service.ts'
 
 /**
- * The readable members in the BMC's order. A missing `Members` is an empty collection (X10), members that the BMC
- * refuses or that are no documents are left out (DGX, Cisco; quirks.md 2); a `Members` that is no list is `malformed`.
+ * The members in the BMC's order. A missing `Members` is an empty collection (X10); members that the BMC refuses or that
+ * are no documents are left out (DGX, Cisco; quirks.md 2); a `Members` that is no list is `malformed`.
  */
 export async function readCollection(service: Service, call: Call, path: string): Promise<readonly Answer[]> {
   const first = await service.readOptional(call, path)
@@ -14,8 +14,8 @@ export async function readCollection(service: Service, call: Call, path: string)
 }
 
 /**
- * The members of a collection whose first page was read, but for those that `skips` leaves out unread. Pages and
- * members are bounded by `membersMax`, and no page is read twice, so that a cyclic collection ends.
+ * The members of a collection from its first page on; members that `skips` names are not read. `membersMax` bounds pages
+ * and members, and no page is read twice, so that a cyclic collection ends.
  */
 export async function readMembers(
   service: Service,

@@ -7,7 +7,7 @@ import type { Service } from './service.ts'
 import { until } from './until.ts'
 import type { Written } from './writes.ts'
 
-/** How often a monitor may be missing before it was ever seen: iDRAC creates it late (quirks.md 10). */
+/** Reads of a monitor that may fail with 404 before it was ever seen: iDRAC creates it late (quirks.md 10). */
 const MISSING_MAX = 3
 
 type Progress =
@@ -16,8 +16,8 @@ type Progress =
   | { readonly kind: 'failed'; readonly failure: BmcFailure }
 
 /**
- * Follows the answer of a write to its end; returns at once when it was not a 202 or names no monitor (then the
- * caller's read-back has to tell). A monitor that vanishes after it was seen counts as done (iDRAC deletes finished
+ * Follows the answer of a write to its end; returns at once when it was not a 202 or names no monitor (the caller's
+ * read-back then decides). A monitor that vanishes after it was seen counts as done (iDRAC deletes finished
  * tasks, quirks.md 10). Rejects with `refused` when the task failed, `timeout` when it does not end within
  * `taskTimeoutMs`.
  */
@@ -52,7 +52,7 @@ export async function followTask(service: Service, call: Call, written: Written)
   if (end.kind === 'failed') throw service.fail(call, end.failure, asked)
 }
 
-/** Null for a monitor that is not there (yet, or any more); other refusals are those of the operation itself. */
+/** Null for a monitor that does not exist (yet, or any more); another refusal is the operation's own. */
 async function readMonitor(service: Service, call: Call, path: string): Promise<Answer | null> {
   try {
     return await service.read(call, path)
@@ -76,8 +76,8 @@ const RUNNING_STATES: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Judges what a monitor says: 202 is running; a task document by its `TaskState`; any other 2xx is the operation's own
- * answer, so it is done. Pure.
+ * Judges the answer of a monitor: 202 is running; a task document goes by its `TaskState`; any other 2xx is the
+ * operation's own answer, so that the task is done. Pure.
  */
 export function taskProgress(monitor: Pick<Answer, 'status' | 'doc'>): Progress {
   const state = textAt(monitor.doc, 'TaskState')
@@ -89,7 +89,7 @@ export function taskProgress(monitor: Pick<Answer, 'status' | 'doc'>): Progress 
   return { kind: 'failed', failure: taskFailure(state, message ?? {}) }
 }
 
-/** The status is that of the answer that carried the task: the operation itself has none. */
+/** The status is that of the answer with the task: the operation itself has none. */
 function taskFailure(state: string, message: Doc): BmcFailure {
   const messageId = textAt(message, 'MessageId') ?? textAt(message, 'MessageID')
   const text = textAt(message, 'Message')

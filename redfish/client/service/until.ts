@@ -1,4 +1,4 @@
-/** Waiting for a state to show: look, pause, look again, within a bound. */
+/** Waits for a state to show: look, pause, look again, within a bound. */
 import { BmcError } from '../../failure.ts'
 import type { Call } from '../call.ts'
 import type { Service } from './service.ts'
@@ -8,13 +8,13 @@ export type Wait = {
   readonly pollMs: number
   /** The pauses grow by half up to this; all are `pollMs` by default. */
   readonly pollMsMax?: number
-  /** For what never shows at once: the first look comes after the first pause. */
+  /** True for a state that never shows at once: the first look comes after the first pause. */
   readonly startsWithPause?: boolean
 }
 
 /**
  * Calls `look` until it gives a value or the time is over (null then). The pauses count as well as the clock, so that
- * the wait ends whatever the clock does. Rejects with what `look` rejects with and when the call's signal aborts.
+ * the wait ends even when the clock stands still. Rejects with errors of `look`, and when the call's signal aborts.
  */
 export async function until<T>(
   service: Service,
@@ -35,7 +35,7 @@ export async function until<T>(
   }
 }
 
-/** Runs a look at a BMC that may be restarting: an answer that fails for now is no answer, other failures go on. */
+/** Runs a look at a BMC that may be restarting: a retriable failure gives null, other failures are rethrown. */
 export async function ifAnswering<T>(look: () => Promise<T>): Promise<T | null> {
   try {
     return await look()

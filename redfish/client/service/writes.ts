@@ -18,7 +18,7 @@ export type Write = {
   /** Tells whether the wanted state shows; called after an attempt that may or may not have worked. */
   readonly look?: () => Promise<boolean>
   readonly readTimeoutMs?: number
-  /** Of a PATCH: `*` goes where the document gives no tag, because this BMC wants a precondition (quirks.md 10). */
+  /** For a PATCH: sends `*` where the document gives no tag, because this BMC demands a precondition (quirks.md 10). */
   readonly wantsPrecondition?: boolean
   /** False where the caller has another way than to wait for minutes until a state has passed. */
   readonly patient?: boolean
@@ -72,7 +72,10 @@ export function createWrites(parts: WriteParts): Writes {
   }
 }
 
-/** One attempt at a PATCH: sends it with one precondition after the other; a tag that was read again serves later attempts. */
+/**
+ * One attempt at a PATCH: sends it with one precondition after the other; a tag that was read again serves later
+ * attempts.
+ */
 function patchLadder(
   { requests, memory, read }: WriteParts,
   call: Call,

@@ -1,5 +1,5 @@
 /**
- * Finds the System that is ours and the Managers that look after it, by links from the service root and never by
+ * Finds the System of the server record and the Managers that look after it, by links from the service root and never by
  * built paths (spec/redfish.md "Discovery").
  */
 
@@ -20,7 +20,7 @@ import { detectVendor } from './vendor.ts'
 export type Located = {
   readonly system: Answer
   readonly systemWhy: string
-  /** Read when they are asked for, where the System was found without them. */
+  /** Reads them on demand, where the System was found without them. */
   readonly root: (call: Call) => Promise<Answer>
   readonly managers: (call: Call) => Promise<readonly Answer[]>
   readonly managersWhy: string
@@ -28,15 +28,15 @@ export type Located = {
   readonly profile: Profile
 }
 
-/** Where the System is: known already, or found now. */
+/** The System that the client knows already, else the one that it finds now. */
 export type LocateFor = (call: Call) => Promise<Located>
 
-/** Which System the server record means. */
+/** The traits by which the server record identifies its System. */
 export type Wanted = Pick<HttpBmcOptions, 'systemId' | 'serial' | 'vendorHint'>
 
 /**
- * Walks root → Systems → System → Managers. Rejects with `unsupported` when no System or more than one fits: which
- * one is imaged is never a guess.
+ * Walks root → Systems → System → Managers. Rejects with `unsupported` when no System or more than one fits: the client
+ * never guesses which machine a job installs.
  */
 export async function locate(service: Service, call: Call, wanted: Wanted): Promise<Located> {
   const root = await service.readRoot(call)
@@ -73,7 +73,7 @@ export async function locate(service: Service, call: Call, wanted: Wanted): Prom
 
 const MANAGERS_LEARNED_MAX = 4
 
-/** What was learned under another firmware, or of another machine, does not count any more. */
+/** Records the places; drops all other lessons when the firmware or the machine is another one than before. */
 function learnPlaces(memory: Memory, places: Places): void {
   const { sessions, places: before } = memory.known()
   const { firmware, model, controller } = places
@@ -89,18 +89,18 @@ function learnPlaces(memory: Memory, places: Places): void {
 type FirmwareMarks = Pick<Places, 'bios' | 'schema'>
 
 /**
- * What a System shows of the firmware, so that a job notices an update since the last probe without one request more: the
+ * Marks of the firmware in a System, by which a job notices an update since the last probe without one request more: the
  * version of the BIOS, and that of the document's schema, which comes with the BMC's firmware (fixtures ilo5-2.46 and
- * ilo5-2.72 differ in it). The firmware's own version is in the Manager, which only a walk reads. So an
- * update of the BMC that changes neither is not noticed by a job: what was learned is tried, and where the BMC refuses
- * it, the usual ways follow; the next probe sees it.
+ * ilo5-2.72 differ in it). The firmware's own version is in the Manager, which only a walk reads. So a job misses an
+ * update of the BMC that changes neither mark: it tries the old lessons and, where the BMC refuses one, goes the usual
+ * ways; the next probe sees the update.
  */
 function firmwareMarks(system: Doc): FirmwareMarks {
   const [bios, schema] = [textAt(system, 'BiosVersion'), textAt(system, '@odata.type')]
   return { ...(bios === null ? {} : { bios }), ...(schema === null ? {} : { schema }) }
 }
 
-/** A mark that is missing tells nothing: some BMCs know the BIOS only once the host was on. */
+/** A missing mark proves nothing: some BMCs know the BIOS only once the host was on. */
 function showsSameFirmware(before: FirmwareMarks, now: FirmwareMarks): boolean {
   const differs = (name: keyof FirmwareMarks) =>
     before[name] !== undefined && now[name] !== undefined && before[name] !== now[name]
@@ -108,8 +108,8 @@ function showsSameFirmware(before: FirmwareMarks, now: FirmwareMarks): boolean {
 }
 
 /**
- * The System where it was found before, by one request. Null where nothing was learned, something else is there now, or
- * its firmware is seen to be another one: then the walk has to be made.
+ * The System at its learned path, by one request. Null where no path was learned, another resource is there now, or the
+ * System shows another firmware: the caller then walks the tree.
  */
 export async function locateAsLearned(service: Service, call: Call, wanted: Wanted): Promise<Located | null> {
   const { places } = service.memory.known()
@@ -119,7 +119,7 @@ export async function locateAsLearned(service: Service, call: Call, wanted: Want
   const marks = firmwareMarks(system.doc)
   if (!showsSameFirmware(places, marks)) return null
   if (chooseSystem([system], wanted).kind === 'none' || !isDoc(resetActionOf(system.doc))) return null
-  // One that was not known: of a probe before marks were kept, or while the host was off.
+  // A mark may be new: the probe was made by an older version that kept none, or while the host was off.
   service.memory.learn({ places: { ...places, ...marks } })
   service.handover.leave(system)
   let root: Answer | null = null
@@ -141,7 +141,7 @@ export async function locateAsLearned(service: Service, call: Call, wanted: Want
   }
 }
 
-/** The same with its System and its Managers as they are now: something about them was changed. */
+/** The same with its System and its Managers read again, after the client changed a setting of theirs. */
 export async function readAgain(service: Service, call: Call, located: Located): Promise<Located> {
   const system = await service.read(call, located.system.path)
   const paths = (await located.managers(call)).map(({ path }) => path)
@@ -167,7 +167,7 @@ type Choice<T> =
   | { readonly kind: 'none'; readonly detail: string }
 
 /**
- * The System to work on: the one with the wanted Id; else the only one that can be reset (GPU boards and AMI's
+ * The System of the server: the one with the wanted Id; else the only one that can be reset (GPU boards and AMI's
  * `Capabilities` cannot, quirks.md 2); else the one whose serial number or service tag is the server's. Pure.
  */
 export function chooseSystem<T extends { readonly path: string; readonly doc: Doc }>(
@@ -202,7 +202,7 @@ export function chooseSystem<T extends { readonly path: string; readonly doc: Do
   }
 }
 
-/** How many Systems of a BMC a message names. */
+/** Bound on the Systems that a message names. */
 const NAMED_MAX = 8
 
 function named(ids: readonly string[]): string {
@@ -219,8 +219,8 @@ export function isSerial(system: Doc, serial: string | undefined): boolean {
 }
 
 /**
- * The Managers of `Links.ManagedBy`; where that is missing (Huawei, iLO 4) the members of the Managers collection,
- * those first that say that they manage this System (quirks.md 2).
+ * The Managers of `Links.ManagedBy`; where that is missing (Huawei, iLO 4) those members of the Managers collection that
+ * name this System, or all members where none does (quirks.md 2).
  */
 async function readManagers(
   service: Service,

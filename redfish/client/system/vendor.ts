@@ -1,4 +1,4 @@
-/** Which vendor's BMC this is, from what the service says of itself, else from the server record. Pure. */
+/** Detects the vendor of a BMC from its documents, else from the server record. Pure. */
 import type { Vendor } from '../../vocabulary.ts'
 import { type Doc, docAt, textAt } from '../documents/resource.ts'
 
@@ -27,9 +27,9 @@ const OEM_KEYS: Readonly<Record<string, Vendor>> = {
 }
 
 /**
- * Detects the vendor. The manager's model first where it names the firmware (OpenBMC on an NVIDIA board), then the
- * `Oem` keys, then `Vendor`, `Product` and manufacturer, then the hint of the server record (spec/redfish.md
- * "Vendor detection"). Case-insensitive; `generic` when nothing is known.
+ * Goes by the Manager's model first where it names the firmware (OpenBMC on an NVIDIA board), then by the `Oem` keys,
+ * then by `Vendor`, `Product` and manufacturer, then by the hint of the server record (spec/redfish.md "Vendor
+ * detection"). Case-insensitive; `generic` when no name is known.
  */
 export function detectVendor(said: { root: Doc; system: Doc; manager: Doc | null; hint: string | null }): Vendor {
   const manager = said.manager ?? {}

@@ -1,4 +1,4 @@
-/** The bytes of an answer's body: bounded as they come and, where they are compressed, as they unfold. */
+/** Reads the bytes of an answer's body, bounded while they arrive and while they are decompressed. */
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { malformed } from './fault.ts'
@@ -8,8 +8,8 @@ const gunzipAsync = promisify(gunzip)
 export type BodySource = { readonly path: string; readonly encoding: string | undefined; readonly bytesMax: number }
 
 /**
- * Reads a body to its end, at most `bytesMax` bytes of it, and undoes gzip. Rejects with a `malformed` fault when it is
- * longer or no gzip, and with what the stream throws; the connection is destroyed then.
+ * Reads a body to its end and undoes gzip. Rejects with a `malformed` fault when it is longer than `bytesMax` or broken
+ * gzip, and with errors of the stream; the connection is then destroyed.
  */
 export async function readBytes(body: AsyncIterable<unknown>, source: BodySource): Promise<Uint8Array> {
   return decoded(await collect(body, source), source)
@@ -28,7 +28,7 @@ async function collect(body: AsyncIterable<unknown>, { path, bytesMax }: BodySou
   return Buffer.concat(chunks)
 }
 
-/** Undoes gzip, which is what a BMC that refuses `identity` sends; bounded by the decoded size as well. */
+/** Undoes gzip, which a BMC that refuses `identity` sends; bounded by the decoded size as well. */
 async function decoded(bytes: Uint8Array, { path, encoding, bytesMax }: BodySource): Promise<Uint8Array> {
   if (!/^(x-)?gzip$/i.test(encoding ?? '')) return bytes
   try {

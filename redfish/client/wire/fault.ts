@@ -17,7 +17,7 @@ export class Fault extends Error {
   }
 }
 
-/** A document or link that makes no sense. `path` is the resource it came from. */
+/** The fault of a document or link that makes no sense. `path` is the resource that it came from. */
 export function malformed(path: string, detail: string): Fault {
   return new Fault({ kind: 'malformed', retry: false, path, detail }, { sent: true })
 }

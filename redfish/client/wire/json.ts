@@ -1,9 +1,9 @@
 /**
- * Turns the bytes of an answer into a value, or says why not. A BMC's JSON is bounded in size by the transport and in
- * depth here, so that a hostile document costs one clear failure (spec/security.md).
+ * Parses the bytes of an answer. The transport bounds a BMC's JSON in size, and this file in depth, so that a hostile
+ * document costs one clear failure (spec/security.md).
  */
 
-/** What an answer's body turned out to be. */
+/** The body of an answer; `why`: the reason for which a text is no JSON. */
 export type Body =
   | { readonly kind: 'json'; readonly value: unknown }
   | { readonly kind: 'text'; readonly text: string; readonly why: string }
@@ -27,7 +27,7 @@ export function parseBody(bytes: Uint8Array, limits: { readonly jsonDepthMax: nu
   }
 }
 
-/** Whether brackets outside of strings nest deeper than `depthMax`. One pass, no recursion. */
+/** True when brackets outside of strings nest deeper than `depthMax`. One pass, no recursion. */
 export function isDeeperThan(text: string, depthMax: number): boolean {
   let depth = 0
   let inString = false

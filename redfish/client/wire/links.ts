@@ -1,16 +1,18 @@
 /**
- * Links that a BMC hands out (`@odata.id`, `Location`, action targets) become paths on the configured origin, or are
- * refused. Credentials and tokens therefore never leave the address that the server was registered with.
+ * Turns a BMC's links (`@odata.id`, `Location`, action targets) into paths on the configured origin, or refuses them.
+ * Credentials and tokens therefore only go to the address that the server was registered with.
  */
 
 import { BlockList, isIP } from 'node:net'
 
-/** Longest link that is followed; quirks.md knows none above 200 characters. */
+/** Bound on a link; quirks.md knows none above 200 characters. */
 const LINK_CHARS_MAX = 2048
 
 export type RebasedLink = { readonly ok: true; readonly path: string } | { readonly ok: false; readonly detail: string }
 
-/** Networks whose addresses mean nothing to us where a BMC names them: private, loopback, link-local, shared. */
+/**
+ * Networks whose addresses a BMC may name as its own behind address translation: private, loopback, link-local, shared.
+ */
 const INTERNAL = new BlockList()
 for (const [network, prefix] of [
   ['10.0.0.0', 8],
@@ -30,7 +32,7 @@ INTERNAL.addSubnet('fe80::', 10, 'ipv6')
  * Re-bases a link to the configured origin: relative links, absolute links to the same host (whatever their scheme and
  * port: BMCs behind a forwarded port do not know it) and to an internal address (a BMC behind address translation names
  * its own, quirks.md 13) keep their path and query; links to another host are refused (spec/security.md). The fragment
- * is dropped: it names a part of a document that we read whole.
+ * is dropped: it names a part of a document that the client reads whole.
  */
 export function rebaseLink(link: string, base: { readonly origin: string }): RebasedLink {
   if (link.length > LINK_CHARS_MAX) return { ok: false, detail: `a link of ${link.length} characters` }
@@ -45,8 +47,8 @@ export function rebaseLink(link: string, base: { readonly origin: string }): Reb
 }
 
 /**
- * Where a redirect leads: only to the configured origin (quirks.md 13). One to another scheme or port is refused with
- * what to do about it; following it by its path alone would go in circles.
+ * The target of a redirect, which must be on the configured origin (quirks.md 13). A redirect to another scheme or port
+ * is refused with advice: following it by its path alone would go in circles.
  */
 export function redirectTarget(
   location: string,

@@ -1,18 +1,18 @@
-/** One exchange as it may be kept: bodies and the few headers that the client goes by, without credentials and tokens. */
+/** One exchange that is safe to keep: bodies and the headers that the client evaluates, without credentials and tokens. */
 import type { ExchangeObservation } from '../options.ts'
 import type { Redact } from './redaction.ts'
 import type { WireAnswer, WireRequest } from './transport.ts'
 
-/** What the client, or a replay, goes by. `X-Auth-Token` and `Set-Cookie` are credentials and are not among them. */
+/** Headers that the client or a replay evaluates. `X-Auth-Token` and `Set-Cookie` are credentials and stay out. */
 const headersKept = ['allow', 'etag', 'location', 'retry-after', 'www-authenticate', 'odata-version']
 
-/** Members whose text is a secret whatever it says: Redfish's `Password`, `Token`, SNMP communities, and OEM kin. */
+/** Members whose text is a secret by the member's name: Redfish's `Password`, `Token`, SNMP communities, and OEM kin. */
 const secretMembers =
   /password|passphrase|secret|token|community|privatekey|encryptionkey|authenticationkey|credential/i
 
 const secretPlaceholder = '<secret>'
 
-/** `answer` is null where none came. */
+/** @param exchange `answer` is null where no answer came. */
 export function observeExchange(
   exchange: {
     readonly operation: string
@@ -38,7 +38,7 @@ export function observeExchange(
   }
 }
 
-/** The headers that are kept, by lower-case name. */
+/** Headers by lower-case name. */
 function keptHeaders(headers: Readonly<Record<string, string>>, redact: Redact): Record<string, string> {
   return Object.fromEntries(
     headersKept.flatMap((name) => {
@@ -48,7 +48,7 @@ function keptHeaders(headers: Readonly<Record<string, string>>, redact: Redact):
   )
 }
 
-/** The same JSON with every text freed of known secrets, and texts of members that hold secrets by their name gone. */
+/** The same JSON with known secrets cut out of every text, and the texts of secret members replaced. */
 export function withoutSecrets(value: unknown, redact: Redact): unknown {
   if (typeof value === 'string') return redact(value)
   if (Array.isArray(value)) return value.map((item) => withoutSecrets(item, redact))
@@ -61,7 +61,7 @@ export function withoutSecrets(value: unknown, redact: Redact): unknown {
   )
 }
 
-/** Texts go; objects under such a name may be a policy (`PasswordPolicy`), and an empty text is none. */
+/** Replaces texts; an object under such a name may be a policy (`PasswordPolicy`), and an empty text is no secret. */
 function hidden(value: unknown, redact: Redact): unknown {
   if (typeof value === 'string') return value === '' ? value : secretPlaceholder
   if (Array.isArray(value)) return value.map((item) => hidden(item, redact))

@@ -1,17 +1,19 @@
 /**
- * Takes secrets out of whatever a BMC said before it gets into an error: BMCs echo the request in their messages
- * (iDRAC RAC0720 and sushy-tools repeat the image URL, quirks.md 5), and the image URL's path is a bearer token.
+ * Takes secrets out of a BMC's words before they get into an error: BMCs echo the request in their messages (iDRAC
+ * RAC0720 and sushy-tools repeat the image URL, quirks.md 5), and the image URL's path is a bearer token.
  */
 
 export type Redact = (text: string) => string
 
-/** Path segments from this length on are taken for a token or a name made for one attempt. */
+/** A path segment of at least this length counts as a token or a name made for one attempt. */
 const SEGMENT_CHARS_MIN = 8
 
-/** What shorter secrets are in base64 is a part of too many words. */
+/** The base64 form of a shorter secret is part of too many words. */
 const ENCODED_CHARS_MIN = 6
 
-/** Replaces every occurrence of the given secrets by `<secret>`, plain, percent-encoded or in base64, in any letter case. */
+/**
+ * Replaces every occurrence of the given secrets by `<secret>`, plain, percent-encoded or in base64, in any letter case.
+ */
 export function redactSecrets(secrets: readonly string[]): Redact {
   const forms = secrets.flatMap((secret) => [
     secret,
@@ -21,7 +23,7 @@ export function redactSecrets(secrets: readonly string[]): Redact {
   return replaceAll(forms, '<secret>')
 }
 
-/** Without the padding, which a text may leave out. */
+/** Leaves out the padding, because a text may do so. */
 function inBase64(secret: string): string {
   return Buffer.from(secret).toString('base64').replace(/=+$/, '')
 }

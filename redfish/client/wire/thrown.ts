@@ -1,12 +1,12 @@
-/** What undici and the sockets below it throw, as faults of this client. */
+/** Turns the errors of undici and the sockets below it into faults of this client. */
 import { errors } from 'undici'
 import { Fault, malformed } from './fault.ts'
 import { ConnectFault } from './tls.ts'
 
-/** How undici and the kernel say that the other side had closed the connection. */
+/** Codes of undici and the kernel for a connection that the peer had closed. */
 const RESET_CODES: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
-/** The connection was gone before the answer began; the fault is what that is when it was no idle one. */
+/** The connection was gone before the answer began. `fault` is the failure if the connection was not an idle one. */
 export class IdleReset extends Error {
   override readonly name = 'IdleReset'
   readonly fault: Fault
@@ -17,7 +17,7 @@ export class IdleReset extends Error {
   }
 }
 
-/** Whether an error says that the connection is gone. */
+/** True for an error that says that the connection is gone. */
 export function isReset(error: unknown): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && RESET_CODES.has(error.code)
 }
@@ -27,12 +27,12 @@ export function isBodyFailure(error: unknown): boolean {
   return error instanceof Fault || error instanceof errors.UndiciError || error instanceof errors.HTTPParserError
 }
 
-/** The time-out of an answer that did not come to its end. */
+/** The time-out of an answer that did not end in time. */
 export function slow(detail: string, cause: unknown): Fault {
   return new Fault({ kind: 'timeout', retry: true, detail }, { sent: true, cause })
 }
 
-/** Everything that undici and the sockets below it throw, by class and code; anything else is a bug and goes on. */
+/** The fault of an error by its class and code. An error of another kind is a bug and comes back as it is. */
 export function faultOf(error: unknown, request: { path: string; readTimeoutMs: number }): unknown {
   if (error instanceof Fault) return error
   if (error instanceof ConnectFault) {
@@ -44,7 +44,7 @@ export function faultOf(error: unknown, request: { path: string; readTimeoutMs: 
     return slow(`no answer within ${request.readTimeoutMs} ms`, error)
   }
   if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError) {
-    // Without its cause: the parser's error holds the raw bytes, which may include a session token.
+    // Without the cause: the parser's error holds the raw bytes, which may include a session token.
     return malformed(request.path, `not HTTP: ${error.message.slice(0, 200)}`)
   }
   if (error instanceof errors.ClientDestroyedError || error instanceof errors.ClientClosedError) {

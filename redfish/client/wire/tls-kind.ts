@@ -1,4 +1,4 @@
-/** How a connection is secured, in one word for people. Pure. */
+/** The security of a connection in one word, for operators. Pure. */
 import type { BmcDescription, TlsPolicy } from '../../bmc.ts'
 
 export type TlsOptions = { readonly tls: TlsPolicy; readonly secure: boolean }

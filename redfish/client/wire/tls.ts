@@ -1,6 +1,6 @@
 /**
- * How a BMC's certificate is judged (spec/redfish.md "TLS"): verified against the system's or an own CA, pinned by
- * fingerprint, or not at all. TLS 1.2 is the floor in every mode, unless a server was explicitly allowed less.
+ * Judges a BMC's certificate (spec/redfish.md "TLS"): verified against the system's or an own CA, pinned by
+ * fingerprint, or not at all. TLS 1.2 is the floor in every mode, unless the operator allows a server less.
  */
 import { constants, createHash, timingSafeEqual } from 'node:crypto'
 import { isIP } from 'node:net'
@@ -22,10 +22,10 @@ const LEGACY = {
 
 const protocol = (legacy: boolean | undefined) => (legacy === true ? LEGACY : MODERN)
 
-/** Wraps whatever went wrong before there was a connection, so that the transport knows that nothing was sent. */
+/** An error before the connection was up. It tells the transport that nothing was sent. */
 export class ConnectFault extends Error {
   override readonly name = 'ConnectFault'
-  /** Whether trying again is pointless because the peer's certificate or protocol is the problem. */
+  /** True when the peer's certificate or protocol is the problem, so that a retry is pointless. */
   readonly tls: boolean
   readonly detail: string
 
@@ -37,8 +37,8 @@ export class ConnectFault extends Error {
 }
 
 /**
- * Connector for undici. A pinned certificate is compared before the socket is handed out, so that no byte of a
- * request, and no credential, reaches a host with another one.
+ * Connector for undici. It compares a pinned certificate before it hands out the socket, so that no byte of a request,
+ * and no credential, reaches a host with another certificate.
  */
 export function createConnector(
   policy: TlsPolicy,
@@ -49,7 +49,7 @@ export function createConnector(
     ...protocol(policy.legacy),
     allowH2: false,
     timeout: limits.connectTimeoutMs,
-    // A resumed TLS session need not present the certificate again, and it is looked at on every connection.
+    // No resumption: a resumed TLS session need not present the certificate, which is compared on every connection.
     ...(policy.mode === 'pinned' ? { maxCachedSessions: 0 } : {}),
   })
   return (target, callback) => {
@@ -69,7 +69,7 @@ export function createConnector(
 
 /**
  * Reads the SHA-256 fingerprint of the certificate that a BMC presents, for the first use of pinning: lower-case hex
- * without colons. Nothing is sent to the BMC and nothing is verified. Rejects with `BmcError` (`unreachable`,
+ * without colons. It sends no request and verifies nothing. Rejects with `BmcError` (`unreachable`,
  * `timeout`, `tls`, `aborted`).
  */
 export async function readCertificateFingerprint(
@@ -137,14 +137,14 @@ function fingerprintOf(socket: TLSSocket): string | null {
   return certificate === undefined ? null : createHash('sha256').update(certificate.raw).digest('hex')
 }
 
-/** Accepts what people paste: upper case and colons as well. */
+/** Accepts upper case and colons as well, as operators paste them. */
 function sameFingerprint(seen: string, expected: string): boolean {
   const a = Buffer.from(seen)
   const b = Buffer.from(expected.replaceAll(':', '').toLowerCase())
   return a.length === b.length && timingSafeEqual(a, b)
 }
 
-/** Codes of OpenSSL's verification and of Node's TLS that no retry changes. */
+/** Codes of OpenSSL's verification and of Node's TLS for which a retry is pointless. */
 const TLS_CODES: ReadonlySet<string> = new Set([
   'CERT_HAS_EXPIRED',
   'CERT_NOT_YET_VALID',
@@ -168,7 +168,7 @@ function connectFault(error: Error): ConnectFault {
   return new ConnectFault(error, { tls, detail: tls ? `${detail}${adviceFor(code ?? '', said)}` : detail })
 }
 
-/** OpenSSL's words for a peer that only speaks what `legacy` allows; some come as an alert, some as our own refusal. */
+/** OpenSSL's words for a peer that needs `legacy`; some come as an alert of the peer, some as a refusal on this side. */
 const OLD_PROTOCOL =
   /unsupported protocol|protocol version|version too low|handshake failure|no protocols available|no ciphers available|unsafe legacy renegotiation|(dh|ee|ca) key too small|ca md too weak|wrong signature type/i
 

@@ -31,7 +31,7 @@ export type WireAnswer = {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: Body
-  /** Where the answer came from after redirects. */
+  /** The path that answered, after redirects. */
   readonly path: string
 }
 
@@ -63,7 +63,7 @@ const HEADERS = {
 
 const IDENTITY = { 'Accept-Encoding': 'identity' } as const
 
-/** BMCs fall over under more (quirks.md 10). */
+/** BMCs fall over under more connections (quirks.md 10). */
 const CONNECTIONS = 1
 /** Short, because iLO resets idle sockets and a reused dead one costs a failed request (quirks.md 10). */
 const KEEP_ALIVE_MS = 1_000

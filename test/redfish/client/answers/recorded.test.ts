@@ -1,4 +1,5 @@
-// Reading what real BMCs said: recorded error bodies. What they mean is in errors.test.ts, recorded trees in probe.test.ts.
+// Reading what real BMCs said: recorded error bodies. What they mean is in errors.test.ts, recorded trees in
+// probe.test.ts.
 import { describe, expect, test } from 'vitest'
 import { messageKey, readErrorBody } from '../../../../redfish/client/answers/error-body.ts'
 import { type Body, parseBody } from '../../../../redfish/client/wire/json.ts'

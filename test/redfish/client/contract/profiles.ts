@@ -1,4 +1,6 @@
-/** The simulated BMCs on which the client keeps the whole contract of `Bmc`: all of them, and what each does its own way. */
+/**
+ * The simulated BMCs on which the client keeps the whole contract of `Bmc`: all of them, and what each does its own way.
+ */
 import { type ProfileName, profiles } from '../../../../redfish/simulator/profiles/catalogue.ts'
 import { type BmcTraits, USUAL_TRAITS } from '../../bmc-contract.ts'
 

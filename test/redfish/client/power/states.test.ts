@@ -1,4 +1,5 @@
-// Hosts and slots whose state stands against a request: what is looked at, waited for, or done instead (quirks.md 6, 8, 9).
+// Hosts and slots whose state stands against a request: what is looked at, waited for, or done instead (quirks.md 6, 8,
+// 9).
 import { expect, test } from 'vitest'
 import { judgeReadBack } from '../../../../redfish/client/boot/override.ts'
 import { failureOf } from '../../bmc-contract.ts'
