@@ -1,5 +1,5 @@
 /**
- * What every `Bmc` promises, as tests: run on the http client against a simulated BMC and on the noop client. The
+ * The promises of every `Bmc`, as tests: run on the http client against a simulated BMC and on the noop client. The
  * failures, which need a BMC that can be made to fail, are the second half and run where a `FailingBmc` is given.
  */
 import { describe, expect, test } from 'vitest'
@@ -7,25 +7,25 @@ import type { Bmc, MediaLayout, ResetIntent } from '../../redfish/bmc.ts'
 import { BmcError, type BmcFailure } from '../../redfish/failure.ts'
 import { patience, patienceMs } from '../rig/patience.ts'
 
-/** What is right on one BMC and not on every other. */
+/** Results that differ between BMCs. */
 export type BmcTraits = {
   readonly layout: MediaLayout['kind']
   readonly cdTarget: string
-  /** What `Enabled` reads after `Once` was written. */
+  /** The value that `Enabled` reads after `Once` was written. */
   readonly onceReads: 'Once' | 'Continuous'
   readonly sessions: boolean
-  /** Whether it takes Basic authentication. */
+  /** The BMC takes Basic authentication. */
   readonly basic: boolean
-  /** Of the images that it mounts. */
+  /** Scheme of the images that the BMC mounts. */
   readonly scheme: 'http' | 'https'
   /** The requests that fill and empty a slot. */
   readonly insert: { readonly method: 'POST' | 'PATCH'; readonly path: RegExp }
   readonly eject: { readonly method: 'POST' | 'PATCH'; readonly path: RegExp }
-  /** Whether a slot names its image as soon as it has it. */
+  /** A slot names its image as soon as it has it. */
   readonly namesAtOnce: boolean
-  /** What can be said of a restart that was announced and not sent. */
+  /** The verdict on a restart that was announced and not sent. */
   readonly unsentReset: 'no' | 'unknown'
-  /** Whether it shows that a host without a boot override was restarted. */
+  /** The BMC shows the restart of a host without a boot override. */
   readonly idleResetShows: boolean
 }
 
@@ -97,7 +97,7 @@ async function layoutOf(bmc: Bmc): Promise<MediaLayout> {
   return layout
 }
 
-/** Which of the two slots of a layout are filled. */
+/** The filled ones of a layout's two slots. */
 async function filled(bmc: Bmc): Promise<readonly boolean[]> {
   const { layout, slots } = await bmc.discover(options())
   const ids =
@@ -142,7 +142,7 @@ type FailingSubject = Subject<FailingBmc> & {
   readonly inserts: () => number
 }
 
-/** A test with a BMC of its own. They wait more than they compute, so that some run at a time. */
+/** A test with a BMC of its own. The tests wait more than they compute, so that some run at a time. */
 function checkWith<Under extends BmcUnderTest>(
   setup: () => Promise<Under>,
   title: string,
@@ -216,7 +216,7 @@ function describeOperations(setup: () => Promise<BmcUnderTest>): void {
   check('boot once from CD is written once, shows, and can be taken back', async ({ bmc, traits }) => {
     const override = { enabled: traits.onceReads, target: traits.cdTarget }
     expect(await bmc.setBootOnceFromCd(options())).toMatchObject({ changed: true, override })
-    // Where it reads back otherwise it cannot be told from an override that is for good.
+    // Where it reads back otherwise, it looks like a permanent override.
     expect(await bmc.setBootOnceFromCd(options())).toMatchObject({ changed: traits.onceReads !== 'Once' })
     expect(await bmc.bootOverride(options())).toMatchObject(override)
     expect(await bmc.clearBootOverride(options())).toMatchObject({ changed: true })
@@ -261,7 +261,7 @@ function describeOperations(setup: () => Promise<BmcUnderTest>): void {
   check('a host is switched off and on, and switching to the state that it is in sends nothing', async ({ bmc }) => {
     expect((await bmc.powerOff(options())).after.powerState).toBe('Off')
     expect(await bmc.powerOff(options())).toMatchObject({ sent: [], evidence: 'power-state' })
-    // More than once where the BMC is not ready for it yet.
+    // More than once where the BMC is not ready for On yet.
     expect(new Set((await bmc.powerOn(options())).sent)).toEqual(new Set(['On']))
     expect(await bmc.powerOn(options())).toMatchObject({ sent: [] })
   })
@@ -343,7 +343,7 @@ function describeFailures(setup: () => Promise<FailingBmc>): void {
       under.fault({ ...traits.insert, times: 1, drop: 'after' })
       const { confirmed } = await bmc.insertMedia({ slot: maintenance, image: images.maintenance }, options())
       expect(confirmed).toMatchObject({ inserted: true, image: images.maintenance })
-      // Where it shows late a second one is sent and refused, which is no reason to give up.
+      // Where the insert shows late, the client sends a second one and tolerates its refusal.
       if (traits.namesAtOnce) expect(inserts()).toBe(1)
       else expect(inserts()).toBeLessThanOrEqual(2)
     },

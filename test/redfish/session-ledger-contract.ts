@@ -1,10 +1,10 @@
-/** What every `SessionLedger` promises, whatever keeps it. */
+/** The promises of every `SessionLedger`, as tests. */
 import { expect, test } from 'vitest'
 import type { SessionLedger } from '../../redfish/session-ledger.ts'
 
 const session = { path: '/redfish/v1/SessionService/Sessions/1', token: 'marked-token' }
 
-/** @param ledger one of a BMC on which nobody ever logged in. */
+/** @param ledger the ledger of a BMC without any login so far. */
 export function describeLedger(ledger: () => Promise<SessionLedger>): void {
   test('a login that is under way, and a session that is in use, are nobody else’s to end', async () => {
     const its = await ledger()

@@ -1,4 +1,4 @@
-/** What real BMCs say, redacted: every link that led somewhere still does, versions stay, and serial numbers do not. */
+/** Redacted documents of real BMCs: every link still leads to its document, versions stay, serial numbers go. */
 import { describe, expect, test } from 'vitest'
 import { makeRecording } from '../../../redfish/recording/file.ts'
 import { fixturesMissing, recordedTree, recordedTrees } from '../rig/fixtures.ts'

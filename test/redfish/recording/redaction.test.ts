@@ -1,4 +1,4 @@
-/** What identifies is nowhere in a recording, and what does not identify is as it was. */
+/** A recording holds no identity, and everything else in it is as it was. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { withoutSecrets } from '../../../redfish/client/wire/observe-exchange.ts'
@@ -21,7 +21,7 @@ const identities = fc.record({
   user: mark,
   password: mark,
   token: mark,
-  /** Of a media URL: no credential of the BMC, so nobody cuts it out before. */
+  /** The token of a media URL: it is no credential of the BMC, so that the observer of the exchange leaves it in. */
   mediaToken: mark,
   assetTag: mark,
   organization: mark,

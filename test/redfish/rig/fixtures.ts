@@ -2,10 +2,10 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-/** Where they are. */
+/** The folder of the fixtures. */
 export const FIXTURES = resolve(import.meta.dirname, '../../../../shared/redfish/fixtures')
 
-/** Null where they are there, else why a test that needs them does not run. */
+/** Null where the fixtures exist, else the reason for skipping a test that needs them. */
 export const fixturesMissing: string | null = existsSync(FIXTURES)
   ? null
   : 'the recorded BMC documents (../shared/redfish/fixtures beside the project) are not on this machine'

@@ -107,7 +107,7 @@ export const DOCUMENTS: Readonly<Record<string, Record<string, unknown>>> = {
 
 export const SESSION_TOKEN = 'session-token-of-the-raw-server'
 
-/** Logs in whoever asks and serves the documents; `own` may answer first. */
+/** Accepts every login and serves the documents; `own` may answer first. */
 export function treeHandler(
   own: (request: RawRequest, response: ServerResponse) => RawAnswer | null | undefined,
 ): RawHandler {

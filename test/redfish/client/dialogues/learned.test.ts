@@ -1,4 +1,4 @@
-// What a BMC taught one client is tried first by the next one, and forgotten where it is refused.
+// The next client tries the lessons of an earlier one first, and forgets a lesson that the BMC refuses.
 import { expect, test } from 'vitest'
 import type { Learned } from '../../../../redfish/learned.ts'
 import { DOCUMENTS, PATHS, type RawAnswer, type RawRequest, treeHandler } from '../../rig/raw-server.ts'
@@ -58,7 +58,7 @@ function demanding(demands: string) {
   })
 }
 
-/** What a client learns that does a whole boot from media, and how many writes it needed. */
+/** The lessons of a client that does a whole boot from media, and the number of its writes. */
 async function work(handler: ReturnType<typeof demanding>, image: string, learned?: Learned) {
   const result: { writes: number; learned: Learned; inserted: unknown } = { writes: 0, learned: {}, inserted: null }
   await withServer(

@@ -1,4 +1,4 @@
-// What is not asked twice: answers that a client has already, and looks that come too early (quirks.md 6, 8, 9).
+// Requests that the client saves: for answers that it has already, and looks that come too early (quirks.md 6, 8, 9).
 import { expect, test } from 'vitest'
 import type { Surroundings } from '../../../../redfish/client/options.ts'
 import type { Learned } from '../../../../redfish/learned.ts'

@@ -1,4 +1,4 @@
-// What the preflight says about a BMC that a job would fail on: one finding each, with what to do.
+// The findings of the preflight for BMCs on which a job would fail: one each, with advice.
 import { expect, test } from 'vitest'
 import type { Finding } from '../../../../redfish/bmc.ts'
 import { ADVICE } from '../../../../redfish/failure.ts'

@@ -1,4 +1,4 @@
-// What discovery says of every recorded BMC, served read-only over HTTP. test/golden/probes/ holds the reviewed answers:
+// The description of every recorded BMC, served read-only over HTTP. test/golden/probes/ holds the reviewed answers:
 // trees that can be walked find the slots of quirks.md 3, the others give a finding with advice, never an exception.
 import { mkdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'

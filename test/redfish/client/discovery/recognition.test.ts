@@ -1,4 +1,4 @@
-/** Whether a BMC is still what it was, by its System and its slots alone; and what is believed of it when it is not. */
+/** Recognition of a known BMC by its System and its slots alone, and the lessons that stay when it is another one. */
 import { expect, test } from 'vitest'
 import type { KnownBmc } from '../../../../redfish/bmc.ts'
 import type { Learned } from '../../../../redfish/learned.ts'
@@ -28,7 +28,7 @@ function tree(...changes: readonly Changes[]) {
   })
 }
 
-/** What a probe of the BMC as it was finds and teaches. */
+/** The description and the lessons of a probe of the unchanged BMC. */
 async function probed(): Promise<{ readonly known: KnownBmc; readonly learned: Learned }> {
   let known: KnownBmc | null = null
   let learned: Learned = {}
@@ -47,7 +47,7 @@ async function probed(): Promise<{ readonly known: KnownBmc; readonly learned: L
   return { known, learned }
 }
 
-/** What a later client sees that was told what the probe taught, with the paths that it asked for. */
+/** The result of a later client with the lessons of the probe, and the paths that it requested. */
 async function recognised(later: Changes, { forgetful = false } = {}) {
   const { known, learned } = await probed()
   const result: { seen: unknown; asked: readonly string[] } = { seen: null, asked: [] }
@@ -138,7 +138,7 @@ test('what was read to recognise a BMC is not read again by the step that follow
   )
 })
 
-/** What is known after a discovery of the changed BMC, of an insert that was learned before. */
+/** The lesson about inserts that is left after a discovery of the changed BMC. */
 async function insertKnownAfter(later: Changes): Promise<Learned['insert']> {
   const { learned } = await probed()
   let now: Learned = { ...learned, insert: { method: 'POST', with: { Inserted: true } } }

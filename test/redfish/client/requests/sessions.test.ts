@@ -27,7 +27,7 @@ beforeEach(async () => {
 })
 afterEach(() => simulator.close())
 
-/** A client as another process has it: it shares nothing but the ledger, and what it is given. */
+/** The client of another process: it shares the ledger and its options only. */
 function client(password = account.password, own: Partial<HttpBmcOptions> = {}): Bmc {
   return createHttpBmc({
     ...own,
@@ -44,7 +44,7 @@ function client(password = account.password, own: Partial<HttpBmcOptions> = {}):
 const count = (method: string, path: RegExp) =>
   its.requests.filter((request) => request.method === method && path.test(request.path)).length
 
-/** A login of somebody, by hand. */
+/** A login by another tool. */
 async function logIn() {
   const url = `${its.url}/redfish/v1/SessionService/Sessions`
   const body = JSON.stringify({ UserName: account.username, Password: account.password })
@@ -184,7 +184,7 @@ test.each(['PasswordChangeRequired', 'AccessDenied'])('a login that is refused w
   await bmc.close(options())
 })
 
-/** A BMC that knows no Basic, with nothing but sessions of others. */
+/** A BMC without Basic, whose session table other tools have filled. */
 async function fullWithoutBasic(): Promise<readonly { readonly path: string; readonly token: string }[]> {
   await simulator.close()
   const bmc = { serial: 'S1', ...account, checksImages: false, profile: 'supermicro-x11' } as const

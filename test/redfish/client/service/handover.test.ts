@@ -1,4 +1,4 @@
-/** What one operation leaves to the next is never used when it may not be true any more. */
+/** A document that one operation leaves to the next is never used once it may be outdated. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Answer } from '../../../../redfish/client/service/answer.ts'

@@ -1,4 +1,4 @@
-// How a certificate is judged, against simulated BMCs with certificates of their own.
+// The client judges certificates of simulated BMCs.
 import { once } from 'node:events'
 import { createServer } from 'node:https'
 import type { TlsOptions } from 'node:tls'

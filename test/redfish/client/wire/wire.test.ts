@@ -1,4 +1,4 @@
-// What goes over the wire: headers, encodings, connections, redirects and links, one request at a time.
+// The bytes on the wire: headers, encodings, connections, redirects and links, one request at a time.
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
