@@ -4,8 +4,9 @@
  *
  * Every controller sweeps by itself: two that find the same thing race for the same version, and one of them records it.
  */
+
+import { loadActor } from '../eventstore/log/actors.ts'
 import { ConditionGone } from '../eventstore/log/append.ts'
-import { loadActor } from '../eventstore/log/read.ts'
 import { databaseNow } from '../eventstore/postgres/clock.ts'
 import type { Database } from '../eventstore/postgres/database.ts'
 import { type Loop, startLoop } from '../eventstore/postgres/loop.ts'
@@ -138,7 +139,7 @@ async function settle(
 
 /** The event that a server waits for whose job has ended. */
 async function releaseAfter(db: Database, jobId: string): Promise<ServerEvent> {
-  const job = await loadActor(db, 'job', jobStream(jobId))
+  const job = await loadActor(db, jobStream(jobId))
   if (job === null) throw new Error(`job ${jobId} was there a moment ago and has no history any more`)
   const { outcome, cleanup, slots, powerOn } = releaseOf(job.snapshot.context)
   return { type: 'server.released', data: { job_id: jobId, outcome, cleanup, slots, power_on: powerOn } }

@@ -2,9 +2,10 @@
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Log } from '../../actors/log.ts'
+import { loadActor } from '../../eventstore/log/actors.ts'
 import type { StoredEvent } from '../../eventstore/log/event.ts'
 import { followStream } from '../../eventstore/log/follow.ts'
-import { loadActor, readStream, stateAt, versionAt } from '../../eventstore/log/read.ts'
+import { readStream, stateAt, versionAt } from '../../eventstore/log/read.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import type { Notifications } from '../../eventstore/postgres/notifications.ts'
 import { changesBetween } from '../../machines/history/changes.ts'
@@ -99,8 +100,8 @@ export function createHistory({ db, notifications, drain, limits, log }: History
     })
   }
 
-  const versionOf = async (kind: KindName, stream: StreamId, at: string | undefined): Promise<number> =>
-    at === undefined ? ((await loadActor(db, kind, stream))?.version ?? 0) : versionAt(db, stream, at)
+  const versionOf = async (stream: StreamId, at: string | undefined): Promise<number> =>
+    at === undefined ? ((await loadActor(db, stream))?.version ?? 0) : versionAt(db, stream, at)
 
   return {
     /** A stream's events as a page of JSON, or live. The stream must exist. */
@@ -124,7 +125,7 @@ export function createHistory({ db, notifications, drain, limits, log }: History
       stream: StreamId,
       query: z.infer<typeof stateQuery>,
     ): Promise<{ readonly snapshot: SnapshotOf[Name]; readonly event: StoredEvent }> => {
-      const version = query.seq ?? (await versionOf(kind, stream, query.at))
+      const version = query.seq ?? (await versionOf(stream, query.at))
       const [event] = await readStream(db, stream, { afterVersion: version - 1, upToVersion: version })
       const snapshot = event === undefined ? null : await stateAt(db, kind, stream, version)
       if (event === undefined || snapshot === null) {
@@ -141,7 +142,7 @@ export function createHistory({ db, notifications, drain, limits, log }: History
       stream: StreamId,
       { query, show }: { query: z.infer<typeof changesQuery>; show: (snapshot: SnapshotOf[Name]) => unknown },
     ): Promise<z.infer<typeof stateChanges>> => {
-      const { from, to = await versionOf(kind, stream, undefined) } = query
+      const { from, to = await versionOf(stream, undefined) } = query
       const events = await readStream(db, stream, { upToVersion: Math.max(from, to) })
       const shown = new Map<number, unknown>()
       for (const step of stepThrough(kinds[kind], events))

@@ -6,7 +6,7 @@
 import type { AcceptedRecipe } from '../../actors/commands/recipe.ts'
 import { registered } from '../../actors/commands/registered.ts'
 import { activeJob } from '../../actors/refusals.ts'
-import { loadActor } from '../../eventstore/log/read.ts'
+import { loadActor } from '../../eventstore/log/actors.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import type { Budgets } from '../../machines/job/events.ts'
 import { type Layout, planOf } from '../../machines/job/plan.ts'
@@ -36,7 +36,7 @@ export type DryRunPorts = {
 /** @throws Refused unknown_server, active_job. */
 export async function dryRun(body: JobBody, ports: DryRunPorts) {
   const { raw, recipe, warnings } = body.recipe
-  const actor = registered(await loadActor(ports.db, 'server', serverStream(body.serverSerial)), body.serverSerial)
+  const actor = registered(await loadActor(ports.db, serverStream(body.serverSerial)), body.serverSerial)
   const { jobId: holder, description } = actor.snapshot.context
   if (holder !== null) throw activeJob(body.serverSerial, holder)
 

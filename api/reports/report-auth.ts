@@ -2,7 +2,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { ReportAuthentication } from '../../actors/commands/reports.ts'
 import { isReportToken } from '../../actors/media/access/report-token.ts'
-import { loadActor } from '../../eventstore/log/read.ts'
+import { loadActor } from '../../eventstore/log/actors.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import { serverStream } from '../../machines/kinds.ts'
 import { fingerprint } from '../access/auth.ts'
@@ -44,7 +44,7 @@ export function createReportAuthentication({ secrets, reportTokenKey }: WebhookO
 
 /** A report that names no job is about the active one, or about the last one when it comes late. */
 async function jobsOf(db: Database, serial: string): Promise<readonly string[]> {
-  const actor = await loadActor(db, 'server', serverStream(serial))
+  const actor = await loadActor(db, serverStream(serial))
   const { jobId = null, lastJobId = null } = actor?.snapshot.context ?? {}
   return [jobId ?? noJob, lastJobId ?? noJob]
 }

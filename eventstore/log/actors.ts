@@ -2,11 +2,12 @@
  * Many actors at once, and cheaply those that this process remembers: of them only the events since are read. Two
  * statements for any number of actors, one where all are remembered.
  */
+import { sql } from 'drizzle-orm'
 import type { DomainEvent } from '../../machines/event.ts'
 import type { ActorState } from '../../machines/evolve.ts'
 import { foldOf } from '../../machines/fold.ts'
 import { type KindName, kinds, parseStream, type SnapshotOf, type StreamId } from '../../machines/kinds.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database, Queryable } from '../postgres/database.ts'
 
 /** What of an actor a decision and the next event need. */
 export type Actor<Name extends KindName> = {
@@ -56,10 +57,7 @@ cross join lateral (
 order by event.stream, event.version`
 
 /** The actors as they are stored now, in the order of the question; null where a stream has no event. */
-export async function loadActors(
-  db: Pick<Database, '$client'>,
-  asked: readonly Asked[],
-): Promise<readonly (Actor<KindName> | null)[]> {
+export async function loadActors(db: Queryable, asked: readonly Asked[]): Promise<readonly (Actor<KindName> | null)[]> {
   const known = new Map(asked.flatMap(({ stream, known: actor }) => (actor === null ? [] : [[stream, actor] as const])))
   const streams = [...new Set(asked.map(({ stream }) => stream))]
   const kept = await readSnapshots(
@@ -94,13 +92,27 @@ export async function loadActors(
   return asked.map(({ stream }) => actors.get(stream) ?? null)
 }
 
+/** One actor as it is stored now; null where its stream has no event. */
+export async function loadActor<Name extends KindName>(
+  db: Queryable,
+  stream: StreamId<Name>,
+): Promise<Actor<Name> | null> {
+  const [actor = null] = await loadActors(db, [{ stream, known: null }])
+  return actor as Actor<Name> | null
+}
+
+/** Prepared, where the driver can be asked: a drizzle transaction does not show its own. */
+async function query<Row extends object>(db: Queryable, statement: string, asked: unknown): Promise<readonly Row[]> {
+  const parameter = JSON.stringify(asked)
+  if ('$client' in db) return (db as Database).$client.unsafe<Row[]>(statement, [parameter], { prepare: true })
+  const [before = '', after = ''] = statement.split('$1')
+  return [...(await db.execute(sql`${sql.raw(before)}${parameter}${sql.raw(after)}`))] as unknown as Row[]
+}
+
 /** Snapshots of this program's machines. */
-async function readSnapshots(
-  { $client }: Pick<Database, '$client'>,
-  streams: readonly StreamId[],
-): Promise<ReadonlyMap<StreamId, Kept>> {
+async function readSnapshots(db: Queryable, streams: readonly StreamId[]): Promise<ReadonlyMap<StreamId, Kept>> {
   if (streams.length === 0) return new Map()
-  const rows = await $client.unsafe<SnapshotRow[]>(snapshotsStatement, [JSON.stringify(streams)], { prepare: true })
+  const rows = await query<SnapshotRow>(db, snapshotsStatement, streams)
   return new Map(
     rows.flatMap(({ stream, version, machine_version, state }) => {
       const { machineVersion, evolve } = kinds[parseStream(stream).kind]
@@ -110,10 +122,10 @@ async function readSnapshots(
 }
 
 async function readEvents(
-  { $client }: Pick<Database, '$client'>,
+  db: Queryable,
   asked: readonly { readonly stream: StreamId; readonly from_version: number; readonly first: boolean }[],
 ): Promise<ReadonlyMap<StreamId, readonly EventRow[]>> {
-  const rows = await $client.unsafe<EventRow[]>(eventsStatement, [JSON.stringify(asked)], { prepare: true })
+  const rows = await query<EventRow>(db, eventsStatement, asked)
   return Map.groupBy(rows, ({ stream }) => stream)
 }
 

@@ -1,49 +1,10 @@
-/** Reading streams: an actor to decide on, and histories as they are stored. */
-import { and, asc, eq, gt, lte, or, sql } from 'drizzle-orm'
+/** Reading streams as they are stored, and past states by replay. */
+import { and, asc, eq, gt, lte, sql } from 'drizzle-orm'
 import { foldOf } from '../../machines/fold.ts'
 import { type KindName, kinds, parseStream, type SnapshotOf, type StreamId } from '../../machines/kinds.ts'
 import type { Queryable } from '../postgres/database.ts'
-import { events, snapshots } from '../schema.ts'
+import { events } from '../schema.ts'
 import type { StoredEvent } from './event.ts'
-
-/** An actor as it stands at the end of its stream. */
-export type LoadedActor<Name extends KindName> = {
-  readonly snapshot: SnapshotOf[Name]
-  readonly version: number
-  readonly hash: string
-  readonly firstEvent: StoredEvent
-  readonly lastEvent: StoredEvent
-}
-
-/**
- * Rebuilds an actor: the snapshot, if it is of this machine version, then the events after it.
- * Null when the stream has no event.
- */
-export async function loadActor<Name extends KindName>(
-  db: Queryable,
-  kindName: Name,
-  stream: StreamId,
-): Promise<LoadedActor<Name> | null> {
-  const { evolve, machineVersion } = kinds[kindName]
-  // Prepared, each takes one round trip and not two; the names only say so, the driver goes by the text.
-  const [kept] = await db.select().from(snapshots).where(eq(snapshots.stream, stream)).prepare('snapshot').execute()
-  const usable = kept?.machine_version === machineVersion ? kept : undefined
-  const rows = await db
-    .select()
-    .from(events)
-    .where(and(eq(events.stream, stream), or(eq(events.version, 1), gt(events.version, (usable?.version ?? 1) - 1))))
-    .orderBy(asc(events.version))
-    .prepare('events')
-    .execute()
-  const [first, ...later] = rows.map(toStoredEvent)
-  if (first === undefined) return null
-  let snapshot = usable ? evolve.rehydrate(usable.state as never) : evolve.start(first).snapshot
-  for (const event of later) {
-    if (event.version > (usable?.version ?? 1)) snapshot = evolve.next(snapshot, event).snapshot
-  }
-  const last = later.at(-1) ?? first
-  return { snapshot, version: last.version, hash: last.hash, firstEvent: first, lastEvent: last }
-}
 
 /** The state of an actor as it was after version `version`, by replay from the first event; null before it existed. */
 export async function stateAt<Name extends KindName>(

@@ -6,8 +6,8 @@ import { sql } from 'drizzle-orm'
 import type { StallData, StallReason } from '../../machines/event.ts'
 import { foldOf } from '../../machines/fold.ts'
 import { jobStream, type KindName, kinds, parseStream, type StreamId, serverStream } from '../../machines/kinds.ts'
+import { loadActor } from '../log/actors.ts'
 import type { Repair } from '../log/consequences.ts'
-import { loadActor } from '../log/read.ts'
 import type { Database, Queryable } from '../postgres/database.ts'
 import { abandoned, type Lateness, overdue } from './lateness.ts'
 import { pendingByLog } from './pending-by-log.ts'
@@ -35,7 +35,7 @@ export async function inspect(db: Database, stream: StreamId, lateness: Lateness
 
 async function inspectIn(tx: Queryable, stream: StreamId, lateness: Lateness): Promise<Inspection | null> {
   const { kind, id } = parseStream(stream)
-  const actor = await loadActor(tx, kind, stream)
+  const actor = await loadActor(tx, stream)
   if (actor === null) return null
   const waits = foldOf(kinds[kind], actor.snapshot).waits()
   const effects = await tx.execute<{ key: string; id: string; late: boolean }>(
@@ -119,16 +119,16 @@ async function inspectReservation(
 ): Promise<Pick<Inspection, 'heldBy'> & { readonly violations: readonly StallData[] }> {
   const right = { violations: [], heldBy: null }
   if (kind === 'job') {
-    const job = (await loadActor(tx, 'job', jobStream(id)))?.snapshot
+    const job = (await loadActor(tx, jobStream(id)))?.snapshot
     if (job === undefined || job.matches('releasing') || job.matches('complete')) return right
     const serial = job.context.serverSerial
-    const server = await loadActor(tx, 'server', serverStream(serial))
+    const server = await loadActor(tx, serverStream(serial))
     if (server?.snapshot.context.jobId === id) return right
     return { violations: [found('reservation.missing', serial, false)], heldBy: null }
   }
-  const holder = (await loadActor(tx, 'server', serverStream(id)))?.snapshot.context.jobId ?? null
+  const holder = (await loadActor(tx, serverStream(id)))?.snapshot.context.jobId ?? null
   if (holder === null) return right
-  const job = await loadActor(tx, 'job', jobStream(holder))
+  const job = await loadActor(tx, jobStream(holder))
   if (job !== null && !job.snapshot.matches('complete')) return right
   // How a job without a history left the server is not known, so only a person can let it go.
   return { violations: [found('reservation.orphaned', holder, job !== null)], heldBy: job === null ? null : holder }

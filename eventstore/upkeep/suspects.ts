@@ -5,7 +5,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { foldOf } from '../../machines/fold.ts'
 import { kinds, parseStream, type StreamId } from '../../machines/kinds.ts'
-import { loadActor } from '../log/read.ts'
+import { loadActor } from '../log/actors.ts'
 import type { Database } from '../postgres/database.ts'
 import { abandoned, type Lateness, overdue } from './lateness.ts'
 
@@ -50,7 +50,7 @@ async function isSuspect(db: Database, row: Row, states: KnownStates): Promise<b
   const name = `${kind}/${row.state}`
   if (!states.has(name)) {
     // It may have gone on since the page was read; then another state is learned, and the row is looked at exactly.
-    const actor = await loadActor(db, kind, row.stream)
+    const actor = await loadActor(db, row.stream)
     if (actor === null) return true
     const fold = foldOf(kinds[kind], actor.snapshot)
     const { effects, deadlines } = fold.waits()

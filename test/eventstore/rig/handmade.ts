@@ -1,9 +1,9 @@
 // Appends that no machine decided: an event that fits its stream by version and hash, and nothing else.
 import { eq } from 'drizzle-orm'
 import { v7 as uuidv7 } from 'uuid'
+import { loadActor } from '../../../eventstore/log/actors.ts'
 import type { StreamAppend } from '../../../eventstore/log/commit.ts'
 import { hashEvent } from '../../../eventstore/log/event.ts'
-import { loadActor } from '../../../eventstore/log/read.ts'
 import type { Database } from '../../../eventstore/postgres/database.ts'
 import { jobRequests, jobs } from '../../../eventstore/schema.ts'
 import { kinds, type StreamId } from '../../../machines/kinds.ts'
@@ -11,7 +11,7 @@ import { progress } from './world.ts'
 
 /** The next event of a job, made without its machine: what an append takes that nobody decided. */
 export async function nextOf(db: Database, stream: StreamId, data: unknown = progress(7).data): Promise<StreamAppend> {
-  const actor = await loadActor(db, 'job', stream)
+  const actor = await loadActor(db, stream)
   if (actor === null) throw new Error(`${stream} is empty`)
   const [found] = await db
     .select({ row: jobs, request: jobRequests })

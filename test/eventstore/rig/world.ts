@@ -216,7 +216,7 @@ export const successfulRun: readonly DomainEvent[] = [
 ]
 
 /** Requests a job on a server of its own and takes it through the first `steps` of a successful run. */
-export async function jobAfter(world: Pick<World, 'runtime'>, steps: number): Promise<StreamId> {
+export async function jobAfter(world: Pick<World, 'runtime'>, steps: number): Promise<StreamId<'job'>> {
   const stream = jobStream(await requestJob(world, await registerServer(world)))
   if (steps > 0) await commit(world, stream, successfulRun.slice(0, steps))
   return stream

@@ -190,7 +190,7 @@ describe('found are', () => {
 test('an actor that goes on while it is looked at is seen as it was, whole', async () => {
   const stream = await jobAfter(world, 1)
   const goOn = once(() => commit(world, stream, successfulRun.slice(1, 2)))
-  // Between the two reads of one look: the log, and then the rows.
+  // After the first of the reads that make one look.
   const interrupted = new Proxy(world.db, {
     get: (db, name) =>
       name !== 'transaction'
@@ -204,8 +204,9 @@ test('an actor that goes on while it is looked at is seen as it was, whole', asy
                       member !== 'execute'
                         ? Reflect.get(inner, member)
                         : async (query: SQL) => {
+                            const rows = await inner.execute(query)
                             await goOn()
-                            return inner.execute(query)
+                            return rows
                           },
                   }),
                 ),

@@ -1,7 +1,8 @@
 // The audit of what is derived from the log or reads it in another version: snapshots, machines of a release to come.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { loadActor } from '../../../eventstore/log/actors.ts'
 import { hashEvent } from '../../../eventstore/log/event.ts'
-import { loadActor, readStream } from '../../../eventstore/log/read.ts'
+import { readStream } from '../../../eventstore/log/read.ts'
 import { verifyLog } from '../../../eventstore/upkeep/verify.ts'
 import { kinds, type StreamId } from '../../../machines/kinds.ts'
 import { nextKinds } from '../../machines/next-release.ts'
@@ -81,7 +82,7 @@ describe('a kept snapshot', () => {
     const forged = JSON.stringify({ value: 'complete', context: { jobId: 'forged' } })
     await world.owner.raw.unsafe(`update snapshots set machine_version = '0', state = '${forged}'`)
     expect(await verify()).toMatchObject({ snapshots: 0, faults: [] })
-    expect((await loadActor(world.db, 'job', stream))?.snapshot.context.jobId).toBe(stream.slice(4))
+    expect((await loadActor(world.db, stream))?.snapshot.context.jobId).toBe(stream.slice(4))
     await report(stream, 39)
     expect(await keptOf(stream)).toEqual({ version: 50, machine_version: '0' })
     await report(stream, 1)
