@@ -15,7 +15,7 @@ const LIMITS = {
   ...QUICK_LIMITS,
   readTimeoutMs: 3_000,
   mediaSwitchSettleMs: 1_000,
-  stateConflictMs: 3_000,
+  stateConflictMs: 8_000,
 }
 
 /** Ends all sessions by means of one of its own: not every BMC takes Basic. */
@@ -36,7 +36,8 @@ async function simulated({ tls, profile = 'generic' }: { tls: boolean; profile?:
   const account = { username: 'operator', password: 'hunter2-hunter2' }
   const simulator = await startSimulator({
     tls,
-    speed: 50,
+    // A host that is off for a moment has to be seen so, by a process that a busy machine stops now and then.
+    speed: 20,
     random: () => 1,
     bmcs: [{ serial: SERIAL, ...account, profile, checksImages: false }],
   })
