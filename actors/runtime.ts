@@ -99,13 +99,13 @@ export type Runtime = {
    * @throws ConditionGone, ValueTaken as append() does; whatever `decide` throws.
    */
   readonly commit: (commit: Commit) => Promise<readonly NewEvent[]>
-  /** An actor as it is stored now, whoever stored it; null where its stream has no event. */
+  /** An actor as it is stored now, by this controller or another; null where its stream has no event. */
   readonly read: <Name extends KindName>(kind: Name, id: string) => Promise<Actor<Name> | null>
   /** Hears of every append of this process, after it is durable. */
   readonly onAppended: (listener: (appended: readonly Appended[]) => void) => void
 }
 
-/** Lost races in a row before giving up; each means that somebody else made progress. */
+/** Lost races in a row before giving up; each means that another commit made progress. */
 const conflictsMax = 20
 
 export type RuntimeOptions = {
@@ -121,21 +121,14 @@ const streamsPerReadMax = 50
 const readsUnderWayMax = 4
 
 /**
- * An actor that this process stored last is not read again: with 64 actors that is worth 2 to 2.7 times as many
+ * Reads actors. An actor that this process stored last is not read again: with 64 actors that is worth 2 to 2.7 times as many
  * transitions a second, and two thirds of the CPU time of each. It may be out of date, since another controller may have
  * appended. Then the append is refused by the version or by the event that it was to follow; a refusal, an empty answer, or
  * a decision that appends to fewer streams than it has read counts for nothing, and all is decided again on what is stored.
  */
-export function createRuntime({ db, nextId, onSeam }: RuntimeOptions): Runtime {
-  const listeners: ((appended: readonly Appended[]) => void)[] = []
-  const groups = createGroupCommit(db)
+function createActorReader(db: Database) {
   const recent = new LRUCache<StreamId, Actor<KindName>>({ max: recentActorsMax })
   const now = createDatabaseClock(db)
-  /**
-   * Commits of this process that read the same stream go one after the other: raced, all but one would be refused, read the
-   * stream again and decide again. Between controllers it stays a race.
-   */
-  const inTurn = createKeyedMutex()
 
   const readStored = createBatch<StreamId, Actor<KindName> | null>({
     itemsMax: streamsPerReadMax,
@@ -160,7 +153,20 @@ export function createRuntime({ db, nextId, onSeam }: RuntimeOptions): Runtime {
     }
   }
 
-  /** Null where what this process remembers is not good enough to decide on. */
+  return { recent, readStored, load }
+}
+
+export function createRuntime({ db, nextId, onSeam }: RuntimeOptions): Runtime {
+  const listeners: ((appended: readonly Appended[]) => void)[] = []
+  const groups = createGroupCommit(db)
+  const { recent, readStored, load } = createActorReader(db)
+  /**
+   * Commits of this process that read the same stream go one after the other: raced, all but one would be refused, read the
+   * stream again and decide again. Between controllers it stays a race.
+   */
+  const inTurn = createKeyedMutex()
+
+  /** Null where the cached actors may be out of date and the decision depends on that. */
   const attempt = async (commit: Commit, fresh: boolean): Promise<readonly Appended[] | null> => {
     const { reads, condition } = commit
     const loaded = await load(reads, fresh)
@@ -176,7 +182,7 @@ export function createRuntime({ db, nextId, onSeam }: RuntimeOptions): Runtime {
     const appends = evolved.map(({ append }) => append)
     const types = () => appends.flatMap((one) => one.events.map(({ event }) => event.type)).join('+')
     onSeam?.(`append.before:${types()}`)
-    // What the answer is, or whether there is one: until it is known, what is stored is not.
+    // The outcome of this append is unknown until it is acknowledged, so the cached actors are dropped first.
     for (const { append } of evolved) recent.delete(append.stream)
     await groups.append(appends, condition)
     for (const { append, actor } of evolved) recent.set(append.stream, actor)
