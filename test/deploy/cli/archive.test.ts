@@ -154,7 +154,7 @@ test('a removal that was killed in the middle leaves whole histories or tombston
   letGo.resolve()
   await holding
   const again = await runProgram(words)
-  expect([again.status, again.errors]).toEqual([2, expect.stringContaining('"archive remove" goes on')])
+  expect([again.status, again.errors]).toEqual([2, expect.stringContaining('"archive remove" continues')])
   const rest = await run(['archive', 'remove', 'all.gz', '--reason', 'old', '--json'])
   const { removed, before, refused } = JSON.parse(rest.text)
   // The third's statement was in the server's hands already, which may have gone on with it.
