@@ -226,7 +226,7 @@ export function createRuntime({ db, nextId, onSeam }: RuntimeOptions): Runtime {
 }
 
 /**
- * What a job remembers at this moment, for services and readers of its media.
+ * A job's context at this moment, for services and readers of its media.
  * @throws Error for a job without a history: it cannot have asked for anything.
  */
 export async function jobContext(runtime: Pick<Runtime, 'read'>, jobId: string): Promise<JobContext> {
@@ -238,7 +238,7 @@ export async function jobContext(runtime: Pick<Runtime, 'read'>, jobId: string):
 type Loaded = {
   readonly actors: ReadonlyMap<StreamId, Actor<KindName> | null>
   readonly now: string
-  /** Whether some of the actors were remembered instead of read. */
+  /** True when some of the actors came from the cache. */
   readonly maybeOutOfDate: boolean
 }
 

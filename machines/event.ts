@@ -1,4 +1,4 @@
-/** What both streams' event catalogues have in common. */
+/** Shapes that both streams' event catalogues share. */
 import { z } from 'zod'
 
 /** An event as machines see it: its stored type and data. Without the version of its data's shape it is of the newest. */
@@ -19,7 +19,7 @@ export class InvalidEventError extends Error {
 
 /** Why a step failed, as recorded. Free of secrets: payloads, passwords and media tokens are cut out before. */
 export const failureData = z.strictObject({
-  /** What kind of failure, in the words of who failed: a BmcFailure kind, `budget`, `report`, `internal`, ... */
+  /** The kind of failure, in the words of the part that failed: a BmcFailure kind, `budget`, `report`, `internal`, ... */
   kind: z.string().max(64),
   message: z.string().max(4000),
   operation: z.string().max(64).optional(),
@@ -39,7 +39,7 @@ const stallReasons = [
   /** One is in the lists that the state does not wait for. */
   'effect.surplus',
   'deadline.surplus',
-  /** It is in the lists, and nobody does anything about it. */
+  /** It is in the lists, and no controller has taken it up in time. */
   'lease.abandoned',
   'deadline.overdue',
   /** A job under way does not hold its server; a server is held by a job that has ended or that has no history. */
@@ -48,12 +48,12 @@ const stallReasons = [
 ] as const
 export type StallReason = (typeof stallReasons)[number]
 
-/** What an invariant check found against an actor: by itself it would not have gone on as its state promises. */
+/** An invariant check's finding against an actor: the actor was stuck. */
 export const stallData = z.strictObject({
   reason: z.enum(stallReasons),
   /** The effect's id, the deadline's name, the server's serial or the job's id. */
   subject: z.string().max(512),
-  /** Whether what was wrong was put right together with this event. */
+  /** True when the sweep put it right together with this event. */
   repaired: z.boolean(),
 })
 export type StallData = z.infer<typeof stallData>

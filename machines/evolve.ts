@@ -27,10 +27,10 @@ export type EffectRequest = { readonly key: string; readonly src: string; readon
 /** A deadline that a state armed. When it passes, `<name>.elapsed` is due. */
 export type DeadlineRequest = { readonly name: string; readonly delayMs: number }
 
-/** What is left of a machine's snapshot when effects and deadlines live elsewhere; plain JSON. */
+/** A machine's snapshot without effects and deadlines, which the event store keeps; plain JSON. */
 export type ActorState = { readonly value: StateValue; readonly context: Record<string, unknown> }
 
-/** What one event leaves to be done, and to be done no more. */
+/** The effects and deadlines that one event asks for and gives up. */
 export type Consequences = {
   readonly asked: readonly EffectRequest[]
   /** Keys of effects whose state was left. A key that is also in `asked` is replaced by the new request. */
@@ -45,7 +45,7 @@ export type Evolve<Snapshot> = {
   /** The first event of a stream creates the actor; its data is the machine's input. */
   readonly start: (event: DomainEvent) => Evolved<Snapshot>
   readonly next: (snapshot: Snapshot, event: DomainEvent) => Evolved<Snapshot>
-  /** Whether the machine, in this state, does anything with the event; XState drops what it does not handle. */
+  /** True when the machine, in this state, handles the event; XState drops one that it does not handle. */
   readonly accepts: (snapshot: Snapshot, event: DomainEvent) => boolean
   readonly dehydrate: (snapshot: Snapshot) => ActorState
   readonly rehydrate: (state: ActorState) => Snapshot

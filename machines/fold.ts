@@ -1,6 +1,6 @@
 /**
- * A history, folded: what each event makes of its actor, and what all of them leave to be done. Whatever reads a history
- * reads it through here: an append, a replay, a rebuild, the audit, a dry run.
+ * A history, folded: the state after each event, and the effects and deadlines that all of them leave. Every reader of a
+ * history reads it through here: an append, a replay, a rebuild, the audit, a dry run.
  */
 import type { DomainEvent } from './event.ts'
 import {
@@ -20,7 +20,7 @@ export type Fold<Name extends KindName = KindName> = {
   readonly snapshot: SnapshotOf[Name] | null
   /** The path of the state; null before the first event. */
   readonly state: string | null
-  /** Whether the machine does anything with this event now. A history begins with the event that its kind is created by. */
+  /** True when the machine handles this event now. A history begins with the event that its kind is created by. */
   readonly accepts: (event: DomainEvent) => boolean
   /** Takes the next event, of whatever version, also one that the machine does nothing with. */
   readonly take: (event: DomainEvent) => Evolved<SnapshotOf[Name]>

@@ -34,7 +34,7 @@ export type Kind<Name extends KindName = KindName> = {
   }
 }[Name]
 
-/** What of a kind it takes to read its events. */
+/** The parts of a kind that reading its events needs. */
 type Catalogued = Pick<Kind, 'name' | 'events' | 'upcast'>
 
 export type Kinds = { readonly [Name in KindName]: Kind<Name> }

@@ -9,7 +9,7 @@ import { foldOf } from '../../machines/fold.ts'
 import { type KindName, kinds, parseStream, type SnapshotOf, type StreamId } from '../../machines/kinds.ts'
 import type { Database, Queryable } from '../postgres/database.ts'
 
-/** What of an actor a decision and the next event need. */
+/** The parts of an actor that a decision and the next event need. */
 export type Actor<Name extends KindName> = {
   readonly snapshot: SnapshotOf[Name]
   readonly version: number

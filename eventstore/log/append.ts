@@ -16,7 +16,7 @@ import type { Condition, NewEvent, StreamAppend } from './commit.ts'
 import { deadlineRow, effectRow, type Repair, repairPending } from './consequences.ts'
 import { appendParameters, appendStatement, type CommitAppend } from './statement.ts'
 
-/** Somebody else was first, usually with another event of this version of the stream. Read again and decide again. */
+/** Another commit was first, usually with another event of this version of the stream. Read again and decide again. */
 export class VersionConflict extends Error {
   override readonly name = 'VersionConflict'
 }

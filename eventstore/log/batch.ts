@@ -12,7 +12,7 @@ export type BatchOptions<Item, Answer> = {
 
 type Waiting<Item, Answer> = { readonly item: Item } & Pick<PromiseWithResolvers<Answer>, 'resolve' | 'reject'>
 
-/** What waits is no more than those who wait for it: whoever asks has to bound how often it does so at once. */
+/** The queue is unbounded; callers must bound their own concurrency. */
 export function createBatch<Item, Answer>(options: BatchOptions<Item, Answer>): (item: Item) => Promise<Answer> {
   const { answerAll, itemsMax, underWayMax } = options
   const queue: Waiting<Item, Answer>[] = []

@@ -1,4 +1,4 @@
-/** What is appended together, and what must hold when it is. */
+/** A commit: events that are appended together, and the condition that must hold then. */
 import type { Consequences } from '../../machines/evolve.ts'
 import type { StreamId } from '../../machines/kinds.ts'
 import type { ReadModelRow } from '../schema.ts'
@@ -15,7 +15,7 @@ export type StreamAppend = {
   readonly snapshot: { readonly version: number; readonly machineVersion: string; readonly state: unknown } | null
 }
 
-/** What must still hold at commit: the lease of the effect that reports, the deadline that fires, what a repair mends. */
+/** The condition that must still hold at commit: the lease of the effect that reports, the deadline that fires, what a repair mends. */
 export type Condition =
   /** `ends`: the outcome, which also removes the effect; otherwise a fact recorded while it goes on. */
   | {

@@ -1,5 +1,5 @@
 /**
- * What actors wait for, as rows: which effects and deadlines a log stands for. The rows are the same whether they come
+ * The rows of effects and deadlines that actors wait for. They are the same whether they come
  * from an append, a rebuild, or the repair of a single actor.
  */
 import { and, eq, inArray } from 'drizzle-orm'

@@ -20,9 +20,9 @@ export type StoredEvent = {
   readonly machine_version: string
   /** RFC 3339 UTC, milliseconds, by the database's clock. */
   readonly at: string
-  /** Who caused it: `principal:alice`, `controller:<id>`, `maintenance-os:<serial>`, `system:deadline`. */
+  /** The party that caused it: `principal:alice`, `controller:<id>`, `maintenance-os:<serial>`, `system:deadline`. */
   readonly actor: string
-  /** What caused it: the id of an effect or of a request. */
+  /** The id of the effect or of the request that caused it. */
   readonly causation_id: string | null
   /** The job that it belongs to. */
   readonly correlation_id: string | null
@@ -32,7 +32,7 @@ export type StoredEvent = {
   readonly hash: string
 }
 
-/** What the hash covers: everything but the position, which the database gives. */
+/** The members that the hash covers: everything but the position, which the database gives. */
 export type HashedEvent = Omit<StoredEvent, 'position' | 'hash'>
 
 /** SHA-256 over the RFC 8785 canonical JSON of an event, `prev_hash` included: that chains the stream. */

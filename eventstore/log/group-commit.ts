@@ -24,7 +24,7 @@ export type GroupCommit = {
 type Waiting = CommitAppend & { readonly done: (error?: unknown) => void }
 
 const groupCommitsMax = 100
-/** Appends that were decided and wait. Whoever comes then waits until there is room. */
+/** Appends in the queue; beyond that, a caller waits for room. */
 const queueMaxDefault = 1000
 /** Three seconds of waiting in all, besides what each try takes: a restart of PostgreSQL, or a pool all of which is gone. */
 const resendsMax = 6
@@ -48,7 +48,7 @@ export function createGroupCommit(db: Database, { queueMax = queueMaxDefault } =
     }
   }
 
-  /** Whoever is decided in the same turn of the event loop goes together. */
+  /** Commits that are decided in the same turn of the event loop go together. */
   const gather = () => {
     if (gathering) return
     gathering = true
@@ -135,7 +135,7 @@ async function whoseVersions(db: Database, { appends }: CommitAppend, conflict: 
   }
 }
 
-/** Whether Postgres did not answer, or ended in the middle of it (classes 08 and 57P). */
+/** True when Postgres did not answer, or ended in the middle of it (classes 08 and 57P). */
 function isUnknown(error: unknown): boolean {
   if (isRefusal(error)) return false
   const state = sqlState(error)
@@ -143,7 +143,7 @@ function isUnknown(error: unknown): boolean {
   return state === undefined || /^([A-Z]{5}|08|57P)/.test(state)
 }
 
-/** Whether something in one of the commits is why nothing of the group was stored: data, constraints, conflicts, limits. */
+/** True when one commit of the group is the cause of the refusal: data, constraints, conflicts, limits. */
 function isAboutOne(error: unknown): boolean {
   return isRefusal(error) || /^(22|23|40|54)/.test(sqlState(error) ?? '')
 }

@@ -1,6 +1,6 @@
 /**
- * The seams of a controller: the moments between which a crash may leave its work. Whoever starts a controller can hear
- * of each passing; nobody does in production, and a seam that nobody hears of costs nothing. The harness in `test/crash/`
+ * The seams of a controller: the moments between which a crash may leave its work. A test that starts a
+ * controller can listen to them; production does not, and a seam without a listener costs nothing. The harness in `test/crash/`
  * kills the process at every one of them in turn.
  */
 

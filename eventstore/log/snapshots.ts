@@ -2,7 +2,7 @@
 
 const everyEvents = 50
 
-/** Whether the state after this version is kept. It depends on the log alone, so a rebuild keeps the same ones. */
+/** True when the state after this version is kept. That depends on the log alone, so a rebuild keeps the same ones. */
 export function snapshotDue(version: number): boolean {
   return version % everyEvents === 0
 }

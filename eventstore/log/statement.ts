@@ -1,5 +1,5 @@
 /**
- * What an append sends: one statement for any number of commits, hence one round trip and one write to the disk. Its text
+ * An append is one statement for any number of commits, hence one round trip and one write to the disk. Its text
  * never changes, so that every connection prepares it once; the rows come as JSON. Against a transaction of eight statements
  * that is 2 to 2.9 times as many commits a second, for half of the CPU time.
  *
@@ -21,8 +21,8 @@ export type CommitAppend = {
  * Answers one row: how many events were appended, 0 where a stream does not end with what its append is to follow.
  * Postgres reports 23505 for a version that is taken, and 22012 where a condition does not hold.
  *
- * - Everybody takes the streams' next versions first and in one order: whoever waits, waits there and loses, and nobody
- *   waits in a circle. An outcome that deleted its effect first would meet a cancellation that does so last.
+ * - Fixed lock order: every commit takes the streams' next versions first and in one order, so that losers block there and
+ *   no deadlock can arise. An outcome that deleted its effect first would meet a cancellation that does so last.
  * - Tables are asked by `= any(array(...))` and scalar subqueries, never joined: the plan is made once, for tables that may
  *   be empty then, and so keeps to the indexes however long they get.
  * - Conditions are looked at when everything else is too late: SQL has no RAISE, but a division takes the statement back.
@@ -145,7 +145,7 @@ function headOf({ stream, events: [first] }: StreamAppend) {
   return [{ stream, version: first.event.version - 1, hash: first.event.prev_hash }]
 }
 
-/** What the events of one append leave to be done. */
+/** The net consequences of one append's events, as rows. */
 function netConsequences({ stream, events }: StreamAppend) {
   const net = new NetConsequences<NewEvent>()
   for (const { event, consequences } of events) net.add(event, consequences)

@@ -72,7 +72,7 @@ type Rows = {
   readonly deadlines: { readonly wanted: ReadonlySet<string>; readonly there: ReadonlySet<string> }
 }
 
-/** What the state waits for against the rows that are there. What the log itself confirms can be put right. */
+/** Compares the state's waits with the rows that are there. A difference that the log confirms can be put right. */
 async function compare(
   tx: Queryable,
   stream: StreamId,
@@ -111,7 +111,7 @@ async function compare(
   return { violations, repair: violations.some(({ repaired }) => repaired) ? repair : null }
 }
 
-/** A job under way holds its server, and whoever holds a server is under way (spec/job.md "Server"). */
+/** A job under way holds its server, and a job that holds a server is under way (spec/job.md "Server"). */
 async function inspectReservation(
   tx: Queryable,
   kind: KindName,
@@ -134,7 +134,7 @@ async function inspectReservation(
   return { violations: [found('reservation.orphaned', holder, job !== null)], heldBy: job === null ? null : holder }
 }
 
-/** What the history says stands unrepaired, since the actor last changed its state. */
+/** Violations that the history has as unrepaired, since the actor last changed its state. */
 async function toldSinceLastChange(tx: Queryable, stream: StreamId): Promise<ReadonlySet<string>> {
   const rows = await tx.execute<{ told: string }>(sql`
     select distinct data ->> 'reason' || ' ' || (data ->> 'subject') as told from events

@@ -4,7 +4,7 @@ import { type SQL, sql } from 'drizzle-orm'
 /** How late something has to be before it counts. */
 export type Lateness = {
   /**
-   * Since when somebody has been there to do what is due; RFC 3339, by the database's clock. What became due while all
+   * Since when a controller has been there to do the work that is due; RFC 3339, by the database's clock. What became due while all
    * controllers were down is late only by the time that has passed since.
    */
   readonly since: string
@@ -12,12 +12,12 @@ export type Lateness = {
   readonly leaseMs: number
 }
 
-/** Of a row of `effects`: its lease ran out so long ago that somebody should have taken it over. */
+/** True of a row of `effects` whose lease ran out so long ago that a performer should have taken it over. */
 export function abandoned({ since, leaseMs }: Lateness): SQL {
   return sql`owner is not null and greatest(expires_at, ${since}::timestamptz) < clock_timestamp() - make_interval(secs => ${leaseMs / 1000})`
 }
 
-/** Of a row of `deadlines`: it should have fired long ago. */
+/** True of a row of `deadlines` that should have fired long ago. */
 export function overdue({ since, deadlineMs }: Lateness): SQL {
   return sql`greatest(due_at, ${since}::timestamptz) < clock_timestamp() - make_interval(secs => ${deadlineMs / 1000})`
 }

@@ -1,4 +1,4 @@
-/** What one actor waits for by its log alone: the rows that should be there, whatever is. */
+/** The effects and deadlines that one actor waits for by its log alone: the rows that should be there. */
 import { foldOf, NetConsequences } from '../../machines/fold.ts'
 import { kinds, parseStream, type StreamId } from '../../machines/kinds.ts'
 import { type DeadlineRow, type EffectRow, pendingRows } from '../log/consequences.ts'

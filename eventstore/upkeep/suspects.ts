@@ -9,7 +9,7 @@ import { loadActor } from '../log/actors.ts'
 import type { Database } from '../postgres/database.ts'
 import { abandoned, type Lateness, overdue } from './lateness.ts'
 
-/** What a state waits for, by `<kind>/<path of the state>`: filled as states are met. */
+/** The effects and deadlines that a state waits for, by `<kind>/<path of the state>`: filled as states are met. */
 export type KnownStates = Map<string, { readonly effects: string; readonly deadlines: string }>
 
 /** Where to go on. The parts come in this order; within one, `after` is the last key looked at. */

@@ -10,12 +10,12 @@ import type { Database } from '../postgres/database.ts'
 import { sqlState } from '../postgres/sql-error.ts'
 import { events, tombstones } from '../schema.ts'
 
-/** What is signed. */
+/** The statement that is signed. */
 export type RemovalStatement = {
   readonly stream: StreamId
   readonly lastVersion: number
   readonly headHash: string
-  /** Of the archive's file. */
+  /** SHA-256 of the archive's file. */
   readonly archiveSha256: string
   /** RFC 3339 UTC, milliseconds, by the database's clock. */
   readonly removedAt: string

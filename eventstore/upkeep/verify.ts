@@ -120,7 +120,7 @@ export class Chain {
     this.#fold = foldOf(this.#kind)
   }
 
-  /** Whether an event was bad. */
+  /** True after a bad event. */
   get broken(): boolean {
     return this.#broken
   }
@@ -143,7 +143,7 @@ export class Chain {
     if (event.version !== this.#version + 1) return `version ${this.#version + 1} is missing`
     if (event.prev_hash !== this.#hash) return 'prev_hash is not the hash of the event before'
     if (hashEvent(event) !== event.hash) return 'its content does not have its hash: it was altered'
-    // Whoever alters an event can also compute its hash; a machine must not be given what it cannot read.
+    // A forger can also compute the hash of an altered event; the machine must get only events that it can read.
     try {
       readRecorded(this.#kind, event)
     } catch (error) {

@@ -1,4 +1,4 @@
-/** What differs between two values of plain JSON: two states of an actor, or a stored state and the one it should be. */
+/** Differences between two values of plain JSON: two states of an actor, or a stored state and the one it should be. */
 
 /** One place that differs. A side on which there is nothing at that place has no member. */
 export type Change = {

@@ -4,7 +4,7 @@ import { type DeadlineRequest, type EffectRequest, pathOf } from '../evolve.ts'
 import { foldOf } from '../fold.ts'
 import type { Kind, KindName, SnapshotOf } from '../kinds.ts'
 
-/** What of a recorded event a step tells. */
+/** The members of a recorded event that a step shows. */
 export type HappenedEvent = DomainEvent & {
   readonly version: number
   readonly at: string

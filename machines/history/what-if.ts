@@ -85,7 +85,7 @@ function attempt<Name extends KindName>(kind: Kind<Name>, fold: Fold<Name>, reco
     return { kind: 'not accepted', fault }
   } catch (error) {
     if (error instanceof InvalidEventError) return { kind: 'unreadable', fault: error.message }
-    // What an action or a guard throws on data of a shape that it did not expect: the machine is what is being asked about.
+    // An action or a guard throws on data of a shape that it does not expect: that is the machine's answer, no fault of ours.
     return { kind: 'not accepted', fault: `the machine fails on it: ${String(error)}` }
   }
 }
