@@ -18,6 +18,7 @@ import type { ProfileName } from '../../../redfish/simulator/profiles/catalogue.
 import { type SimulatedBmc, startSimulator } from '../../../redfish/simulator/server.ts'
 import { baseKinds, makeBase } from '../../actors/media/rig/base-iso.ts'
 import { startHttpsFront } from '../../rig/https-front.ts'
+import { patienceMs } from '../../rig/patience.ts'
 
 export type JobRequests = {
   /** All of them in order, one a line, by what they are counted to. */
@@ -56,8 +57,6 @@ export type MeasureOptions = {
   readonly idleMs: number
 }
 
-const jobTimeoutMs = 120_000
-
 /** Measures all profiles at once. @throws when a probe fails or a job does not end in two minutes. */
 export async function measureRequests(options: MeasureOptions): Promise<readonly ProfileRequests[]> {
   const { databaseUrl, natsUrl, profiles, speed, idleMs } = options
@@ -93,7 +92,7 @@ export async function measureRequests(options: MeasureOptions): Promise<readonly
       config: reading.config,
       log: createLog({ level: 'fatal', controller: 'bench', destination: process.stderr }),
       controllerId: 'bench',
-      signal: AbortSignal.timeout(jobTimeoutMs),
+      signal: AbortSignal.timeout(patienceMs),
       redfishLimits: accelerated(speed),
       timing: acceleratedTiming(speed),
     })
@@ -133,7 +132,7 @@ async function measureJobs(client: Client, bmc: SimulatedBmc, { recipe, speed }:
 }
 
 async function probed(client: Client, serial: string): Promise<string> {
-  const signal = AbortSignal.timeout(jobTimeoutMs)
+  const signal = AbortSignal.timeout(patienceMs)
   for await (const event of client.stream<StoredEvent>(`/api/v1/servers/${serial}/events?after_seq=0`, signal)) {
     if (event.type === 'server.probe.failed') throw new Error(`${serial}: ${JSON.stringify(event.data)}`)
     if (event.type === 'server.probe.succeeded') {
@@ -146,7 +145,7 @@ async function probed(client: Client, serial: string): Promise<string> {
 
 async function ended(client: Client, jobId: string) {
   const events: StoredEvent[] = []
-  const signal = AbortSignal.timeout(jobTimeoutMs)
+  const signal = AbortSignal.timeout(patienceMs)
   for await (const event of client.stream<StoredEvent>(`/api/v1/jobs/${jobId}/events?after_seq=0`, signal)) {
     events.push(event)
     if (event.state_to === 'complete') break
