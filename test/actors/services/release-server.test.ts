@@ -40,5 +40,5 @@ test('a job that holds it no longer takes nothing from the next one', async () =
   const next = await parts.requestJob('SN-0001')
   await release(jobId)
   expect(await released()).toHaveLength(1)
-  await expect(parts.requestJob('SN-0001')).rejects.toMatchObject({ jobId: next })
+  await expect(parts.requestJob('SN-0001')).rejects.toMatchObject({ refusal: { kind: 'active_job', jobId: next } })
 })
