@@ -57,7 +57,7 @@ export type MeasureOptions = {
   readonly idleMs: number
 }
 
-/** Measures all profiles at once. @throws when a probe fails or a job does not end in two minutes. */
+/** Measures all profiles at once. @throws when a probe fails or a job does not end in time. */
 export async function measureRequests(options: MeasureOptions): Promise<readonly ProfileRequests[]> {
   const { databaseUrl, natsUrl, profiles, speed, idleMs } = options
   const folder = await mkdtemp(join(tmpdir(), 'provisioner-requests-'))
