@@ -30,7 +30,11 @@ export const mutations: readonly Mutation[] = [
         replace: '',
       },
     ],
-    caughtBy: ['test/crash/fencing.test.ts', 'test/actors/leases.test.ts', 'test/eventstore/log/append.test.ts'],
+    caughtBy: [
+      'test/crash/fencing.test.ts',
+      'test/actors/performer/leases.test.ts',
+      'test/eventstore/log/append.test.ts',
+    ],
   },
   {
     name: 'observe-before-redo off: a reset that may have happened is done again unseen',
@@ -85,6 +89,6 @@ export const mutations: readonly Mutation[] = [
         replace: 'effect.epoch > 1 && !alone',
       },
     ],
-    caughtBy: ['test/actors/leases.test.ts'],
+    caughtBy: ['test/actors/performer/leases.test.ts'],
   },
 ]

@@ -2,16 +2,16 @@
 
 import { eq, sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { StepFailure } from '../../actors/failure.ts'
-import { proposalOf } from '../../actors/runtime.ts'
-import { effects } from '../../eventstore/schema.ts'
-import type { DomainEvent } from '../../machines/event.ts'
-import { jobStream, serverStream } from '../../machines/kinds.ts'
-import { BmcError } from '../../redfish/failure.ts'
-import { happened, successfulWay } from '../machines/job/samples.ts'
-import * as ofServer from '../machines/server/samples.ts'
-import { controllerParts, databaseOfTest, type Parts, perform } from './rig/controller.ts'
-import { gate, scriptedServices } from './rig/scripted-services.ts'
+import { StepFailure } from '../../../actors/failure.ts'
+import { proposalOf } from '../../../actors/runtime.ts'
+import { effects } from '../../../eventstore/schema.ts'
+import type { DomainEvent } from '../../../machines/event.ts'
+import { jobStream, serverStream } from '../../../machines/kinds.ts'
+import { BmcError } from '../../../redfish/failure.ts'
+import { happened, successfulWay } from '../../machines/job/samples.ts'
+import * as ofServer from '../../machines/server/samples.ts'
+import { controllerParts, databaseOfTest, type Parts, perform } from '../rig/controller.ts'
+import { gate, scriptedServices } from '../rig/scripted-services.ts'
 
 const cause = { actor: 'principal:alice', causationId: null, correlationId: null, trace: null }
 
