@@ -1,7 +1,7 @@
 /**
  * Simulated BMCs that speak Redfish over HTTP or HTTPS, each with a simulated host behind it: an independent
- * implementation that shares nothing with the client. Reading order: this file, `socket/`, `bmc/` (state and
- * tree), `resources/` (the documents and actions), `host/` (what boots).
+ * implementation that shares no code with the client. Reading order: this file, `socket/`, `bmc/` (state),
+ * `resources/` (documents and actions), `host/` (firmware and operating system).
  */
 import { randomUUID } from 'node:crypto'
 import { isIPv6 } from 'node:net'
@@ -31,18 +31,18 @@ export type BmcConfig = {
   readonly username: string
   readonly password: string
   readonly profile?: ProfileName
-  /** Instead of the profile's, in the same order: the first one is the boot medium. */
+  /** Slots instead of the profile's, in the same order: the first one is the boot medium. */
   readonly slots?: readonly SlotProfile[]
   /** `On` by default, with the disk's previous operating system running. */
   readonly powerState?: 'On' | 'Off'
-  /** Whether InsertMedia sends a HEAD request for the image first and refuses what is not there. True by default. */
+  /** InsertMedia sends a HEAD request first and refuses an image that is not there. True by default. */
   readonly checksImages?: boolean
-  /** False: whoever inserts an image is told that a licence is missing, where the vendor sells one. */
+  /** False: the BMC refuses inserts for a missing licence, if the vendor sells one. */
   readonly licensed?: boolean
   readonly host?: HostOptions
   /**
-   * The address that this BMC and its host send from, as each has one of its own in a real network: limits of those they
-   * send to are per address. On Linux any of 127.0.0.0/8 will do. The system's choice by default.
+   * The source address of this BMC and its host. In a real network each has its own, and servers limit requests per
+   * address. Linux allows any of 127.0.0.0/8. By default the system chooses it.
    */
   readonly sendsFrom?: string
 }
@@ -50,24 +50,24 @@ export type BmcConfig = {
 export type SimulatorOptions = {
   /** 127.0.0.1 by default. */
   readonly host?: string
-  /** The first BMC's port, the next one has the next; 0, the default, gives every BMC a free one. */
+  /** The port of the first BMC; each next BMC has the next port. 0, the default, gives every BMC a free port. */
   readonly port?: number
   /** HTTPS with a certificate of its own for each BMC. */
   readonly tls?: boolean
   readonly bmcs: readonly BmcConfig[]
-  /** PEM of the CA that BMCs and hosts trust when they fetch images and report, instead of those that Node trusts. */
+  /** PEM of the CA that BMCs and hosts trust when they fetch images and report, in place of Node's CAs. */
   readonly trusted?: string
   /** Delays that differ from the default ones. */
   readonly timing?: Partial<Timing>
   /** Divides every delay of `timing`: 1 by default, 100 for tests. */
   readonly speed?: number
-  /** Instead of the real clock; `speed` then has no effect. */
+  /** A clock in place of the real one; `speed` then has no effect. */
   readonly clock?: Clock
   /** For faults with a probability and for the moods of a profile's firmware; `Math.random` by default. */
   readonly random?: () => number
-  /** Offers `/simulator/faults` and `/simulator/state` beside Redfish, to everybody who can reach the port. */
+  /** Offers `/simulator/faults` and `/simulator/state` beside Redfish, without authentication. */
   readonly control?: boolean
-  /** Gets one object for each request and each turn of a host. No secrets in it. */
+  /** Receives one object for each request and each change of a host. It holds no secrets. */
   readonly log?: (line: object) => void
 }
 
@@ -79,13 +79,13 @@ export type SimulatedBmc = {
   readonly password: string
   /** PEM of the certificate that it shows, null over HTTP. */
   readonly certificate: string | null
-  /** A picture of this moment. */
+  /** A snapshot of the state. */
   readonly state: BmcState
   /** The latest 5 000 Redfish requests. */
   readonly requests: readonly LoggedRequest[]
-  /** Requests that have come in and are not answered yet. */
+  /** Requests that were received and are not answered yet. */
   readonly underWay: readonly RequestUnderWay[]
-  /** Every reset that was accepted, the latest 1 000. */
+  /** Accepted resets, the latest 1 000. */
   readonly resets: readonly { readonly at: Date; readonly resetType: ResetType }[]
   readonly hostBoots: readonly HostBoot[]
   readonly faults: { add(fault: Fault): void; clear(): void }
@@ -94,7 +94,7 @@ export type SimulatedBmc = {
 
 export type Simulator = {
   readonly bmcs: readonly SimulatedBmc[]
-  /** @throws RangeError when there is none of this serial. */
+  /** @throws RangeError when no BMC has this serial. */
   bmc(serial: string): SimulatedBmc
   /** Closes every connection and stops every host. */
   close(): Promise<void>
@@ -103,7 +103,7 @@ export type Simulator = {
 /**
  * Starts one listener per BMC and resolves when all of them listen.
  *
- * @throws RangeError for options that make no sense, or the error of a port that cannot be had.
+ * @throws RangeError for contradictory options; the error of a port that cannot be bound.
  */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const serials = new Set(options.bmcs.map(({ serial }) => serial))

@@ -1,6 +1,6 @@
 /**
- * One simulated BMC without its socket: state, the resource tree over it, authentication. `answer` is what a request
- * goes through. Start at `server.ts` for the way here.
+ * One simulated BMC without its socket: state, the resource tree over it, authentication. Every request goes through
+ * `answer`. Read `server.ts` first.
  */
 
 import { type HostOptions, SimulatedHost } from '../host/host.ts'
@@ -56,20 +56,20 @@ export class Bmc {
   readonly sessions: Sessions
   readonly behaviour: Behaviour
   readonly paths: { readonly system: string; readonly manager: string; readonly chassis: string }
-  /** Whether an image is looked for before it is accepted. */
+  /** The BMC sends a HEAD request for an image before it accepts it. */
   readonly checksImages: boolean
-  /** Whether the licence for virtual media is there, on BMCs that want one. */
+  /** The licence for virtual media is installed; BMCs that need none ignore this. */
   readonly licensed: boolean
-  /** Slots that boot at the next reset whatever the override says (iLO's BootOnNextServerReset). */
+  /** Slots from which the next reset boots, regardless of the override (iLO's BootOnNextServerReset). */
   readonly bootsOnNextReset = new Set<Slot>()
-  /** The image that each slot was last given, which some firmware shows after the eject. */
+  /** The latest image of each slot, which some firmware still shows after the eject. */
   readonly lastImages = new Map<string, string>()
   readonly #branches: readonly Branch[]
   readonly #resets = new BoundedLog<{ readonly at: Date; readonly resetType: ResetType }>(resetsMax)
   #startedAt: Date
   #restarting: 'down' | 'starting' | null = null
 
-  /** `tree`: the makers of the parts of the resource tree that every BMC has. */
+  /** `tree` makes the branches of the resource tree that every BMC has; those of the profile go before them. */
   constructor(options: BmcOptions, profile: Profile<Bmc>, world: World, tree: readonly ((bmc: Bmc) => Branch)[]) {
     this.serial = options.serial
     this.username = options.username
@@ -110,12 +110,12 @@ export class Bmc {
     ]
   }
 
-  /** Every reset that was accepted. */
+  /** Accepted resets, the latest 1 000. */
   get resets(): readonly { readonly at: Date; readonly resetType: ResetType }[] {
     return this.#resets.entries
   }
 
-  /** When the BMC itself last started. */
+  /** The instant at which the BMC itself last started. */
   get startedAt(): Date {
     return this.#startedAt
   }
@@ -125,14 +125,14 @@ export class Bmc {
     return `${this.paths[under]}/${segment}`
   }
 
-  /** False when the power state rules it out. */
+  /** Resets the host. False when the power state rules the reset out. */
   reset(resetType: ResetType): boolean {
     const accepted = this.power.reset(resetType)
     if (accepted) this.#resets.add({ at: this.clock.now(), resetType })
     return accepted
   }
 
-  /** Does something after a while of simulated time, unless the simulator closes first. */
+  /** Calls `act` after `ms` of simulated time, unless the simulator closes first. */
   later(ms: number, act: () => void): void {
     this.world.background.start(async (signal) => {
       await this.clock.sleep(ms, signal)
@@ -140,7 +140,10 @@ export class Bmc {
     })
   }
 
-  /** All tokens are void; for a while nobody answers, then there is only 503. The host and its media do not notice. */
+  /**
+   * Restarts the BMC itself: all sessions end, for a while it does not answer, then it answers 503 only. The host and its
+   * media are not affected.
+   */
   restartManager(): void {
     const { managerDownMs, managerResetMs } = this.world.timing
     this.sessions.endAll()
@@ -154,7 +157,7 @@ export class Bmc {
     })
   }
 
-  /** Null when nobody answers, because the BMC itself restarts. Refusals are in the style of the profile. */
+  /** Null when the BMC itself restarts and does not answer. Refusals have the style of the profile. */
   async answer(wire: WireRequest): Promise<Reply | null> {
     await this.clock.sleep(this.world.timing.responseMs, this.world.background.closing)
     if (this.#restarting === 'down') return null
@@ -163,7 +166,7 @@ export class Bmc {
     return rewrite === undefined ? written : rewrite(wire, written)
   }
 
-  /** A refusal as this vendor words it. */
+  /** The reply with a refusal in the words of this vendor. */
   inStyle(reply: Reply): Reply {
     return styled(reply, this.profile.messages)
   }

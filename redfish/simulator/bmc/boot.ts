@@ -16,14 +16,14 @@ export class Boot {
     return this.#override
   }
 
-  /** Takes over what is given; `Disabled` alone also forgets the target, target `None` alone also disables. */
+  /** Takes the given properties. `Disabled` alone also resets the target; target `None` alone also disables. */
   change(change: Partial<BootOverride>): void {
     const implied: Partial<BootOverride> =
       change.enabled === 'Disabled' ? { target: 'None' } : change.target === 'None' ? { enabled: 'Disabled' } : {}
     this.#override = { ...this.#override, ...implied, ...change }
   }
 
-  /** The target of this boot, or null. `Once` is used up by asking (ComputerSystem schema: "for one boot only"). */
+  /** The target of this boot, or null. The call uses up `Once` (ComputerSystem schema: "for one boot only"). */
   takeTarget(): string | null {
     const { enabled, target } = this.#override
     if (enabled === 'Once') this.change({ enabled: 'Disabled' })

@@ -1,6 +1,6 @@
 /**
- * The virtual media slots of one BMC. A slot takes its time: the image is named at once, `Inserted` follows, and after
- * an eject it stays for a moment (quirks.md 6). What the host reads through is gone the moment the eject arrives.
+ * The virtual media slots of one BMC. Changes take time: a slot names the image at once, `Inserted` follows later, and
+ * stays for a moment after an eject (quirks.md 6). The host loses the medium at once with the eject.
  */
 
 import type { Background } from '../world/background.ts'
@@ -15,7 +15,7 @@ export type InsertRequest = {
   readonly userName: string | null
 }
 
-/** Why a read from a medium ended: it was ejected. */
+/** A read from the medium ended because the medium was ejected. */
 export class MediumGone extends Error {
   override readonly name = 'MediumGone'
 }
@@ -51,8 +51,8 @@ export class Slot {
   }
 
   /**
-   * As what the host sees the slot: as a disc drive or as a disk. A slot that takes both goes by the end of the image's
-   * name, as iDRAC does (quirks.md 4).
+   * The host sees the slot as a disc drive or as a disk. A slot that takes both decides by the end of the image's name, as
+   * iDRAC does (quirks.md 4).
    */
   get appearsAs(): 'optical' | 'removable' {
     const takes = (...types: readonly string[]) => this.profile.mediaTypes.some((type) => types.includes(type))
@@ -60,13 +60,13 @@ export class Slot {
     return takes('USBStick', 'Floppy') && this.#request?.image.endsWith('.img') === true ? 'removable' : 'optical'
   }
 
-  /** What the host sees: the image and the signal that is aborted when it is taken away, or null for an empty drive. */
+  /** The medium that the host sees, with a signal that its removal aborts; null for an empty drive. */
   get medium(): { readonly image: string; readonly gone: AbortSignal } | null {
     if (this.#phase !== 'inserted' || this.#request === null) return null
     return { image: this.#request.image, gone: this.#presence.signal }
   }
 
-  /** False when the slot is in use or in transition; it then stays as it is. */
+  /** Inserts an image. False, and no change, when the slot is in use or in transition. */
   insert(request: InsertRequest): boolean {
     if (this.#phase !== 'empty') return false
     this.#phase = 'attaching'
@@ -79,7 +79,7 @@ export class Slot {
     return true
   }
 
-  /** Ejecting an empty slot does nothing. */
+  /** Ejects the image. An empty slot stays as it is. */
   eject(): void {
     if (this.#phase === 'empty' || this.#phase === 'detaching') return
     this.#stopAttaching()

@@ -1,12 +1,12 @@
 /**
- * Errors with messages of the Base message registry 1.16.0 (DSP8011), in the form of DSP0266 ("Error responses") or in
- * that of a vendor: a refusal is kept apart from its body until the profile's style is known.
+ * Errors with messages of the Base message registry 1.16.0 (DSP8011), in the form of DSP0266 ("Error responses") or of a
+ * vendor. A reply carries a refusal until `styled` writes its body in the style of the profile.
  */
 import { baseMessages, type MessageKey, type Severity } from './base-messages.ts'
 import type { Refusal, VendorMessage } from './refusal.ts'
 import { type JsonObject, noContent, type Reply } from './reply.ts'
 
-/** One message, ready to be written down. */
+/** One message with its placeholders filled in. */
 export type RenderedMessage = {
   readonly id: string
   readonly text: string
@@ -17,15 +17,15 @@ export type RenderedMessage = {
   readonly related: readonly string[]
 }
 
-/** How one make of BMC speaks of errors and of success. */
+/** The form in which one make of BMC writes errors and successes. */
 export type MessageStyle = {
   /** Prefix of the ids of Base messages, such as `Base.1.16`. */
   readonly base: string
-  /** The vendor's message that stands for one of the Base registry. */
+  /** The vendor's own messages in place of messages of the Base registry. */
   readonly own?: Readonly<Partial<Record<MessageKey, VendorMessage>>>
   /** The body of an error. */
   readonly body: (message: RenderedMessage) => JsonObject
-  /** What an action or a PATCH is answered with when it was accepted. */
+  /** The reply to an accepted action or PATCH. */
   readonly done: Reply
 }
 
@@ -48,12 +48,12 @@ export const dmtf: MessageStyle = {
   done: noContent,
 }
 
-/** The reply to a request that is refused. Its body is written by `styled`. */
+/** A reply that refuses a request; `styled` writes its body. */
 export function refuse(status: number, refusal: Refusal): Reply {
   return { status, headers: refusal.headers ?? {}, refusal }
 }
 
-/** The reply with the body of its refusal in this style; any other reply as it is. */
+/** The reply with its refusal written in this style; any other reply unchanged. */
 export function styled(reply: Reply, style: MessageStyle): Reply {
   const { refusal, ...rest } = reply
   return refusal === undefined ? reply : { ...rest, body: style.body(render(refusal, style)) }

@@ -1,6 +1,6 @@
 /**
- * The power of the simulated host and the reset types that change it. A transition and the life of the host after it
- * are one piece of background work: the next transition ends it, which is what losing power does.
+ * The power of the simulated host and the reset types that change it. A transition and the life of the host after it are
+ * one piece of background work, which the next transition stops, like a loss of power.
  */
 
 import type { Background } from '../world/background.ts'
@@ -9,17 +9,17 @@ import type { ResetType } from './traits.ts'
 
 export type PowerState = 'On' | 'Off' | 'PoweringOn' | 'PoweringOff'
 
-/** The machine that the power is for. */
+/** The computer that is switched on and off. */
 export interface PoweredHost {
   /** Starts at the firmware and lives until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>
-  /** Goes on with what was running when the simulation began, instead of booting. */
+  /** Continues the operating system that ran before the simulation began, instead of booting. */
   resume(signal: AbortSignal): Promise<void>
-  /** Whether something runs that reacts to the power button. Firmware and a silent installer do not. */
+  /** The running software reacts to the power button; firmware and a silent installer do not. */
   readonly heedsAcpi: boolean
-  /** The operating system ends its work; power stays until `stop`. */
+  /** The operating system shuts down; power stays until `stop`. */
   shutDown(): void
-  /** Without power from now on. */
+  /** The host has no power from now on. */
   stop(): void
 }
 
@@ -40,7 +40,7 @@ export class Power {
       readonly clock: Clock
       readonly timing: Timing
       readonly initially: 'On' | 'Off'
-      /** Told of every state that it changes to. */
+      /** Called with every new power state. */
       readonly onState?: (state: PowerState) => void
     },
   ) {
@@ -60,14 +60,15 @@ export class Power {
     return this.#state
   }
 
-  /** When the host last came out of a reset or was switched on. */
+  /** The instant at which the host last came out of a reset or was switched on. */
   get lastResetTime(): Date {
     return this.#lastResetTime
   }
 
   /**
-   * Starts a transition. False when this state rules it out: switching on what is on (iDRAC answers 409 PSU501), and
-   * anything but switching on for what is off. A graceful request that nothing reacts to is accepted and does nothing.
+   * Starts a transition. False when the power state rules it out: a host that is on cannot be switched on (iDRAC answers
+   * 409 PSU501), and a host that is off can only be switched on. If no software reacts to a graceful request, it is
+   * accepted and has no effect.
    */
   reset(type: ResetType): boolean {
     const off = this.#state === 'Off'
@@ -100,7 +101,7 @@ export class Power {
       case 'PushPowerButton':
         return this.reset(off ? 'On' : 'GracefulShutdown')
       case 'Nmi':
-        // The operating systems here take no notice of it.
+        // The simulated operating systems ignore it.
         return !off
     }
   }

@@ -1,4 +1,4 @@
-/** What a resource answers, before it becomes bytes on a socket, and the JSON it is made of. */
+/** The reply of a resource before it becomes bytes on a socket, and the JSON of which it is made. */
 import type { Refusal } from './refusal.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
@@ -9,13 +9,13 @@ export type Reply = {
   readonly headers?: Readonly<Record<string, string>>
   /** A Redfish document; other values occur only in the bodies of injected faults. */
   readonly body?: Json
-  /** Instead of a body: what is wrong, to be written down in the style of the profile. */
+  /** In place of a body: the refusal, which is written in the style of the profile. */
   readonly refusal?: Refusal
-  /** Instead of a body: these very bytes, for firmware that sends something that is not JSON. */
+  /** In place of a body: exactly this text, for firmware that sends something that is not JSON. */
   readonly text?: string
 }
 
-/** One request as resources see it: already authenticated, its body read within its limit and parsed. */
+/** One request as resources see it: authenticated, its body read within the limit and parsed. */
 export type BmcRequest = {
   readonly method: string
   /** Without query and without a trailing slash. */

@@ -1,4 +1,4 @@
-/** The session table of one BMC: small, as on real ones, so that a client that leaks sessions locks itself out. */
+/** The session table of one BMC. It is small, as on real ones, so that a client that leaks sessions locks itself out. */
 import type { Clock } from '../world/timing.ts'
 
 export type Session = {
@@ -38,14 +38,14 @@ export class Sessions {
     return session
   }
 
-  /** The sessions that did not time out. */
+  /** The open sessions. */
   list(): Session[] {
     const idleSinceMs = this.#clock.now().getTime() - this.#timeoutMs
     for (const [id, { usedAtMs }] of this.#sessions) if (usedAtMs < idleSinceMs) this.#sessions.delete(id)
     return [...this.#sessions.values()].map(({ session }) => session)
   }
 
-  /** The session of this token, whose time-out starts again, or null. */
+  /** The session of this token, or null. The call restarts its time-out. */
   use(token: string): Session | null {
     const session = this.list().find((candidate) => candidate.token === token)
     if (session === undefined) return null
@@ -53,7 +53,7 @@ export class Sessions {
     return session
   }
 
-  /** Whether there was such a session. */
+  /** Ends the session. False when there is none with this id. */
   end(id: string): boolean {
     return this.#sessions.delete(id)
   }

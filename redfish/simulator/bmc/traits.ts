@@ -1,7 +1,7 @@
-/** How makes of BMC differ in what each part of one needs to know: data alone, which a profile puts together. */
+/** Differences between makes of BMC as data for the parts of a BMC; a profile puts them together. */
 import type { Reply } from './reply.ts'
 
-/** ResetType values of ComputerSystem.Reset that the simulator knows how to carry out. */
+/** ResetType values of ComputerSystem.Reset that the simulator can carry out. */
 export type ResetType =
   | 'On'
   | 'ForceOn'
@@ -17,13 +17,13 @@ export type ResetTypesIn = 'action' | 'action-info' | 'both'
 
 export type SlotProfile = {
   readonly name: string
-  /** VirtualMedia.MediaType values: `CD`, `DVD`, `USBStick`, `Floppy`. Empty where the BMC does not say (AMI). */
+  /** VirtualMedia.MediaType values: `CD`, `DVD`, `USBStick`, `Floppy`. Empty if the BMC does not list them (AMI). */
   readonly mediaTypes: readonly string[]
   /** False for a drive that the firmware never boots from. */
   readonly boots?: boolean
   /**
-   * `actions` has InsertMedia and EjectMedia, `patch` is written itself, `both` has the actions and can be emptied by a
-   * PATCH, `oem` is operated by something of the vendor's, `none` is for the KVM viewer. `actions` when absent.
+   * `actions`: InsertMedia and EjectMedia. `patch`: a PATCH of the slot. `both`: the actions, and a PATCH can empty the
+   * slot. `oem`: a way of the vendor's own. `none`: only the KVM viewer uses the slot. `actions` when absent.
    */
   readonly operated?: 'actions' | 'patch' | 'both' | 'oem' | 'none'
 }
@@ -39,25 +39,25 @@ export type MediaCollection = {
 export type BootProfile = {
   readonly enabledValues: readonly string[]
   readonly targets: readonly string[]
-  /** Modes that are accepted. Empty: the property does not exist, unless `refusesMode` says how it is refused. */
+  /** Accepted modes. Empty: the property does not exist, unless `refusesMode` is set. */
   readonly modes: readonly string[]
-  /** The mode is in the schema and no value of it is accepted (Supermicro X11, quirks.md 8). */
+  /** The BMC knows the mode and accepts no value of it (Supermicro X11, quirks.md 8). */
   readonly refusesMode?: boolean
-  /** Which lists of allowable values the document has. */
+  /** The lists of allowable values in the document. */
   readonly lists: readonly ('Enabled' | 'Target' | 'Mode')[]
-  /** Id of the settings object beside the System, with the names of the Boot properties that it has. */
+  /** The settings object beside the System, with the names of its Boot properties. */
   readonly settings?: { readonly id: string; readonly properties: readonly string[] }
-  /** The System itself refuses to have `Boot` written: only the settings object takes it (iDRAC10). */
+  /** The System refuses writes of `Boot`; only the settings object takes them (iDRAC10). */
   readonly readOnly?: boolean
-  /** What `Enabled` becomes when a PATCH names a target and leaves it out (Supermicro reverts to Once, quirks.md 8). */
+  /** The value of `Enabled` after a PATCH with a target only (Supermicro reverts to Once, quirks.md 8). */
   readonly impliedEnabled?: 'Once'
 }
 
 export type EtagProfile = {
-  /** The tag of what can be changed, from 64 hexadecimal digits that stand for it; null where there are no tags. */
+  /** Makes the tag from a digest of 64 hexadecimal digits; null if the BMC has no tags. */
   readonly format: ((digest: string) => string) | null
-  /** The refusal of a change without If-Match; null where none is needed. */
+  /** The refusal of a change without If-Match; null if the BMC needs none. */
   readonly missing: (() => Reply) | null
-  /** Whether documents that nobody can change have tags too. */
+  /** Read-only documents have tags too. */
   readonly everywhere?: boolean
 }

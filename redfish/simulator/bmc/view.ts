@@ -1,4 +1,4 @@
-/** What can be seen of a simulated BMC from outside, without Redfish and without secrets: for tests and the demo. */
+/** The state of a simulated BMC without secrets, for tests and the demo, which need no Redfish to see it. */
 
 import type { HostStatus } from '../host/host.ts'
 import type { Bmc } from './bmc.ts'
@@ -9,7 +9,7 @@ export type BmcState = {
   readonly powerState: PowerState
   readonly slots: Readonly<Record<string, { readonly inserted: boolean; readonly image: string | null }>>
   readonly bootOverride: BootOverride
-  /** How many sessions are open. */
+  /** The number of open sessions. */
   readonly sessions: number
   readonly lastResetTime: Date
   /** ComputerSystem.BootProgress.LastState. */
@@ -17,7 +17,7 @@ export type BmcState = {
   readonly hostStatus: HostStatus
 }
 
-/** A picture of this moment; it does not change afterwards. */
+/** A snapshot of the state; it does not change afterwards. */
 export function stateOf(bmc: Bmc): BmcState {
   return {
     powerState: bmc.power.state,

@@ -1,4 +1,4 @@
-/** A request off the wire, and what is read from it before any resource is asked. */
+/** A request as received, and the parsing that comes before any resource is asked. */
 
 import type { Method } from '../resources/resource.ts'
 import { refuse } from './messages.ts'
@@ -17,7 +17,7 @@ export function resourcePath({ path }: WireRequest): string {
   return path.length > 1 ? path.replace(/\/$/, '') : path
 }
 
-/** The JSON of the body, null without one; or the refusal of what is not JSON. */
+/** The JSON of the body, null without a body, or the refusal of a body that is not JSON. */
 export function parseBody(wire: WireRequest): { readonly body: Json } | { readonly refusal: Reply } {
   if (wire.body.length === 0) return { body: null }
   if (!/^application\/json\b/i.test(wire.header('content-type') ?? ''))

@@ -1,4 +1,4 @@
-/** What a boot reads from its medium. */
+/** Loading of the boot medium. */
 import type { Medium } from './medium.ts'
 
 const firstBytes = 1_048_576
@@ -6,11 +6,11 @@ const pieceBytes = 65_536
 const samples = 8
 
 /**
- * Fetches the boot medium as far as a simulation is willing to: the first MiB and eight samples spread up to its very
- * last bytes, or everything. The maintenance OS then runs from memory, and an eject no longer hurts it
- * (spec/maintenance-os.md, "Boot to hand-off", step 1).
+ * Fetches a part of the boot medium, to save time: the first MiB and eight samples spread up to its last bytes; or all of
+ * it. The maintenance OS then runs from memory, and an eject does not disturb it any more (spec/maintenance-os.md, "Boot
+ * to hand-off", step 1).
  *
- * @throws an error that `isUnreadable` knows.
+ * @throws an error for which `isUnreadable` is true.
  */
 export async function loadBootMedium(medium: Medium, { whole }: { readonly whole: boolean }): Promise<void> {
   const { sizeBytes, readAt } = medium

@@ -1,6 +1,6 @@
 /**
  * A reader for FAT12 and FAT16 volumes that fill a whole disk (Microsoft's "FAT: General Overview of On-Disk Format",
- * 1.03), root directory only, with long names. Knows nothing of how the volume was made or where it lies.
+ * 1.03), root directory only, with long names. It shares no code with the writer of the volume.
  */
 import type { ReadAt } from './iso9660.ts'
 
@@ -10,7 +10,7 @@ const tableBytesMax = 131_072
 const fileBytesMax = 16 * 1_048_576
 const longNameOffsets = [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30] as const
 
-/** The volume is not what the specification describes, or exceeds a limit of this reader. */
+/** The volume violates the specification or exceeds a limit of this reader. */
 export class FatError extends Error {
   override readonly name = 'FatError'
 }
@@ -24,9 +24,9 @@ export type FatEntry = {
 }
 
 export type Fat = {
-  /** Without regard to case, by the long name or the short one; null when there is no such file in the root. */
+  /** Finds a file by its long or short name, ignoring case; null when the root has no such file. */
   find(path: string): Promise<FatEntry | null>
-  /** @throws FatError when its clusters are not those of a file of this size. */
+  /** @throws FatError when the chain of clusters does not fit the file's size. */
   readFile(entry: FatEntry): Promise<Buffer>
 }
 
@@ -70,7 +70,7 @@ export async function openFat(readAt: ReadAt): Promise<Fat> {
   }
 }
 
-/** What the table says comes after a cluster. Which of the two widths it has follows from the number of clusters alone. */
+/** The table's entry for a cluster: the next one. The number of clusters decides between the two widths of an entry. */
 function chain(table: Buffer, clusters: number): (cluster: number) => number {
   if (clusters >= 65_525) throw new FatError('FAT32 is not read')
   const isWide = clusters >= 4_085
@@ -95,7 +95,7 @@ function rootFiles(directory: Buffer): (FatEntry & { readonly names: readonly st
     if (first === 0) break
     const attributes = entry.readUInt8(11)
     if (first !== 0xe5 && attributes === 0x0f) {
-      // Parts come last first; each goes before what is known.
+      // The parts of a long name come in reverse order.
       const begins = (first & 0x40) !== 0
       long = { name: longPart(entry) + (begins ? '' : long.name), checksum: entry.readUInt8(13) }
       continue

@@ -1,7 +1,7 @@
 /**
- * The computer behind a simulated BMC: firmware that chooses a boot device, a disk, and whatever boots. From a CD boots
- * the maintenance OS, for real as far as HTTP is concerned: it fetches both media with range requests and reports.
- * Read it after `bmc/power.ts`, which decides when it runs.
+ * The computer behind a simulated BMC: firmware that chooses a boot device, a disk, and operating systems. From a CD it
+ * boots the maintenance OS, whose HTTP is real: it fetches both media with range requests, and reports. Read
+ * `bmc/power.ts` first, which decides when the host runs.
  */
 import { EventEmitter } from 'node:events'
 import type { Slot } from '../bmc/media.ts'
@@ -14,23 +14,23 @@ import { isUnreadable, type Medium, openMedium } from './medium.ts'
 import type { Outbound } from './outbound.ts'
 import { runWorkflow, units, type WorkflowResult } from './workflow.ts'
 
-/** What the host is told to do differently. */
+/** Deviations from the host's normal behaviour. */
 export type HostOptions = {
   /** The systemd unit that fails, such as `image-linux.service` or `provision-dispatcher.service`. */
   readonly failAt?: string
-  /** Never reports, neither progress nor the outcome. */
+  /** The maintenance OS reports neither progress nor the outcome. */
   readonly silent?: boolean
-  /** How many more times the accepted report is sent, with the same `delivery_id`. */
+  /** The number of repetitions of the accepted report, with the same `delivery_id`. */
   readonly duplicateReports?: number
-  /** Does not react to graceful requests. */
+  /** No operating system reacts to graceful requests. */
   readonly ignoresAcpi?: boolean
-  /** Instead of `Timing.stepMs`; also divided by `speed`. */
+  /** In place of `Timing.stepMs`; also divided by `speed`. */
   readonly stepDurationMs?: number
-  /** Reports with `X-Webhook-Secret` instead of the job's token. */
+  /** The maintenance OS reports with `X-Webhook-Secret` instead of the job's token. */
   readonly webhookSecret?: string
-  /** Firmware that prefers a mounted CD to the disk without being told: the reinstall loop. */
+  /** The firmware boots a mounted CD before the disk, also without an override: the reinstall loop. */
   readonly bootsMountedMedia?: boolean
-  /** Reads the boot medium to its end, instead of its first MiB and samples spread over it. */
+  /** The host reads the whole boot medium, instead of its first MiB and samples. */
   readonly readWhole?: boolean
 }
 
@@ -63,9 +63,9 @@ export type HostEvents = {
 /** ComputerSystem.BootProgress. */
 export type BootProgress = { readonly state: string; readonly at: Date }
 
-/** What the firmware asks of the BMC at boot. */
+/** The BMC's side of a boot. */
 export interface Firmware {
-  /** Whether an override says CD, null without an override. A one-time override is used up by asking. */
+  /** The target of the override, null without one. The call uses up a one-time override. */
   takeOverride(): 'cd' | 'other' | null
 }
 
@@ -117,7 +117,7 @@ export class SimulatedHost extends EventEmitter<HostEvents> implements PoweredHo
     return this.#progress
   }
 
-  /** How much of the boot medium was fetched at the last CD boot. */
+  /** Bytes of the boot medium that the last CD boot fetched. */
   get bootMediumBytes(): number {
     return this.#bootMediumBytes
   }
@@ -174,7 +174,7 @@ export class SimulatedHost extends EventEmitter<HostEvents> implements PoweredHo
     await this.#bootFromCd(medium, signal)
   }
 
-  /** The first drive that this firmware boots from and that has something to boot. */
+  /** The medium of the first bootable drive that holds an ISO. */
   async #findBootMedium(signal: AbortSignal): Promise<Medium | null> {
     for (const { profile, medium: present } of this.#world.slots) {
       if (profile.boots === false || present === null) continue
@@ -184,7 +184,7 @@ export class SimulatedHost extends EventEmitter<HostEvents> implements PoweredHo
     return null
   }
 
-  /** The medium when there is an ISO on it. Firmware passes over what it cannot read. */
+  /** The medium, or null when no ISO can be read from it: firmware skips such a drive. */
   async #findLoader(present: { image: string; gone: AbortSignal }, signal: AbortSignal): Promise<Medium | null> {
     try {
       const medium = await openMedium(present.image, {

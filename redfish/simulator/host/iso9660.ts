@@ -1,6 +1,6 @@
 /**
- * A reader for ISO 9660 images (ECMA-119) with Rock Ridge names (SUSP 1.12, RRIP 1.12), that asks for byte ranges and
- * never holds more than it was asked for. Knows nothing of how the image was made or where it lies.
+ * A reader for ISO 9660 images (ECMA-119) with Rock Ridge names (SUSP 1.12, RRIP 1.12). It reads byte ranges and keeps no
+ * more than the caller asked for. It shares no code with the writer of the image.
  */
 
 export const sectorBytes = 2_048
@@ -13,14 +13,14 @@ const continuationsMax = 16
 /** Exactly `length` bytes from `offset`; rejects when the image has fewer. */
 export type ReadAt = (range: { readonly offset: number; readonly length: number }) => Promise<Buffer>
 
-/** The image is not what ECMA-119 describes, or exceeds a limit of this reader. */
+/** The image violates ECMA-119 or exceeds a limit of this reader. */
 export class IsoError extends Error {
   override readonly name = 'IsoError'
 }
 
 type Extent = { readonly offset: number; readonly length: number }
 export type IsoEntry = {
-  /** From the root with slashes, `/user-data`. */
+  /** Absolute, with slashes: `/user-data`. */
   readonly path: string
   readonly kind: 'file' | 'directory'
   readonly sizeBytes: number
@@ -29,18 +29,18 @@ export type IsoEntry = {
 export type IsoVolume = {
   readonly volumeId: string
   readonly sizeBytes: number
-  /** Whether there is an El Torito boot record. */
+  /** The image has an El Torito boot record. */
   readonly bootable: boolean
   readonly blockBytes: number
   readonly root: Extent
 }
 export type Iso = {
   readonly volume: IsoVolume
-  /** The entries of one directory, in the order of the image. @throws IsoError when it is none. */
+  /** The entries of one directory, in the order of the image. @throws IsoError when the path is no directory. */
   list(path: string): Promise<readonly IsoEntry[]>
-  /** Exact with Rock Ridge names, without regard to case in plain ISO 9660; null when there is no such entry. */
+  /** Compares Rock Ridge names exactly and plain ISO 9660 names ignoring case; null when there is no such entry. */
   find(path: string): Promise<IsoEntry | null>
-  /** @throws IsoError when it is not a file, or has more than 16 MiB. */
+  /** @throws IsoError when the entry is no file or has more than 16 MiB. */
   readFile(entry: IsoEntry): Promise<Buffer>
 }
 
@@ -68,7 +68,7 @@ export async function readVolume(readAt: ReadAt): Promise<IsoVolume> {
   }
 }
 
-/** Opens an image. Directories are read when they are asked for. @throws IsoError */
+/** Opens an image. Directories are read on demand. @throws IsoError */
 export async function openIso(readAt: ReadAt): Promise<Iso> {
   const reader = new IsoReader(readAt, await readVolume(readAt))
   await reader.detectRockRidge()
@@ -78,7 +78,7 @@ export async function openIso(readAt: ReadAt): Promise<Iso> {
 class IsoReader implements Iso {
   readonly volume: IsoVolume
   readonly #readAt: ReadAt
-  /** Bytes at the start of each system use area that belong to somebody else (SUSP 5.3, LEN_SKP); null: no SUSP. */
+  /** Bytes at the start of each system use area that SUSP skips (SUSP 5.3, LEN_SKP); null: the image has no SUSP. */
   #skipBytes: number | null = null
 
   constructor(readAt: ReadAt, volume: IsoVolume) {

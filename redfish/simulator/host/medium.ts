@@ -1,6 +1,6 @@
 /**
- * A virtual CD or disk as the host sees it: bytes that the BMC fetches from the image's web server with range requests, a few
- * at a time, the way BMCs stream (quirks.md 7, "HEAD and Range").
+ * A virtual CD or disk as the host sees it: bytes that the BMC fetches from the image's web server with small range
+ * requests, as BMCs stream (quirks.md 7, "HEAD and Range").
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import { MediumGone } from '../bmc/media.ts'
@@ -11,16 +11,16 @@ import { type Outbound, OutboundError, type OutboundResponse } from './outbound.
 const chunkBytes = 65_536
 const chunksMax = 32
 const requestDeadlineMs = 30_000
-/** How long a read is tried again while the web server is away: about what the kernel's SCSI layer has patience for. */
+/** Reads are retried for this long while the web server is away; the kernel's SCSI layer waits about as long. */
 const patienceMs = 60_000
 const retryPauseMs = 200
 
-/** A read that failed for good: what the host sees as an I/O error. */
+/** A read failed for good; the host sees an I/O error. */
 class MediumError extends Error {
   override readonly name = 'MediumError'
 }
 
-/** Whether this error means that the medium cannot be read, for whatever reason, rather than a fault of ours. */
+/** The error says that the medium cannot be read. Any other error is a fault of the simulator. */
 export function isUnreadable(error: unknown): boolean {
   return (
     error instanceof MediumError ||
@@ -38,7 +38,7 @@ export type Medium = {
 }
 
 /**
- * Asks for the size and checks that ranges are served.
+ * Asks for the size and checks that the server serves ranges.
  *
  * @throws MediumError, or the reason of the signal.
  */
@@ -92,7 +92,7 @@ export async function openMedium(
   }
 }
 
-/** Tries again after no answer and after 5xx, until `patienceMs` are over; any other status is the caller's. */
+/** Retries after no answer and after 5xx, for up to `patienceMs`; returns any other status to the caller. */
 async function patiently(send: () => Promise<OutboundResponse>, signal: AbortSignal): Promise<OutboundResponse> {
   const patience = AbortSignal.timeout(patienceMs)
   for (;;) {
@@ -108,7 +108,7 @@ async function patiently(send: () => Promise<OutboundResponse>, signal: AbortSig
   }
 }
 
-/** Real time, whatever `speed` says: the peer that is waited for does not run faster. */
+/** Waits in real time, regardless of `speed`, because the web server does not run faster. */
 async function pause(signal: AbortSignal): Promise<void> {
   try {
     await wait(retryPauseMs, undefined, { signal })

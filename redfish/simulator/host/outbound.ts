@@ -1,6 +1,6 @@
 /**
- * The HTTP requests that the simulated BMC and host send: image checks, range reads, reports. Each has a deadline, a
- * limit for its answer, and follows no redirect (BMCs do not either, quirks.md 7).
+ * The HTTP requests that the simulated BMC and host send: image checks, range reads, reports. Each has a deadline and a
+ * limit for its answer, and follows no redirect, like BMCs (quirks.md 7).
  */
 import { Agent, request } from 'undici'
 
@@ -22,14 +22,14 @@ export type OutboundResponse = {
   readonly body: Buffer
 }
 
-/** No answer: refused, cut off, too late, or longer than allowed. The message names no path, which may hold a token. */
+/** The peer refused, cut off, answered too late or too much. The message names no path, because it may hold a token. */
 export class OutboundError extends Error {
   override readonly name = 'OutboundError'
 }
 
 /**
- * Sends requests over connections that `close` ends, from an address of its own where it is given one. `trusted` is the
- * certificate of a CA, in PEM, instead of those that Node trusts.
+ * Sends requests over connections that `close` ends, from the given local address or the system's choice. `trusted` is
+ * the certificate of a CA, in PEM, in place of Node's CAs.
  */
 export class Outbound {
   readonly #agent: Agent
@@ -43,7 +43,7 @@ export class Outbound {
     this.#agent = new Agent({ connect: { timeout: connectTimeoutMs, ...ca }, ...from })
   }
 
-  /** @throws OutboundError, or the signal's reason when it is aborted. */
+  /** @throws OutboundError; the signal's reason when it is aborted. */
   async send(wanted: OutboundRequest): Promise<OutboundResponse> {
     const signal = AbortSignal.any([wanted.signal, AbortSignal.timeout(wanted.deadlineMs)])
     try {

@@ -1,6 +1,6 @@
 /**
- * How the maintenance OS reports (spec/api.md, "Report webhook"): the outcome again and again until it is accepted,
- * progress once and without caring.
+ * Reports of the maintenance OS (spec/api.md, "Report webhook"). It repeats the outcome until the controller accepts it,
+ * and sends progress once.
  */
 
 import type { JsonObject } from '../bmc/reply.ts'
@@ -8,7 +8,7 @@ import type { Clock } from '../world/timing.ts'
 import { type Outbound, OutboundError } from './outbound.ts'
 import type { ReportAddress } from './task-medium.ts'
 
-/** An hour of tries every ten seconds, which is what the units of the maintenance OS are bounded to. */
+/** An hour of tries every ten seconds, the bound of the maintenance OS's units. */
 const attemptsMax = 360
 const deadlineMs = 10_000
 const bodyBytesMax = 65_536
@@ -34,7 +34,7 @@ export class Reporter {
     this.#retryMs = options.retryMs
   }
 
-  /** Posts until the answer is 2xx; false when it gave up. Safe to repeat: the body names its delivery. */
+  /** Posts until the answer is 2xx; false when it gave up. Repeats are safe, because the body has a delivery id. */
   async deliver(report: JsonObject, signal: AbortSignal): Promise<boolean> {
     for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
       if (await this.#post(report, signal)) return true
@@ -43,7 +43,7 @@ export class Reporter {
     return false
   }
 
-  /** Posts once; whether it arrived makes no difference. */
+  /** Posts once and ignores the outcome. */
   async mention(progress: JsonObject, signal: AbortSignal): Promise<void> {
     await this.#post(progress, signal)
   }

@@ -10,7 +10,7 @@ import { openFat } from './fat.ts'
 import { openIso } from './iso9660.ts'
 import type { Medium } from './medium.ts'
 
-/** Where reports go and with which right: the content of `/report.json`. */
+/** Address and token for reports: the content of `/report.json`. */
 export type ReportAddress = {
   readonly webhookUrl: string
   readonly serverSerial: string
@@ -18,7 +18,7 @@ export type ReportAddress = {
   readonly token: string
 }
 
-/** The dispatcher's exit codes (spec/maintenance-os.md) that a simulated one can end with. */
+/** Exit codes of the dispatcher (spec/maintenance-os.md) that the simulated one uses. */
 export const exitCodes = {
   noTaskMedium: 10,
   mountFailed: 11,
@@ -30,7 +30,7 @@ export const exitCodes = {
   internalError: 20,
 } as const
 
-/** The dispatcher gave up. `address` is null when it does not know where to report that. */
+/** The dispatcher gave up. `address` is null when it does not know the address for reports. */
 export class DispatchFailure extends Error {
   override readonly name = 'DispatchFailure'
   readonly exitCode: number
@@ -43,19 +43,19 @@ export class DispatchFailure extends Error {
   }
 }
 
-/** A directory of a medium that holds a task. */
+/** The directory of a medium that holds the task. */
 export type TaskMedium = {
-  /** Null when there is no such file in it. */
+  /** Null when the directory has no such file. */
   readonly readFile: (name: string) => Promise<Buffer | null>
 }
 
-/** Where the dispatcher looks: at a disc's root, at a disk's, at last in a folder of the disc that it booted from. */
+/** The dispatcher looks in the root of a disc, in the root of a disk, and last in a folder of its boot disc. */
 export type TaskPlace = 'optical' | 'removable' | 'boot medium'
 
 /**
- * The task in a place, known by `recipe.json` and its schema side by side. Null when there is none.
+ * The task in this place, recognised by `recipe.json` and its schema side by side. Null when there is none.
  *
- * @throws an error that `isUnreadable` knows.
+ * @throws an error for which `isUnreadable` is true.
  */
 export async function findTask(medium: Medium, place: TaskPlace): Promise<TaskMedium | null> {
   const task = place === 'removable' ? await onDisk(medium) : await onDisc(medium, place === 'optical' ? '' : '/task')
@@ -87,7 +87,7 @@ async function onDisk({ readAt }: Medium) {
   }
 }
 
-/** Reads and checks everything that the hand-off needs. @throws DispatchFailure */
+/** Reads and checks all files that the hand-off needs. @throws DispatchFailure */
 export async function readTask(
   task: TaskMedium,
   machine: { readonly serial: string; readonly targets: readonly string[] },
@@ -156,7 +156,7 @@ function compile(schema: JsonObject, address: ReportAddress): ValidateFunction {
   }
 }
 
-/** Places and keywords only: what stands in a recipe may be secret (spec/recipe.md). */
+/** Faults with places and keywords only, because values of a recipe may be secret (spec/recipe.md). */
 function faultsOf(recipe: JsonObject, validate: ValidateFunction): string[] {
   if (validate(recipe)) return []
   return (validate.errors ?? []).map(({ instancePath, keyword }) => `${instancePath || '/'} ${keyword}`)

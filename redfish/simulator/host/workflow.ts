@@ -1,6 +1,6 @@
 /**
- * What the maintenance OS does after it booted: dispatcher, the steps of the task target, the report
- * (spec/maintenance-os.md). The steps take their time and change nothing but the simulated disk.
+ * The work of the maintenance OS after its boot: dispatcher, steps of the task target, report (spec/maintenance-os.md).
+ * The steps take simulated time and change only the simulated disk.
  */
 import type { Slot } from '../bmc/media.ts'
 import type { JsonObject } from '../bmc/reply.ts'
@@ -20,7 +20,7 @@ import {
 
 const dispatcherUnit = 'provision-dispatcher.service'
 
-/** The units of each installed target, in their order (spec/maintenance-os.md, "Units"). */
+/** The units of each target, in their order (spec/maintenance-os.md, "Units"). */
 export const targets: Readonly<Record<string, readonly string[]>> = {
   'install-linux.target': [
     'partition.service',
@@ -32,7 +32,7 @@ export const targets: Readonly<Record<string, readonly string[]>> = {
   'supermicro-update.target': ['firmware.service'],
 }
 
-/** Every unit that can be told to fail. */
+/** Names that `HostOptions.failAt` takes. */
 export const units: readonly string[] = [dispatcherUnit, ...new Set(Object.values(targets).flat())]
 
 export type WorkflowOptions = {
@@ -56,8 +56,8 @@ export type WorkflowWorld = {
 }
 
 /**
- * How it ended. `unheard`: nobody accepted the report, `silent`: it was told to send none, `stuck`: the dispatcher
- * failed before it knew where to report.
+ * The end of a run. `unheard`: no server accepted the report. `silent`: the host was told not to report. `stuck`: the
+ * dispatcher failed before it knew the address for reports.
  */
 export type WorkflowResult = {
   readonly end: 'reported' | 'unheard' | 'silent' | 'stuck'
@@ -141,7 +141,7 @@ async function dispatch(options: WorkflowOptions, world: WorkflowWorld, signal: 
   }
 }
 
-/** Looks at every drive until one holds a task (spec/maintenance-os.md, step 3). @throws DispatchFailure */
+/** Reads all drives again and again until one holds a task (spec/maintenance-os.md, step 3). @throws DispatchFailure */
 async function waitForTask(world: WorkflowWorld, signal: AbortSignal): Promise<TaskMedium> {
   const looks = 120
   for (let look = 0; look < looks; look += 1) {
@@ -154,7 +154,7 @@ async function waitForTask(world: WorkflowWorld, signal: AbortSignal): Promise<T
   throw new DispatchFailure(exitCodes.noTaskMedium, 'no task medium in time', { address: null })
 }
 
-/** Every place in the dispatcher's order: optical drives, removable disks, the boot medium, which is in the first slot. */
+/** The places in the dispatcher's order: optical drives, removable disks, the boot medium, which is in the first slot. */
 function placesOf(slots: readonly Slot[]): readonly { readonly slot: Slot; readonly place: TaskPlace }[] {
   const optical = slots.filter((slot) => slot.appearsAs === 'optical')
   const removable = slots.filter((slot) => slot.appearsAs === 'removable')
@@ -183,7 +183,7 @@ async function lookInto(
   }
 }
 
-/** The first failure, or null. A failed step leaves the steps behind it undone, as systemd does. */
+/** The first failure, or null. After a failed step the later ones do not run, as with systemd. */
 async function runSteps(
   work: { readonly steps: readonly string[]; readonly reporter: Reporter; readonly address: ReportAddress },
   options: WorkflowOptions,

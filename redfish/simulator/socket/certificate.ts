@@ -1,7 +1,7 @@
 /**
- * The self-signed certificate that a simulated BMC shows over HTTPS, made at start like the one a real BMC makes at
- * the factory. Node has no way to make one, so the DER of RFC 5280 is put together here: ECDSA P-256 with SHA-256,
- * the BMC's address as subject alternative name, its own issuer.
+ * The self-signed certificate that a simulated BMC shows over HTTPS, made at start, as a real BMC's is made in the
+ * factory. Node cannot issue certificates, so this file writes the DER of RFC 5280: ECDSA P-256 with SHA-256, the BMC's
+ * address as subject alternative name, issued by itself.
  */
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { isIP } from 'node:net'

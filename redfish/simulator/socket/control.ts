@@ -1,6 +1,6 @@
 /**
- * The simulator's own HTTP endpoint beside Redfish, for a test or an operator in another process: switch faults on and
- * off, look at the state. Only there when asked for, because it needs no credentials.
+ * The simulator's own HTTP endpoint beside Redfish. It lets a test or an operator in another process switch faults on and
+ * off and read the state. It needs no credentials, so it exists only when `SimulatorOptions.control` is set.
  */
 import { z } from 'zod'
 import { type Json, noContent, parseJson, type Reply } from '../bmc/reply.ts'
@@ -8,7 +8,7 @@ import type { Faults } from './faults.ts'
 
 export const controlPrefix = '/simulator/'
 
-/** `pathPattern` is the source of a regular expression, which JSON has no way to write; otherwise as in `Fault`. */
+/** A `Fault` in JSON: `pathPattern` is the source of a regular expression, which JSON cannot write. */
 const faultSchema = z.strictObject({
   method: z.string().max(16).optional(),
   path: z.string().max(1_024).optional(),

@@ -1,6 +1,6 @@
 /**
- * Faults that are switched on for some requests: a status, a delay, a dropped connection. A fault list belongs to one
- * BMC; the first fault that matches a request is the one that strikes.
+ * Faults that a test switches on for some requests: a status, a delay, a dropped connection. A fault list belongs to one
+ * BMC; the first fault that matches a request strikes.
  */
 import type { Json } from '../bmc/reply.ts'
 
@@ -9,17 +9,17 @@ export type Fault = {
   readonly method?: string
   /** A string must occur in the request's path; a pattern must match it. Any path when absent. */
   readonly path?: RegExp | string
-  /** How many requests it strikes before it is spent; without limit when absent. */
+  /** The number of requests that it strikes; unlimited when absent. */
   readonly times?: number
-  /** 0 to 1, of the requests that match; always when absent. */
+  /** 0 to 1, the share of matching requests that it strikes; all when absent. */
   readonly probability?: number
-  /** Answers this instead of acting. */
+  /** The BMC answers with this status and does not act. */
   readonly status?: number
   readonly body?: Json
   readonly headers?: Readonly<Record<string, string>>
-  /** Real milliseconds before anything else happens; not divided by `speed`. */
+  /** A delay before all else, in real milliseconds, not divided by `speed`. */
   readonly delayMs?: number
-  /** `before` closes the connection without acting; `after` acts, then closes it without an answer. */
+  /** `before`: the BMC closes the connection and does not act. `after`: it acts, then closes without an answer. */
   readonly drop?: 'before' | 'after'
 }
 
@@ -34,7 +34,7 @@ export class Faults {
     this.#random = random
   }
 
-  /** @throws RangeError when the fault could never strike or makes no sense, or when there are too many. */
+  /** @throws RangeError when the fault could never strike or contradicts itself, or when there are too many. */
   add(fault: Fault): void {
     if (this.#active.length >= faultsMax) throw new RangeError(`at most ${faultsMax} faults at once`)
     if (fault.times !== undefined && !(Number.isInteger(fault.times) && fault.times > 0))
@@ -51,7 +51,7 @@ export class Faults {
     this.#active = []
   }
 
-  /** The fault for this request, which counts as struck, or null. */
+  /** The fault that strikes this request, or null. The call counts it as struck. */
   take(request: { readonly method: string; readonly path: string }): Fault | null {
     const hit = this.#active.find(({ fault }) => matches(fault, request) && this.#strikes(fault))
     if (hit === undefined) return null

@@ -1,6 +1,6 @@
 /**
- * The socket of one simulated BMC: HTTP or HTTPS off the wire, faults, the request log, bytes back. What a request
- * means is decided in `bmc.ts`.
+ * The socket of one simulated BMC: it reads HTTP or HTTPS, applies faults, logs requests and writes answers. `bmc.ts`
+ * decides on each request.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -18,10 +18,10 @@ const bodyBytesMax = 65_536
 const connectionsMax = 256
 const requestsMax = 5_000
 
-/** A request that has not been answered yet. */
+/** A request that was received and is not answered yet. */
 export type RequestUnderWay = { readonly method: string; readonly path: string }
 
-/** One request as it was answered; `status` is null when the connection was closed instead. */
+/** One finished request; `status` is null when the connection was closed without an answer. */
 export type LoggedRequest = {
   readonly at: Date
   readonly method: string
@@ -34,7 +34,7 @@ export type ListenerOptions = {
   readonly faults: Faults
   readonly closing: AbortSignal
   readonly certificate: Certificate | null
-  /** Null leaves the control endpoint out. */
+  /** Null: there is no control endpoint. */
   readonly control: ControlledBmc | null
   readonly onRequest: (request: LoggedRequest & { readonly durationMs: number }) => void
 }
@@ -67,7 +67,7 @@ export class Listener {
     return [...this.#underWay]
   }
 
-  /** Resolves with the port. Rejects when the address cannot be had. */
+  /** Resolves with the port. Rejects when the address cannot be bound. */
   async listen(address: { readonly host: string; readonly port: number }): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#server.once('error', reject)
@@ -79,7 +79,7 @@ export class Listener {
     return bound.port
   }
 
-  /** Closes every connection. Closing what does not listen does nothing. */
+  /** Closes every connection. It does nothing when the listener does not listen. */
   async close(): Promise<void> {
     if (!this.#server.listening) return
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -123,7 +123,7 @@ export class Listener {
       write(response, method, reply)
     } catch (error) {
       request.socket.destroy()
-      // The client went away while it sent, or the simulator is closing: nobody is left to answer.
+      // The client went away while it sent, or the simulator is closing: there is no connection for an answer.
       if (!request.complete || closing.aborted || error instanceof Stopped) return
       throw error
     } finally {
@@ -151,14 +151,14 @@ export class Listener {
   }
 }
 
-/** The whole body, or null when it is longer than allowed; what is too much is read and forgotten. */
+/** The whole body, or null when it is longer than allowed; the excess is read and discarded. */
 async function readBody(request: IncomingMessage): Promise<Buffer | null> {
   const parts: Buffer[] = []
   let size = 0
   for await (const part of request) {
     size += part.length
     if (size <= bodyBytesMax) parts.push(part)
-    // A client that goes on after sixteen times the limit does not want an answer.
+    // A client that sends sixteen times the limit gets no answer.
     if (size > 16 * bodyBytesMax) throw new Stopped('the body does not end')
   }
   return size > bodyBytesMax ? null : Buffer.concat(parts)

@@ -1,6 +1,6 @@
-/** Work that goes on after its request was answered: power transitions, media being attached, the host itself. */
+/** Work that outlives its request: power transitions, attaching of media, the host itself. */
 
-/** Why work was stopped. Nothing reports it: whoever stopped the work knows. */
+/** The reason with which work is stopped. It is not reported, because the caller that stopped the work knows. */
 export class Stopped extends Error {
   override readonly name = 'Stopped'
 }
@@ -11,12 +11,12 @@ export class Background {
   readonly #closing = new AbortController()
   readonly #running = new Set<Promise<void>>()
 
-  /** Aborted when everything ends. */
+  /** Aborted by `close`. */
   get closing(): AbortSignal {
     return this.#closing.signal
   }
 
-  /** Starts the work and returns how to stop it. An error that is not a consequence of stopping is left unhandled. */
+  /** Starts the work and returns a function that stops it. An error before the stop stays unhandled, so it is seen. */
   start(work: Work): () => void {
     const stopping = new AbortController()
     const signal = AbortSignal.any([stopping.signal, this.#closing.signal])
@@ -37,7 +37,7 @@ export class Background {
       signal.throwIfAborted()
       await work(signal)
     } catch (error) {
-      // Once it is stopped, what fails inside (a request that was cut off, a sleep that was cancelled) is the stopping.
+      // After the stop, errors inside (a request cut off, a sleep cancelled) are consequences of it.
       if (!signal.aborted) throw error
     }
   }

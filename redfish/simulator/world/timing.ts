@@ -1,10 +1,10 @@
 /**
- * How long things take in the simulated world, and the clock they are measured with. The defaults are about what real
- * hardware shows, cut where a demonstration would bore; `speed` divides every one of them.
+ * The durations of the simulated world, and its clock. The defaults are near those of real hardware, and shorter where a
+ * demonstration would take too long; `speed` divides all of them.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 
-/** Where the simulator takes its time from. */
+/** The simulator's source of time. */
 export interface Clock {
   now(): Date
   /** Resolves after `ms` of this clock's time. Rejects with the signal's reason as soon as the signal is aborted. */
@@ -17,9 +17,9 @@ export type Timing = {
   readonly powerOnMs: number
   /** On → PoweringOff → Off after ForceOff, and inside PowerCycle. */
   readonly powerOffMs: number
-  /** How long PowerCycle leaves the host without power. */
+  /** The time without power in a PowerCycle. */
   readonly powerCyclePauseMs: number
-  /** How long an operating system takes to shut down when it is asked to over ACPI. */
+  /** The time for an operating system's shutdown over ACPI. */
   readonly gracefulShutdownMs: number
   /** Firmware self test, before a boot device is chosen. */
   readonly postMs: number
@@ -29,17 +29,17 @@ export type Timing = {
   readonly mediaAttachMs: number
   /** From the 204 of EjectMedia until the slot is empty (quirks.md 6, iDRAC keeps `Inserted: true` for a while). */
   readonly mediaDetachMs: number
-  /** What a BMC takes for any answer. */
+  /** The time for any answer of the BMC. */
   readonly responseMs: number
-  /** How long nobody answers after Manager.Reset. */
+  /** The time after Manager.Reset in which the BMC does not answer. */
   readonly managerDownMs: number
-  /** How long the BMC answers 503 after that. */
+  /** The time after that in which the BMC answers 503. */
   readonly managerResetMs: number
   /** One step of the maintenance OS. */
   readonly stepMs: number
-  /** How long the dispatcher waits for a task medium before exit code 10 (spec/maintenance-os.md, step 3). */
+  /** The dispatcher's wait for a task medium, before exit code 10 (spec/maintenance-os.md, step 3). */
   readonly taskMediumWaitMs: number
-  /** Between two tries to send a report (spec/maintenance-os.md, "Units"). */
+  /** The pause between two tries to send a report (spec/maintenance-os.md, "Units"). */
   readonly reportRetryMs: number
 }
 
