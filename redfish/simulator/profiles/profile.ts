@@ -1,6 +1,6 @@
 /**
- * What makes one make of BMC different from another: data that the machinery in the folder above reads, and, where data
- * does not reach, a `Behaviour` per BMC with the few moments at which firmware has a will of its own. A new vendor is a
+ * The differences between makes of BMC: data that the parts in the folder above read, and, where data is not enough, a
+ * `Behaviour` per BMC for the few moments at which firmware acts in its own way. A new vendor is a
  * new file beside `generic.ts` and a row in `catalogue.ts`; generations of one vendor share a file.
  */
 import type { Slot } from '../bmc/media.ts'
@@ -20,7 +20,7 @@ export type Documents<Bmc> = {
   ) => JsonObject
 } & { readonly media?: (base: JsonObject, bmc: Bmc, slot: Slot) => JsonObject }
 
-/** Moments at which a BMC does something of its own. One object per BMC, so it may remember. */
+/** Hooks at which a BMC acts in its own way. Each BMC has its own object, which may keep state. */
 export type Behaviour = {
   /** Before authentication; an answer ends the request. */
   readonly intercept?: (request: WireRequest) => Reply | null
@@ -30,7 +30,7 @@ export type Behaviour = {
   readonly rewrite?: (request: WireRequest, reply: Reply) => Reply
   /** Before an image goes into a slot, when the request itself is in order; a reply refuses or answers it. */
   readonly insert?: (slot: Slot, parameters: JsonObject, path: string) => Reply | null | Promise<Reply | null>
-  /** Why an image that cannot be fetched is refused; `status` is the web server's, null when it was not reached. */
+  /** Refuses an image that cannot be fetched; `status` is the web server's, null when it was not reached. */
   readonly unusable?: (image: string, status: number | null) => Reply
   /** Answers an accepted insert, instead of `messages.done`. */
   readonly inserted?: (slot: Slot) => Reply
@@ -39,12 +39,12 @@ export type Behaviour = {
   readonly changeBoot?: (boot: JsonObject) => Reply | null
   /** Writes of the slot document that mean neither insert nor eject; a reply has taken care of them. */
   readonly changeSlot?: (slot: Slot, body: JsonObject) => Reply | null
-  /** Whether the collection lists the slot at present. */
+  /** The collection lists the slot at present. */
   readonly lists?: (slot: Slot) => boolean
   readonly powerBecame?: (state: PowerState) => void
   /** A boot from CD that the firmware was told of by other means than the boot override. */
   readonly bootsFromCd?: () => boolean
-  /** What this vendor has besides. */
+  /** Further resources of this vendor. */
   readonly resources?: Branch
 }
 
@@ -88,12 +88,12 @@ export type Profile<Bmc> = {
     /** `SessionTimeout` of the document: iLO and AMI write minutes there. */
     readonly timeoutShown: number | null
   }
-  /** What an insert is refused with when the licence for virtual media is missing; absent where none is needed. */
+  /** The refusal of an insert without the licence for virtual media; absent if none is needed. */
   readonly unlicensed?: Reply
   readonly acceptsBasic: boolean
   readonly messages: MessageStyle
   readonly etags: EtagProfile
-  /** Whether PowerState shows PoweringOn and PoweringOff, or the state that it comes from. */
+  /** True: PowerState shows PoweringOn and PoweringOff. False: it shows the former state until the transition ends. */
   readonly showsPowerTransitions: boolean
   /** Delays that differ from those of `defaultTiming`. */
   readonly timing?: Partial<Timing>

@@ -57,7 +57,7 @@ export const sushyTools: Profile<Bmc> = {
     media: (base) => ({ ...base, ConnectedVia: 'URI', Image: base['Image'] ?? '', ImageName: base['ImageName'] ?? '' }),
   },
   behave: (bmc) => ({
-    // There is nobody to log in with, and that is said to everybody.
+    // The emulator has no sessions and says so without authentication.
     intercept: ({ path }) =>
       path.startsWith('/redfish/v1/SessionService')
         ? general(404, '404 Not Found: The requested URL was not found on the server.')
@@ -74,7 +74,7 @@ export const sushyTools: Profile<Bmc> = {
       return null
     },
     reset: (type) =>
-      // Switching on what is on, and off what is off, is nothing to complain about.
+      // Switching on a host that is on, or off one that is off, succeeds and does nothing.
       (bmc.power.state === 'Off') === (type === 'On' || type === 'ForceOn') ? null : noContent,
     filter: ({ method, path, body: sent }) => {
       if (method !== 'POST' || !path.endsWith('ComputerSystem.Reset')) return null

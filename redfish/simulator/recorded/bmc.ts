@@ -1,4 +1,4 @@
-/** A BMC out of a recording: what it answers to one request. Reading order: `file.ts`, `script.ts`, this file. */
+/** A BMC that answers requests from a recording. Reading order: `file.ts`, `script.ts`, this file. */
 import { isObject, type Json, type JsonObject, type Reply } from '../bmc/reply.ts'
 import { parseBody, type WireRequest } from '../bmc/wire.ts'
 import type { Clock } from '../world/timing.ts'

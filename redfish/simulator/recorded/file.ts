@@ -1,5 +1,5 @@
 /**
- * Reads a recording from a file: JSON, or gzipped JSON. Whatever is in it came from somebody else's machine: size, depth and
+ * Reads a recording from a file: JSON, or gzipped JSON. The file is not trusted: size, depth and
  * number of values are checked before it is parsed, and its shape before any of it is served.
  */
 import { createReadStream } from 'node:fs'

@@ -1,4 +1,4 @@
-/** Which image a write named: whole, or in the parts that some BMCs take it in (quirks.md 5). */
+/** Finds the image that a write named, as a URL or in the parts that some BMCs take (quirks.md 5). */
 import { isObject, type Json, type JsonObject } from '../bmc/reply.ts'
 import type { Exchange } from './file.ts'
 import { type Bindings, urlPlaceholders } from './placeholder.ts'

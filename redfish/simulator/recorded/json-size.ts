@@ -1,4 +1,4 @@
-/** How large JSON will be once it is parsed, from its bytes alone. */
+/** Measures, from its bytes alone, how large JSON will be after parsing. */
 
 export type JsonSize = {
   /** Of brackets within brackets. */
@@ -9,7 +9,7 @@ export type JsonSize = {
 
 const [quote, backslash, comma, openArray, closeArray, openObject, closeObject] = Buffer.from('"\\,[]{}')
 
-/** One pass, no recursion. What is no JSON has a size, too. */
+/** One pass, no recursion. Text that is not JSON has a size, too. */
 export function measureJson(bytes: Uint8Array): JsonSize {
   let [depth, deepest, values] = [0, 0, 1]
   let inString = false

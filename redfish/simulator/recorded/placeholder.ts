@@ -15,12 +15,12 @@ function isPlaceholder(text: string): boolean {
   return placeholderForm.exec(text)?.[0] === text
 }
 
-/** What stands for what, by placeholder. */
+/** The present values by their placeholders. */
 export type Bindings = ReadonlyMap<string, string>
 
 /**
- * Whether a body that was sent is the recorded one, where any text may stand for a placeholder.
- * @returns what the placeholders stand for; null when it is another body.
+ * Compares a body with the recorded one, in which a placeholder matches any text.
+ * @returns the values of the placeholders; null when it is another body.
  */
 export function matchBody(recorded: Json | undefined, sent: Json): Bindings | null {
   const bindings = new Map<string, string>()
@@ -48,7 +48,7 @@ function matches(recorded: Json, sent: Json, bindings: Map<string, string>): boo
   return recorded === sent
 }
 
-/** The same JSON with what the placeholders stand for now. */
+/** The same JSON with the present values in place of the placeholders. */
 export function resolve(value: Json, bindings: Bindings): Json {
   if (typeof value === 'string') return resolveText(value, bindings)
   if (isArray(value)) return value.map((item) => resolve(item, bindings))
@@ -60,7 +60,7 @@ export function resolveText(text: string, bindings: Bindings): string {
   return text.replace(new RegExp(placeholderForm, 'g'), (placeholder) => bindings.get(placeholder) ?? placeholder)
 }
 
-/** Those of URLs in a value, in its order. */
+/** The placeholders of URLs in a value, in its order. */
 export function urlPlaceholders(value: unknown): string[] {
   const text = value === undefined ? '' : JSON.stringify(value)
   return text.match(new RegExp(placeholderForm, 'g'))?.filter((placeholder) => placeholder.startsWith('http')) ?? []

@@ -2,14 +2,14 @@
  * The exchanges of a recording as a script. A write is answered as its next recorded occurrence was: same method, path
  * and body. That moves the script on. Reads are answered with what was read between this write and the next one, in
  * order, the last answer again and again; a document that was not read then, with what it said last before, else with the
- * tree. So a slot shows its image after the insert, however often somebody looks.
+ * tree. So a slot shows its image after the insert, however often a client reads it.
  */
 import type { Json } from '../bmc/reply.ts'
 import type { Exchange, RecordedFile } from './file.ts'
 import { imageInParts, shownAfter } from './image.ts'
 import { type Bindings, matchBody } from './placeholder.ts'
 
-/** What was recorded for a request; `document` is null where the answer was lost. */
+/** The recorded answer to a request; `document` is null if the answer was lost. */
 export type Recorded = {
   readonly status: number | null
   readonly headers: Readonly<Record<string, string>>
@@ -19,7 +19,7 @@ export type Recorded = {
 
 export type Answered = {
   readonly recorded: Recorded
-  /** What its placeholders stand for. */
+  /** The present values of its placeholders. */
   readonly bindings: Bindings
   /** Where an image was written in parts: the placeholder of its URL, as the BMC shows it afterwards. */
   readonly shown: string | null
@@ -46,7 +46,7 @@ export function createScript(
   const used = new Set<number>()
   /** The write that was answered last, as an index. */
   let position = -1
-  /** How far each document was read since. */
+  /** The number of reads of each document since then. */
   let turns = new Map<string, number>()
 
   const windowEnd = () => {

@@ -24,7 +24,7 @@ export type RecordedServerOptions = {
 }
 
 export type RecordedServer = {
-  /** What a server has to be registered with, for its job to go as it did. */
+  /** The serial with which the server must be registered so that its job goes as it did. */
   readonly serial: string
   readonly url: string
   readonly username: string

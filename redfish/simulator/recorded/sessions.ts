@@ -7,7 +7,7 @@ import type { Exchange, RecordedFile } from './file.ts'
 import { keyOf } from './script.ts'
 
 export type RecordedSessions = {
-  /** Whether this path is about sessions: the collection or one of its members. */
+  /** The path is the collection of sessions or one of its members. */
   readonly isSession: (path: string) => boolean
   readonly logIn: () => Reply | null
   readonly logOut: (path: string) => Reply
@@ -46,7 +46,7 @@ export function createRecordedSessions(file: RecordedFile, newToken: () => strin
   }
 }
 
-/** Where the service root says that sessions are. */
+/** The path of the collection of sessions, by the service root. */
 function collectionOf({ tree, exchanges }: RecordedFile): string {
   const roots: (Json | undefined)[] = [
     ...tree.filter(({ path }) => keyOf(path) === '/redfish/v1').map(({ body }) => body),

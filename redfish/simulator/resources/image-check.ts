@@ -1,4 +1,4 @@
-/** What a BMC does before it accepts an image: it asks the web server with a HEAD request (quirks.md 7). */
+/** Before it accepts an image, a BMC asks the web server with a HEAD request (quirks.md 7). */
 import type { Bmc } from '../bmc/bmc.ts'
 import { refuse } from '../bmc/messages.ts'
 import type { Reply } from '../bmc/reply.ts'
@@ -6,7 +6,7 @@ import { OutboundError } from '../host/outbound.ts'
 
 const deadlineMs = 10_000
 
-/** Why this image cannot be used, in the words of the vendor where it has some, or null. */
+/** The refusal of an image that cannot be used, in the vendor's words if it has some, or null. */
 export async function checkImage(bmc: Bmc, image: string): Promise<Reply | null> {
   if (!bmc.checksImages) return null
   const status = await statusOf(bmc, image)

@@ -1,4 +1,4 @@
-/** What happens to an image on its way into a slot and out of it, whatever the request looked like that asked for it. */
+/** Inserting an image into a slot and ejecting it, for all forms of request. */
 import type { Bmc } from '../bmc/bmc.ts'
 import type { Slot } from '../bmc/media.ts'
 import { refuse } from '../bmc/messages.ts'
@@ -47,7 +47,7 @@ export async function insertImage(bmc: Bmc, slot: Slot, parameters: JsonObject, 
   return behaviour.inserted?.(slot) ?? profile.messages.done
 }
 
-/** Puts the image in without asking anybody. False when the slot is in use or in transition. */
+/** Inserts the image without a check of the web server. False when the slot is in use or in transition. */
 export function attach(bmc: Bmc, slot: Slot, parameters: JsonObject, image: string): boolean {
   const text = (name: string): string | null => {
     const value = parameters[name]
@@ -64,7 +64,7 @@ export function attach(bmc: Bmc, slot: Slot, parameters: JsonObject, image: stri
   return taken
 }
 
-/** Takes the image out, or says why not. Ejecting an empty slot succeeds unless the profile has another opinion. */
+/** Takes the image out, or says why not. Ejecting an empty slot succeeds, unless the profile refuses it. */
 export function ejectImage(bmc: Bmc, slot: Slot): Reply {
   const refusal = bmc.behaviour.eject?.(slot) ?? null
   if (refusal !== null) return refusal

@@ -1,4 +1,4 @@
-/** What can be addressed by a path, and what it has in common. */
+/** Resources, which a path addresses, and the documents and checks that they share. */
 import { refuse } from '../bmc/messages.ts'
 import { type BmcRequest, isObject, type Json, type JsonObject, type Reply } from '../bmc/reply.ts'
 import type { ResetTypesIn } from '../bmc/traits.ts'
@@ -76,7 +76,7 @@ export function branch(resources: Readonly<Record<string, Resource>>): Branch {
   return (path) => (Object.hasOwn(resources, path) ? (resources[path] ?? null) : null)
 }
 
-/** The body as an object, or the refusal of what is none. No body at all counts as an empty object. */
+/** The body as an object, or the refusal of any other body. A missing body counts as an empty object. */
 export function objectBody(request: BmcRequest): { readonly body: JsonObject } | { readonly refusal: Reply } {
   if (request.body === null) return { body: {} }
   return isObject(request.body) ? { body: request.body } : { refusal: refuse(400, { key: 'UnrecognizedRequestBody' }) }

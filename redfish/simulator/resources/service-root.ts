@@ -1,4 +1,4 @@
-/** `/redfish` and the service root: the only documents that are there for everybody. */
+/** `/redfish` and the service root: the only documents that need no authentication. */
 import type { Bmc } from '../bmc/bmc.ts'
 import type { JsonObject } from '../bmc/reply.ts'
 import { type Branch, branch, link, ok, rootPath } from './resource.ts'

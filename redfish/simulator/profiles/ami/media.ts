@@ -18,7 +18,7 @@ import { part, withContext } from '../shape.ts'
 
 /** From EnableRMedia until the drives are listed (quirks.md 5). */
 const enableMs = 10_000
-/** What ConfigureCDInstance costs (quirks.md 4). */
+/** ConfigureCDInstance restarts the media service for this long (quirks.md 4). */
 const serviceRestartMs = 180_000
 const tasksMax = 64
 const servicePath = '/redfish/v1/TaskService'

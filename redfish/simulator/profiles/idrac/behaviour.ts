@@ -1,4 +1,4 @@
-/** What iDRAC does of its own: refusals that depend on the power, on the other drive, on what was just ejected; moods. */
+/** Behaviour of iDRAC: refusals that depend on the power, on the other drive, on what was just ejected; moods. */
 import type { Bmc } from '../../bmc/bmc.ts'
 import type { Slot } from '../../bmc/media.ts'
 import { refuse } from '../../bmc/messages.ts'

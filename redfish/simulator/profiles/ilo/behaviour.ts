@@ -1,4 +1,4 @@
-/** What iLO does of its own, from iLO 4 to iLO 6: redirects, mandatory bodies, POST, one reset at a time. */
+/** Behaviour of iLO 4 to iLO 6: redirects, mandatory bodies, POST, one reset at a time. */
 import type { Bmc } from '../../bmc/bmc.ts'
 import type { Slot } from '../../bmc/media.ts'
 import { refuse } from '../../bmc/messages.ts'
@@ -11,7 +11,7 @@ import { part } from '../shape.ts'
 import type { OemKey } from './documents.ts'
 import { type IloMessage, iloMessage } from './messages.ts'
 
-/** How long after a reset the next one is refused. */
+/** For this long after a reset the next one is refused. */
 const resetSettlesMs = 1_500
 
 export function behaviour(

@@ -1,6 +1,6 @@
 /**
  * HPE iLO 4 (quirks.md 2, 5, 9): no standard media action, `Image` can be written, no boot mode; and the shape from
- * before Redfish for whoever does not send `OData-Version: 4.0`.
+ * before Redfish for clients that do not send `OData-Version: 4.0`.
  */
 import type { Bmc } from '../../bmc/bmc.ts'
 import { refuse } from '../../bmc/messages.ts'
