@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { getJob } from '../../../eventstore/read-models/jobs.ts'
 import { renewOutdatedViews, startViewRenewal } from '../../../eventstore/upkeep/outdated-views.ts'
+import { jobViewVersion } from '../../../machines/job/view.ts'
 import type { StreamId } from '../../../machines/kinds.ts'
 import { commit, jobAfter, openWorld, progress, type World } from '../rig/world.ts'
 
@@ -30,7 +31,7 @@ test('an append that comes between the replay and the write is not overwritten',
   // The row is locked by an append that is not committed yet, so that the renewal has replayed and waits for it.
   const [locked, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const appending = world.owner.raw.begin(async (tx) => {
-    await tx`update jobs set view = '{"status": "x", "server_serial": "x", "task_target": "x"}', version = version + 1, view_version = 1
+    await tx`update jobs set view = '{"status": "x", "server_serial": "x", "task_target": "x"}', version = version + 1, view_version = ${jobViewVersion}
       where id = ${idOf(stream)}`
     locked.resolve()
     await held.promise
@@ -42,7 +43,7 @@ test('an append that comes between the replay and the write is not overwritten',
   await appending
   expect(await renewing).toBe(0)
   const [row] = await world.raw`select status, view_version from jobs where id = ${idOf(stream)}`
-  expect(row).toEqual({ status: 'x', view_version: 1 })
+  expect(row).toEqual({ status: 'x', view_version: jobViewVersion })
   await world.raw`delete from jobs where id = ${idOf(stream)}`
 })
 
@@ -67,7 +68,7 @@ test('a run that was stopped is resumed by the next one, and an event in between
   const [first] = streams
   if (first === undefined) throw new Error('there is no job')
   await commit(world, first, [progress(3)])
-  expect(await viewVersion(first)).toBe(1)
+  expect(await viewVersion(first)).toBe(jobViewVersion)
   expect(await renewOutdatedViews({ db: world.db, onFailure: failing }, never)).toBe(5)
   expect(await Promise.all(streams.slice(1).map((stream) => getJob(world.db, idOf(stream))))).toEqual(before.slice(1))
 })
@@ -96,5 +97,5 @@ test('a row without a history is told of and keeps no other from being renewed',
   expect(await renewed.promise).toBe(1)
   await renewal.stop()
   expect(failed).toEqual(['job-00000000-0000-7000-8000-000000000000'])
-  expect(await viewVersion(stream)).toBe(1)
+  expect(await viewVersion(stream)).toBe(jobViewVersion)
 })
