@@ -1,6 +1,7 @@
 /** Who is asking: `AUTH_MODE` none, basic or jwt (spec/api.md, spec/security.md). What they may do is in principals.ts. */
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
+import { LRUCache } from 'lru-cache'
 import { RequestRefused, unauthenticated } from '../errors.ts'
 import { hashPassword, parsePasswordHash, verifyPassword } from './passwords.ts'
 import { anonymous, highestRole, isPrincipalName, type Principal, type Role } from './principals.ts'
@@ -90,7 +91,7 @@ function createBelieved(now: () => number) {
   const forMs = 60_000
   const entriesMax = 256
   const key = randomBytes(32)
-  const entries = new Map<string, { readonly principal: Principal; readonly untilMs: number }>()
+  const entries = new LRUCache<string, { readonly principal: Principal; readonly untilMs: number }>({ max: entriesMax })
   const digest = (authorization: string) => createHmac('sha256', key).update(authorization).digest('base64')
   return {
     get: (authorization: string): Principal | null => {
@@ -98,8 +99,6 @@ function createBelieved(now: () => number) {
       return entry !== undefined && entry.untilMs > now() ? entry.principal : null
     },
     keep: (authorization: string, principal: Principal): void => {
-      const oldest = entries.keys().next()
-      if (entries.size >= entriesMax && !oldest.done) entries.delete(oldest.value)
       entries.set(digest(authorization), { principal, untilMs: now() + forMs })
     },
   }

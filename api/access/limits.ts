@@ -1,6 +1,7 @@
 /** Limits on what comes in: size of bodies, requests per source; and the headers that limit what a browser does. */
 import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
+import { LRUCache } from 'lru-cache'
 import { recipeLimits } from '../../machines/recipe/parse.ts'
 import { RequestRefused } from '../errors.ts'
 import { type ApiEnv, sourceOf } from './request.ts'
@@ -49,11 +50,11 @@ export function createRateLimiter({
   readonly now: () => number
   readonly what: string
 }): RateLimiter {
-  const buckets = new Map<string, { readonly tokens: number; readonly atMs: number }>()
+  const buckets = new LRUCache<string, { readonly tokens: number; readonly atMs: number }>({ max: sourcesMax })
   const perMs = perMinute / 60_000
 
   const filled = (source: string): number => {
-    const bucket = buckets.get(source)
+    const bucket = buckets.peek(source)
     if (bucket === undefined) return perMinute
     return Math.min(perMinute, bucket.tokens + (now() - bucket.atMs) * perMs)
   }
@@ -69,10 +70,7 @@ export function createRateLimiter({
     check: (source) => void check(source),
     take: (source) => {
       const tokens = check(source)
-      buckets.delete(source)
       buckets.set(source, { tokens: tokens - 1, atMs: now() })
-      const oldest = buckets.keys().next()
-      if (buckets.size > sourcesMax && !oldest.done) buckets.delete(oldest.value)
     },
   }
 }

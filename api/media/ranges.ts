@@ -1,4 +1,5 @@
 /** The Range header (RFC 9110 section 14.2), pure. */
+import { combineRanges, parse } from 'range-parser'
 import type { ByteRange } from '../../actors/media/files/stored-file.ts'
 
 export type RequestedRanges =
@@ -31,51 +32,23 @@ export function requestedRanges({
     .map((spec) => spec.trim())
     .filter((spec) => spec !== '')
   if (specs.length > RANGES_MAX) return { kind: 'unsatisfiable' }
-  const parsed = specs.map((spec) => parseSpec(spec, sizeBytes))
-  if (parsed.length === 0 || parsed.includes('malformed')) return { kind: 'whole' }
-  const ranges = parsed.filter((range) => typeof range === 'object').reduce<readonly ByteRange[]>(coalesce, [])
-  return ranges.length === 0 ? { kind: 'unsatisfiable' } : { kind: 'partial', ranges }
+  const { code, ranges } = parse(sizeBytes, `bytes=${specs.join()}`)
+  if ((code & malformed) !== 0 || specs.some(isReversed)) return { kind: 'whole' }
+  if (ranges.length === 0) return { kind: 'unsatisfiable' }
+  const apart = combineRanges(ranges).map(({ start, end }) => ({ offset: start, lengthBytes: end - start + 1 }))
+  return { kind: 'partial', ranges: apart }
+}
+
+/** The bit of range-parser's code that says that an element is malformed, or that there is none. */
+const malformed = 1
+
+/** range-parser compares positions as numbers: beyond 2^53 it does not see every range that ends before it begins. */
+function isReversed(spec: string): boolean {
+  const [, first, last] = /^(\d+)-(\d+)$/.exec(spec) ?? []
+  return first !== undefined && last !== undefined && BigInt(last) < BigInt(first)
 }
 
 /** `bytes 0-499/1234` (section 14.4). */
 export function contentRange({ offset, lengthBytes }: ByteRange, sizeBytes: number): string {
   return `bytes ${offset}-${offset + lengthBytes - 1}/${sizeBytes}`
-}
-
-function parseSpec(spec: string, sizeBytes: number): ByteRange | 'beyond the end' | 'malformed' {
-  const { first = '', last = '' } = /^(?<first>\d*)-(?<last>\d*)$/.exec(spec)?.groups ?? {}
-  if (first === '' && last === '') return 'malformed'
-  if (first === '') return suffix(Number(last), sizeBytes)
-  if (last !== '' && BigInt(last) < BigInt(first)) return 'malformed'
-  const offset = Number(first)
-  if (offset >= sizeBytes) return 'beyond the end'
-  const end = last === '' ? sizeBytes : Math.min(Number(last) + 1, sizeBytes)
-  return { offset, lengthBytes: end - offset }
-}
-
-/** The last bytes: all there are when fewer than asked for. */
-function suffix(lengthBytes: number, sizeBytes: number): ByteRange | 'beyond the end' {
-  const length = Math.min(lengthBytes, sizeBytes)
-  return length === 0 ? 'beyond the end' : { offset: sizeBytes - length, lengthBytes: length }
-}
-
-/** Adds a range to ranges that do not touch each other, and keeps it that way. */
-function coalesce(ranges: readonly ByteRange[], added: ByteRange): readonly ByteRange[] {
-  const touched = ranges.filter((range) => touches(range, added))
-  const [first] = touched
-  if (first === undefined) return [...ranges, added]
-  const offset = Math.min(added.offset, ...touched.map((range) => range.offset))
-  const end = Math.max(endOf(added), ...touched.map(endOf))
-  const merged = { offset, lengthBytes: end - offset }
-  return ranges
-    .filter((range) => range === first || !touched.includes(range))
-    .map((range) => (range === first ? merged : range))
-}
-
-function touches(left: ByteRange, right: ByteRange): boolean {
-  return left.offset <= endOf(right) && right.offset <= endOf(left)
-}
-
-function endOf({ offset, lengthBytes }: ByteRange): number {
-  return offset + lengthBytes
 }
