@@ -29,7 +29,7 @@ export type SweepOptions = {
   readonly violationsMax?: number
 }
 
-export type SweepReport = {
+type SweepReport = {
   /** When the run began, by the database's clock. */
   readonly at: string
   /** Found and put right. */

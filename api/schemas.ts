@@ -51,7 +51,7 @@ export function orNull<Schema extends z.ZodType>(schema: Schema) {
   return z.union([schema, z.null()])
 }
 
-export const problem = z
+const problem = z
   .looseObject({
     type: z.string(),
     title: z.string(),

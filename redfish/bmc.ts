@@ -167,7 +167,7 @@ export type KnownBmc = {
 }
 
 /** The facts that `recognise` reads anew. */
-export type Recognised = Pick<BmcDescription, 'power' | 'session' | 'tls'>
+type Recognised = Pick<BmcDescription, 'power' | 'session' | 'tls'>
 
 export type OperationOptions = { readonly signal: AbortSignal }
 

@@ -14,8 +14,6 @@ export type ReportAuthentication =
   | { readonly by: 'job-token'; readonly jobId: string }
   | { readonly by: 'shared-secret' }
 
-export type ReportCommands = ReturnType<typeof createReportCommands>
-
 /** Commands that the maintenance OS gives through its reports. */
 export function createReportCommands({ runtime }: { readonly runtime: Runtime }) {
   return {

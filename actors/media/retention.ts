@@ -1,9 +1,7 @@
 /** Task ISOs of jobs that ended long ago are removed (spec/media.md "Retention"); an active job's never. */
-import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import { type Loop, startLoop } from '../../eventstore/postgres/loop.ts'
-import { jobs, tombstones } from '../../eventstore/schema.ts'
-import { jobStream, parseStream } from '../../machines/kinds.ts'
+import { endedJobs } from '../../eventstore/read-models/jobs.ts'
 import type { Log } from '../log.ts'
 import type { TaskStore } from './files/store.ts'
 
@@ -22,22 +20,7 @@ export async function removeExpired({ db, store, days }: Omit<RetentionOptions, 
   const stored = await store.list()
   let removed = 0
   for (let from = 0; from < stored.length; from += batchMax) {
-    const batch = stored.slice(from, from + batchMax)
-    const expired = await db
-      .select({ id: jobs.id })
-      .from(jobs)
-      .where(
-        and(
-          inArray(jobs.id, batch),
-          eq(jobs.status, 'complete'),
-          sql`${jobs.updated_at} < clock_timestamp() - make_interval(days => ${days})`,
-        ),
-      )
-    const archived = await db
-      .select({ stream: tombstones.stream })
-      .from(tombstones)
-      .where(inArray(tombstones.stream, batch.map(jobStream)))
-    const ids = [...expired.map(({ id }) => id), ...archived.map(({ stream }) => parseStream(stream).id)]
+    const ids = await endedJobs(db, { of: stored.slice(from, from + batchMax), days })
     for (const id of ids) await store.remove(id)
     removed += ids.length
   }

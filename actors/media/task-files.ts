@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { TaskFile } from './task-iso.ts'
 
 /** The parts of a recipe that become files of their own. */
-export interface RecipePayloads {
+interface RecipePayloads {
   readonly user_data?: string | undefined
   readonly network_config?: string | undefined
   readonly unattend_xml?: string | undefined
@@ -11,7 +11,7 @@ export interface RecipePayloads {
 }
 
 /** The data with which the maintenance OS reports, and notices that it runs on the wrong machine. */
-export interface ReportAddress {
+interface ReportAddress {
   /** Base of the URL, such as `http://192.0.2.1:8080`, with or without a slash at its end. */
   readonly publicUrl: string
   readonly serverSerial: string

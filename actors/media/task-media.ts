@@ -14,14 +14,14 @@ import { composeIso, composeTask, type TaskJob, type TaskOptions } from './task.
 import { buildImg, TASK_LABEL, taskVolumeSerial } from './task-img.ts'
 
 /** The inputs of a job's medium, besides its sealed recipe. */
-export type MediumSource = {
+type MediumSource = {
   readonly recipeRef: string
   readonly createdAt: string
   /** The maintenance ISO that this job asked for. */
   readonly maintenanceIsoUrl: string | null
 }
 
-export type BuiltMedium = {
+type BuiltMedium = {
   readonly sha256: string
   readonly sizeBytes: number
   readonly files: readonly string[]

@@ -1,6 +1,6 @@
 /** Server-sent events: an async stream of messages as an answer that ends when its reader goes or the server drains. */
 
-export type SseMessage = { readonly id: string; readonly data: unknown }
+type SseMessage = { readonly id: string; readonly data: unknown }
 
 export type SseOptions = {
   /** Gives the messages until the signal aborts. */

@@ -100,6 +100,12 @@ export function jobRoutes(ports: JobPorts, history: History) {
       context.header('location', `/api/v1/jobs/${job.jobId}`)
       return context.json({ ...created(job), retry_of: job_id }, 202)
     })
+    .route('/', historyRoutes(requireJob, history))
+}
+
+/** The job's history: its events, its state after any of them, and what changed between two. */
+function historyRoutes(requireJob: (jobId: string) => Promise<Job>, history: History) {
+  return new OpenAPIHono<ApiEnv>({ defaultHook: refuseInvalid })
     .openapi(routes.events, async (context) => {
       const { job_id } = context.req.valid('param')
       await requireJob(job_id)

@@ -1,7 +1,7 @@
 /** Conditional requests (RFC 9110 section 13), pure. */
 
 /** What a representation is compared by. */
-export interface Validators {
+interface Validators {
   /** A strong entity tag with its quotes. */
   readonly etag: string
   readonly modifiedAt: Date

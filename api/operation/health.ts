@@ -1,9 +1,8 @@
 /** Whether the process lives (`/healthz`), and whether it can work (`/readyz`). Both are for machines, without login. */
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import { sql } from 'drizzle-orm'
 import type postgres from 'postgres'
 import type { Log } from '../../actors/log.ts'
-import type { Database } from '../../eventstore/postgres/database.ts'
+import { type Database, ping } from '../../eventstore/postgres/database.ts'
 import { migrationsAreCurrent } from '../../eventstore/postgres/migrate.ts'
 import type { ApiEnv } from '../access/request.ts'
 import { jsonAnswer } from '../schemas.ts'
@@ -24,7 +23,7 @@ export function databaseCheck(db: Database): ReadinessCheck {
     name: 'database',
     fatal: true,
     check: async () => {
-      await db.execute(sql`select 1`)
+      await ping(db)
       return { ok: true, detail: 'reachable' }
     },
   }

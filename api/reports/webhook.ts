@@ -9,7 +9,7 @@ import { invalidRequest, isUnauthenticated } from '../errors.ts'
 import type { ApiMetrics } from '../operation/metrics.ts'
 import { jsonAnswer, plainText, refusals, serial } from '../schemas.ts'
 import { refuseInvalid, zodDetails } from '../validation.ts'
-import { createReportAuthentication, type ReportCredentials, type WebhookOptions } from './report-auth.ts'
+import { createReportAuthentication, type ReportCredentials, type WebhookOptions } from './authentication.ts'
 
 export type WebhookPorts = {
   readonly db: Database

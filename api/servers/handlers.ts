@@ -30,9 +30,6 @@ export function serverRoutes({ db, servers, drain, limits }: ServerPorts, histor
     if (server === null || server.status === 'removed') throw unknownServer(serial)
     return server
   }
-  const requireHistory = async (serial: string): Promise<void> => {
-    if ((await getServer(db, serial)) === null) throw unknownServer(serial)
-  }
   const bmcSignal = (request: Request) =>
     AbortSignal.any([AbortSignal.timeout(limits.bmcWaitMs), request.signal, drain])
 
@@ -90,6 +87,15 @@ export function serverRoutes({ db, servers, drain, limits }: ServerPorts, histor
       const outcome = await servers.power(serial, action, { requester: requesterOf(context), signal })
       return context.json(powerResultOf({ serial, action }, outcome), 200)
     })
+    .route('/', historyRoutes(db, history))
+}
+
+/** The server's history: its events, its state after any of them, and what changed between two. */
+function historyRoutes(db: Database, history: History) {
+  const requireHistory = async (serial: string): Promise<void> => {
+    if ((await getServer(db, serial)) === null) throw unknownServer(serial)
+  }
+  return new OpenAPIHono<ApiEnv>({ defaultHook: refuseInvalid })
     .openapi(routes.events, async (context) => {
       const { serial } = context.req.valid('param')
       await requireHistory(serial)

@@ -19,7 +19,7 @@ export type Metrics = {
   readonly watch: (sources: Sources) => void
 }
 
-export type Sources = {
+type Sources = {
   readonly performer: Performer
   readonly jobsByStatus: () => Promise<ReadonlyMap<string, number>>
   readonly publishLagSeconds: () => number

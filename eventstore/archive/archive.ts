@@ -30,7 +30,7 @@ export type SelectedJobs = {
 }
 
 /** A selected job that cannot be archived: it does not exist, or its history is not intact. */
-export class NotArchivable extends Error {
+class NotArchivable extends Error {
   override readonly name = 'NotArchivable'
 }
 

@@ -86,3 +86,8 @@ export function connect({
     },
   }
 }
+
+/** Resolves when the database has answered a query. */
+export async function ping(db: Queryable): Promise<void> {
+  await db.execute('select 1')
+}

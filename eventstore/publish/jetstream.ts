@@ -36,9 +36,9 @@ export type NatsAccess = {
 }
 
 /** The end of the stream. `messageId` is null when the last message has no id or is gone. */
-export type StreamEnd = { readonly sequence: number; readonly messageId: string | null; readonly created: boolean }
+type StreamEnd = { readonly sequence: number; readonly messageId: string | null; readonly created: boolean }
 
-export type PublishedWindow = {
+type PublishedWindow = {
   /** The number of messages, from the first on, that are in the stream now. */
   readonly stored: number
   readonly sequence: number

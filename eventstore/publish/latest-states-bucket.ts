@@ -14,12 +14,12 @@ import { apiErrorCode, closeConnection, connectOnce, type NatsAccess, requestTim
 import { type LatestState, stateKeyOf } from './latest-states.ts'
 
 /** Another writer changed the bucket, or it is not the one that was opened: the writer opens it again. */
-export class BucketMoved extends Error {
+class BucketMoved extends Error {
   override readonly name = 'BucketMoved'
 }
 
 /** Reads the current states. Null deletes a key; a stream that is missing leaves its key alone. */
-export type ReadStates = (streams: readonly StreamId[]) => Promise<ReadonlyMap<StreamId, LatestState | null>>
+type ReadStates = (streams: readonly StreamId[]) => Promise<ReadonlyMap<StreamId, LatestState | null>>
 
 export type StatesBucket = {
   /** Aborts when the connection is gone. */

@@ -55,15 +55,7 @@ export function startStatesWriter({ db, access, bucketName, onProblem }: StatesW
       await pause(confirmEveryMs, AbortSignal.any([stopping, moved.signal]))
       return
     }
-    const bucket = await openStatesBucket(access, bucketName)
-    const close = () => void bucket.close()
-    stopping.addEventListener('abort', close, { once: true })
-    try {
-      await keep(bucket, AbortSignal.any([stopping, bucket.disconnected]))
-    } finally {
-      stopping.removeEventListener('abort', close)
-      await bucket.close()
-    }
+    await withBucket({ access, bucketName, stopping }, keep)
   }
 
   /** Reports the problem. Returns the wait before the next connection in ms. */
@@ -119,5 +111,25 @@ export function startStatesWriter({ db, access, bucketName, onProblem }: StatesW
       before.abort()
     },
     stop: running.stop,
+  }
+}
+
+/** Opens the bucket for `work`, whose signal aborts when the writer stops or the connection is lost, and closes it. */
+async function withBucket(
+  {
+    access,
+    bucketName,
+    stopping,
+  }: Pick<StatesWriterOptions, 'access' | 'bucketName'> & { readonly stopping: AbortSignal },
+  work: (bucket: StatesBucket, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const bucket = await openStatesBucket(access, bucketName)
+  const close = () => void bucket.close()
+  stopping.addEventListener('abort', close, { once: true })
+  try {
+    await work(bucket, AbortSignal.any([stopping, bucket.disconnected]))
+  } finally {
+    stopping.removeEventListener('abort', close)
+    await bucket.close()
   }
 }

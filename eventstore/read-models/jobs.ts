@@ -1,8 +1,9 @@
 /** Reads of the jobs read model. */
-import { and, count, desc, eq, gte, sql } from 'drizzle-orm'
+import { and, count, desc, eq, gte, inArray, sql } from 'drizzle-orm'
 import type { Job } from '../../machines/job/view.ts'
+import { jobStream, parseStream } from '../../machines/kinds.ts'
 import type { Database } from '../postgres/database.ts'
-import { jobRequests, jobs } from '../schema.ts'
+import { jobRequests, jobs, tombstones } from '../schema.ts'
 import { decodeCursor, encodeCursor, InvalidCursor } from './cursor.ts'
 import { viewOf } from './view.ts'
 
@@ -92,6 +93,29 @@ async function jobOf(db: Database, { row, request }: Found): Promise<Job> {
   const { retry_of, recipe, warnings } = request
   const view = await viewOf(db, 'job', row.id, row)
   return { ...view, last_update: row.updated_at, last_seq: row.version, retry_of, recipe, warnings }
+}
+
+/**
+ * The ids, among the given ones, of jobs that have been complete for `days` by the database's clock, and of jobs that were
+ * archived and removed.
+ */
+export async function endedJobs(
+  db: Database,
+  { of, days }: { readonly of: readonly string[]; readonly days: number },
+): Promise<readonly string[]> {
+  const ids = [...of]
+  const long = sql`${jobs.updated_at} < clock_timestamp() - make_interval(days => ${days})`
+  const [complete, removed] = await Promise.all([
+    db
+      .select({ id: jobs.id })
+      .from(jobs)
+      .where(and(inArray(jobs.id, ids), eq(jobs.status, 'complete'), long)),
+    db
+      .select({ stream: tombstones.stream })
+      .from(tombstones)
+      .where(inArray(tombstones.stream, ids.map(jobStream))),
+  ])
+  return [...complete.map(({ id }) => id), ...removed.map(({ stream }) => parseStream(stream).id)]
 }
 
 /** The number of jobs of each status. */

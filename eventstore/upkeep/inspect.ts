@@ -13,7 +13,7 @@ import { abandoned, type Lateness, overdue } from './lateness.ts'
 import { pendingByLog } from './pending-by-log.ts'
 
 /** A violation; `known`: it is in the history already, and nothing has changed since. */
-export type Violation = StallData & { readonly known: boolean }
+type Violation = StallData & { readonly known: boolean }
 
 export type Inspection = {
   /** The actor's last event: what was found holds for this version and no other. */

@@ -15,7 +15,7 @@ import type { Database } from '../postgres/database.ts'
 import { events, snapshots } from '../schema.ts'
 import { verifyTombstones } from './tombstones.ts'
 
-export type Fault = { readonly stream: StreamId; readonly version: number; readonly reason: string }
+type Fault = { readonly stream: StreamId; readonly version: number; readonly reason: string }
 export type Verification = {
   readonly streams: number
   readonly events: number

@@ -4,8 +4,8 @@ import type { Budgets, JobEventData, JobRequested } from './events.ts'
 import type { TaskForm } from './layout.ts'
 import type { StepKey } from './steps.ts'
 
-export type Outcome = 'succeeded' | 'failed' | 'cancelled'
-export type Cleanup = 'pending' | 'clean' | 'dirty'
+type Outcome = 'succeeded' | 'failed' | 'cancelled'
+type Cleanup = 'pending' | 'clean' | 'dirty'
 
 export type JobContext = {
   readonly jobId: string

@@ -8,7 +8,7 @@ import { type JobEventData, jobEvents } from './events.ts'
 import type { JobState } from './phase.ts'
 import { type StepKey, stepKeys } from './steps.ts'
 
-export type NarrationLevel = 'info' | 'warning' | 'error'
+type NarrationLevel = 'info' | 'warning' | 'error'
 export type Narration = { readonly level: NarrationLevel; readonly message: string; readonly step: StepKey | null }
 
 type Sentence = string | { readonly level: NarrationLevel; readonly message: string }

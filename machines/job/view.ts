@@ -12,7 +12,7 @@ import type { JobSnapshot } from './machine.ts'
 export const jobViewVersion = 1
 
 export const jobStatuses = ['queued', 'provisioning', 'succeeded', 'failed', 'complete'] as const
-export type JobStatus = (typeof jobStatuses)[number]
+type JobStatus = (typeof jobStatuses)[number]
 export const jobOutcomes = ['succeeded', 'failed', 'cancelled'] as const
 
 const mediaRead = jobEvents['media.read.observed'].data

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { type PayloadField, payloadFields, type Recipe } from './types.ts'
 
-export type ContentDigest = { readonly bytes: number; readonly sha256: string }
+type ContentDigest = { readonly bytes: number; readonly sha256: string }
 
 export type RecipeSummary = {
   readonly schema_version: string

@@ -3,7 +3,7 @@
  * a field is added there first. Read next: parse.ts.
  */
 
-export type FileSystem = 'vfat' | 'ext4' | 'xfs' | 'btrfs' | 'ntfs' | 'swap' | 'raw'
+type FileSystem = 'vfat' | 'ext4' | 'xfs' | 'btrfs' | 'ntfs' | 'swap' | 'raw'
 
 export type Partition = {
   /** `512M`, `1GiB`, `40%`, `100%`; see size.ts. */
@@ -16,7 +16,7 @@ export type Partition = {
   readonly mountpoint?: string
 }
 
-export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue }
+type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue }
 
 /** A recipe exactly as it was sent: a default of the schema is not filled in. */
 export type Recipe = {

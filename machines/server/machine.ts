@@ -16,7 +16,7 @@ export const serverMachineVersion = '3'
 
 type Slots = { readonly maintenance: string; readonly task: string }
 
-export type ServerContext = {
+type ServerContext = {
   readonly serial: string
   readonly bmcAddress: string
   readonly credentialsRef: string

@@ -27,7 +27,7 @@ export const reportTokenKey = Buffer.alloc(32, 9)
 export const linuxRecipe: Record<string, unknown> = JSON.parse(
   readFileSync(new URL('../../deploy/examples/recipes/linux.json', import.meta.url), 'utf8'),
 )
-export const budgets = {
+const budgets = {
   iso_build_ms: 60_000,
   redfish_ms: 1_200_000,
   redfish_poll_ms: 900_000,
@@ -64,14 +64,14 @@ export const description: DescriptionData = {
   findings: [{ code: 'license', severity: 'error', message: 'no virtual media', advice: 'buy one' }],
 }
 
-export type LogLine = {
+type LogLine = {
   readonly level: string
   readonly fields: Readonly<Record<string, unknown>>
   readonly message: string
 }
 export type Answer = { readonly status: number; readonly headers: Headers; readonly text: string; readonly body: Json }
 /** Parsed JSON, read by tests that know which member they look at. */
-export interface Json {
+interface Json {
   readonly [name: string]: Json
 }
 export type Ask = { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> }

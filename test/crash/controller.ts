@@ -28,7 +28,8 @@ export type Supervised = {
   readonly end: () => Promise<void>
 }
 
-export const [firstControllerId, secondControllerId] = ['crash-1', 'crash-2'] as const
+export const firstControllerId = 'crash-1'
+const secondControllerId = 'crash-2'
 
 /** Starts a controller that kills itself at a seam, if one is given; its one successor does not. */
 export function supervise(env: NodeJS.ProcessEnv, killAt: Seam | null): Supervised {

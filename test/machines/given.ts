@@ -8,7 +8,7 @@ import { type Evolve, type Evolved, pathOf } from '../../machines/evolve.ts'
 import { checkEvent, type KindName, kinds, type SnapshotOf } from '../../machines/kinds.ts'
 
 /** What follows from an event. What is left out must not happen; `context` is compared where it says something. */
-export type Consequence = {
+type Consequence = {
   readonly state: string
   /** Step keys of effects, in the order in which they are asked for. */
   readonly asks?: readonly string[]

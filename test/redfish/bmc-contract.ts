@@ -51,7 +51,7 @@ export type BmcUnderTest = {
 }
 
 /** One fault of the BMC; `drop` closes the connection before or after the request took effect. */
-export type ContractFault = {
+type ContractFault = {
   readonly method?: string
   readonly path?: RegExp
   readonly times?: number

@@ -5,7 +5,7 @@
 import type { MountAttempt } from './signing.ts'
 
 /** Which of a job's two slots: the first holds the maintenance or installer ISO. */
-export type MediumKind = 'maintenance' | 'task'
+type MediumKind = 'maintenance' | 'task'
 
 /** One range that was sent. */
 export interface MediaRead {

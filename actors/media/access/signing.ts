@@ -40,7 +40,7 @@ export interface MountAttempt {
 }
 
 /** The query of a URL. */
-export interface SignedQuery {
+interface SignedQuery {
   readonly expires: string
   readonly sig: string
 }

@@ -5,7 +5,7 @@ import { BaseIsoError } from './base-error.ts'
 import { extentOf, posixEntry, recordsOf, systemUseOf } from './directory-records.ts'
 
 /** Exactly so many bytes from there. */
-export type ReadAt = (offset: number, lengthBytes: number) => Promise<Buffer>
+type ReadAt = (offset: number, lengthBytes: number) => Promise<Buffer>
 
 export interface BaseImage {
   readonly sizeBytes: number

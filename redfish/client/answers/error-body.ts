@@ -8,7 +8,7 @@ import { type Doc, isDoc, listAt, textsAt } from '../documents/resource.ts'
 import type { Body } from '../wire/json.ts'
 import type { Redact } from '../wire/redaction.ts'
 
-export type BmcMessage = {
+type BmcMessage = {
   readonly id: string | null
   readonly text: string | null
   readonly related: readonly string[]

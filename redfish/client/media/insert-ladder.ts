@@ -17,7 +17,7 @@ const NO_ACTION: ReadonlySet<number> = new Set([404, 405, 501])
 
 type Attempt = { readonly body: InsertBody; readonly method: 'POST' | 'PATCH' }
 
-export type Insertion = {
+type Insertion = {
   /** The last read of the slot, for its actions and its entity tag. */
   readonly current: Answer
   readonly image: string

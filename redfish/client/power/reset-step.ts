@@ -39,7 +39,7 @@ type Sent =
   /** The BMC may have acted on it. */
   | { readonly kind: 'unclear'; readonly error: BmcError }
 
-export type ResetRequest = {
+type ResetRequest = {
   readonly type: ResetType
   readonly reason: string
   readonly goal: Goal

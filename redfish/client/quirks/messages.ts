@@ -12,7 +12,7 @@ import type { Problem } from '../../failure.ts'
  * - `after-a-look`: the host's state forbids the request and may be the wanted one: look, then retry.
  * - `by-status`: the status decides.
  */
-export type MessageRetry = 'never' | 'later' | 'after-a-look' | 'by-status'
+type MessageRetry = 'never' | 'later' | 'after-a-look' | 'by-status'
 
 export type MessageRow = {
   readonly keys: readonly string[]

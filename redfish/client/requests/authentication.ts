@@ -14,13 +14,13 @@ import { createLogin, ignoreFault, type LoginResult, type Session } from './logi
 import { createOrphans } from './orphans.ts'
 import { createSessionService, type SessionServiceParts } from './sessions.ts'
 
-export type AuthenticationKind = 'session' | 'basic'
+type AuthenticationKind = 'session' | 'basic'
 
 /**
  * `generation` is the number of the login that the headers come from, so that an old 401 does not end a newer session.
  * `insteadOf` is the refusal of a session that Basic stands in for; null for Basic of a BMC without sessions.
  */
-export type Credentials = {
+type Credentials = {
   readonly kind: AuthenticationKind
   readonly insteadOf: BmcFailure | null
   readonly headers: Readonly<Record<string, string>>
@@ -33,7 +33,7 @@ export type Credentials = {
  * refused the credentials themselves; the client sends nothing any more, because a third and fourth wrong password locks
  * the account.
  */
-export type Verdict = 'resend' | 'replay' | 'final'
+type Verdict = 'resend' | 'replay' | 'final'
 
 export type Authentication = {
   /**

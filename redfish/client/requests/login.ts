@@ -41,7 +41,7 @@ export type LoginParts = {
   readonly orphans: Orphans
 }
 
-export type LogOutOptions = { readonly repeat: Repeat; readonly signal: AbortSignal }
+type LogOutOptions = { readonly repeat: Repeat; readonly signal: AbortSignal }
 
 export type Login = {
   /** Ends sessions that dead processes left, then opens one. Rejects with `Fault`, or with an error of the ledger. */

@@ -8,7 +8,7 @@ import { type ListedSession, readListedSession, sessionsOfLost } from './lost-lo
 import { documentOf, type SessionService } from './sessions.ts'
 
 /** A session of this process that reads the others. `path` is null where the BMC named none. */
-export type LookingSession = { readonly askedAtMs: number; readonly token: string; readonly path: string | null }
+type LookingSession = { readonly askedAtMs: number; readonly token: string; readonly path: string | null }
 
 export type Orphans = {
   /** Ends orphaned sessions by their tokens. Resolves with the logins whose session the ledger does not know. */

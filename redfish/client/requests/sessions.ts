@@ -12,7 +12,7 @@ import type { WireAnswer, WireRequest } from '../wire/transport.ts'
 const DEFAULT_SESSIONS_PATH = '/redfish/v1/SessionService/Sessions'
 
 export type Attempted<Value> = { readonly kind: 'done'; readonly value: Value } | Outcome
-export type AttemptOptions = { readonly operation: string; readonly attempt: number; readonly signal: AbortSignal }
+type AttemptOptions = { readonly operation: string; readonly attempt: number; readonly signal: AbortSignal }
 
 export type SessionServiceParts = {
   readonly origin: string

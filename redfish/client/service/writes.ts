@@ -12,7 +12,7 @@ import type { Handover } from './handover.ts'
 /** `seen`: no answer said so, but a look found the write's effect. */
 export type Written = { readonly kind: 'answered'; readonly answer: Answer } | { readonly kind: 'seen' }
 
-export type Write = {
+type Write = {
   readonly body: Readonly<Record<string, unknown>>
   readonly repeat: Repeat
   /** Tells whether the wanted state shows; called after an attempt that may or may not have worked. */

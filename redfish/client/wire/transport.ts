@@ -13,7 +13,7 @@ import { redirectTarget } from './links.ts'
 import { faultOf, IdleReset, isBodyFailure, isReset, slow } from './thrown.ts'
 import { createConnector } from './tls.ts'
 
-export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 
 export type WireRequest = {
   readonly method: Method

@@ -7,7 +7,7 @@ import type { Refusal, VendorMessage } from './refusal.ts'
 import { type JsonObject, noContent, type Reply } from './reply.ts'
 
 /** One message with its placeholders filled in. */
-export type RenderedMessage = {
+type RenderedMessage = {
   readonly id: string
   readonly text: string
   readonly severity: Severity

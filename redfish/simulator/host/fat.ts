@@ -15,7 +15,7 @@ export class FatError extends Error {
   override readonly name = 'FatError'
 }
 
-export type FatEntry = {
+type FatEntry = {
   /** `/user-data`. */
   readonly path: string
   readonly kind: 'file'

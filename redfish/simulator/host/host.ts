@@ -64,7 +64,7 @@ export type HostEvents = {
 export type BootProgress = { readonly state: string; readonly at: Date }
 
 /** The BMC's side of a boot. */
-export interface Firmware {
+interface Firmware {
   /** The target of the override, null without one. The call uses up a one-time override. */
   takeOverride(): 'cd' | 'other' | null
 }

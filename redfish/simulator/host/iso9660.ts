@@ -3,7 +3,7 @@
  * more than the caller asked for. It shares no code with the writer of the image.
  */
 
-export const sectorBytes = 2_048
+const sectorBytes = 2_048
 const directoryBytesMax = 1_048_576
 const entriesMax = 4_096
 const fileBytesMax = 16 * 1_048_576
@@ -19,7 +19,7 @@ export class IsoError extends Error {
 }
 
 type Extent = { readonly offset: number; readonly length: number }
-export type IsoEntry = {
+type IsoEntry = {
   /** Absolute, with slashes: `/user-data`. */
   readonly path: string
   readonly kind: 'file' | 'directory'

@@ -50,7 +50,7 @@ const messages: MessageStyle = {
 
 const targets = ['None', 'Pxe', 'Hdd', 'Cd', 'Diags', 'BiosSetup', 'Usb']
 
-function profileOf(build: {
+type Build = {
   readonly name: string
   readonly summary: string
   readonly systemId: string
@@ -63,7 +63,9 @@ function profileOf(build: {
   readonly httpsOnly: boolean
   /** A board beside the host, with a System and a Manager of its own. */
   readonly board: boolean
-}): Profile<Bmc> {
+}
+
+function profileOf(build: Build): Profile<Bmc> {
   return {
     ...generic,
     name: build.name,
@@ -98,50 +100,11 @@ function profileOf(build: {
     ],
     managerResetTypes: ['GracefulRestart', 'ForceRestart'],
     resetTypesIn: { system: 'action-info', manager: 'action-info' },
-    boot: {
-      enabledValues: ['Once', 'Continuous', 'Disabled'],
-      targets,
-      modes: build.board ? [] : ['UEFI', 'Legacy'],
-      lists: build.board ? ['Enabled', 'Target'] : ['Target', 'Mode'],
-      ...(build.board
-        ? {
-            settings: {
-              id: 'Settings',
-              properties: ['BootOrder', 'BootSourceOverrideEnabled', 'BootSourceOverrideTarget'],
-            },
-          }
-        : {}),
-    },
+    boot: bootOf(build),
     sessions: { offered: true, max: 64, timeoutSeconds: 1_800, timeoutShown: 1_800 },
     messages,
     etags: { format: null, missing: null },
-    documents: {
-      root: (document) => ({ ...document, '@odata.id': '/redfish/v1' }),
-      // LastResetTime is there and says nothing of this boot (quirks.md 9).
-      system: (document) => ({
-        ...without(document, 'BiosVersion', ...(build.board ? ['Manufacturer', 'Model'] : [])),
-        LastResetTime: '1970-01-01T00:00:00+00:00',
-      }),
-      manager: (document, bmc) => ({
-        ...document,
-        LastResetTime: bmc.startedAt.toISOString(),
-        Oem: { OpenBmc: {} },
-      }),
-      sessionService: (document) => without(document, 'Status'),
-      media: (document) =>
-        without(
-          {
-            ...document,
-            Name: 'Virtual Removable Media',
-            TransferMethod: 'Stream',
-            WriteProtected: true,
-            Oem: { OpenBMC: { '@odata.type': '#OpenBMCVirtualMedia.v1_0_0.VirtualMedia' } },
-          },
-          'UserName',
-          'Password',
-          ...(document['Image'] === null ? ['Image', 'ImageName', 'TransferProtocolType'] : []),
-        ),
-    },
+    documents: documentsOf(build),
     behave: () => ({
       insert: (_slot, parameters) => {
         const image = String(parameters['Image'])
@@ -149,6 +112,53 @@ function profileOf(build: {
         return refuse(400, { key: 'ResourceAtUriInUnknownFormat', args: [image] })
       },
     }),
+  }
+}
+
+function bootOf({ board }: Build): Profile<Bmc>['boot'] {
+  return {
+    enabledValues: ['Once', 'Continuous', 'Disabled'],
+    targets,
+    modes: board ? [] : ['UEFI', 'Legacy'],
+    lists: board ? ['Enabled', 'Target'] : ['Target', 'Mode'],
+    ...(board
+      ? {
+          settings: {
+            id: 'Settings',
+            properties: ['BootOrder', 'BootSourceOverrideEnabled', 'BootSourceOverrideTarget'],
+          },
+        }
+      : {}),
+  }
+}
+
+function documentsOf({ board }: Build): NonNullable<Profile<Bmc>['documents']> {
+  return {
+    root: (document) => ({ ...document, '@odata.id': '/redfish/v1' }),
+    // LastResetTime is there and says nothing of this boot (quirks.md 9).
+    system: (document) => ({
+      ...without(document, 'BiosVersion', ...(board ? ['Manufacturer', 'Model'] : [])),
+      LastResetTime: '1970-01-01T00:00:00+00:00',
+    }),
+    manager: (document, bmc) => ({
+      ...document,
+      LastResetTime: bmc.startedAt.toISOString(),
+      Oem: { OpenBmc: {} },
+    }),
+    sessionService: (document) => without(document, 'Status'),
+    media: (document) =>
+      without(
+        {
+          ...document,
+          Name: 'Virtual Removable Media',
+          TransferMethod: 'Stream',
+          WriteProtected: true,
+          Oem: { OpenBMC: { '@odata.type': '#OpenBMCVirtualMedia.v1_0_0.VirtualMedia' } },
+        },
+        'UserName',
+        'Password',
+        ...(document['Image'] === null ? ['Image', 'ImageName', 'TransferProtocolType'] : []),
+      ),
   }
 }
 

@@ -13,7 +13,7 @@ import type { Branch } from '../resources/resource.ts'
 import type { Timing } from '../world/timing.ts'
 
 /** Documents as this vendor writes them, made from those that the generic BMC has. */
-export type Documents<Bmc> = {
+type Documents<Bmc> = {
   readonly [Name in 'root' | 'system' | 'manager' | 'chassis' | 'collection' | 'sessionService' | 'session']?: (
     base: JsonObject,
     bmc: Bmc,

@@ -17,7 +17,7 @@ export type Recorded = {
   readonly text?: string | undefined
 }
 
-export type Answered = {
+type Answered = {
   readonly recorded: Recorded
   /** The present values of its placeholders. */
   readonly bindings: Bindings

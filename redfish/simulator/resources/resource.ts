@@ -6,7 +6,7 @@ import type { ResetTypesIn } from '../bmc/traits.ts'
 export const rootPath = '/redfish/v1'
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
-export type Handler = (request: BmcRequest) => Reply | Promise<Reply>
+type Handler = (request: BmcRequest) => Reply | Promise<Reply>
 
 export type Resource = {
   readonly methods: Readonly<Partial<Record<Method, Handler>>>

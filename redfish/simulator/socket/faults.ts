@@ -19,6 +19,8 @@ export type Fault = {
   readonly headers?: Readonly<Record<string, string>>
   /** A delay before all else, in real milliseconds, not divided by `speed`. */
   readonly delayMs?: number
+  /** The BMC does nothing about the request before it resolves. */
+  readonly until?: Promise<unknown>
   /** `before`: the BMC closes the connection and does not act. `after`: it acts, then closes without an answer. */
   readonly drop?: 'before' | 'after'
 }

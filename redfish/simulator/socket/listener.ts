@@ -107,6 +107,7 @@ export class Listener {
         return
       }
       const fault = this.#options.faults.take({ method, path })
+      await fault?.until
       if (fault?.delayMs !== undefined) await wait(fault.delayMs, undefined, { signal: closing })
       if (fault?.drop === 'before') {
         log(null)

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { freePort } from '../../e2e/rig/processes.ts'
 import { writeMaintenanceIso } from '../../e2e/rig/storage.ts'
 
-export type Usage = {
+type Usage = {
   /** User and system time since the process began. */
   readonly cpuSeconds: number
   /** Resident memory now, and the most so far. */

@@ -20,7 +20,7 @@ import { baseKinds, makeBase } from '../../actors/media/rig/base-iso.ts'
 import { startHttpsFront } from '../../rig/https-front.ts'
 import { patienceMs } from '../../rig/patience.ts'
 
-export type JobRequests = {
+type JobRequests = {
   /** All of them in order, one a line, by what they are counted to. */
   readonly log: readonly string[]
   /** Up to and including the reset that was accepted; 0 where the job did not come so far. */

@@ -24,7 +24,7 @@ export type Hostility = (
 type Honest = { readonly status: number; readonly headers: IncomingMessage['headers']; readonly text: string }
 
 /** When it turns. */
-export type Moment = 'at once' | 'after the first insert'
+type Moment = 'at once' | 'after the first insert'
 
 export type HostileBmc = {
   readonly url: string

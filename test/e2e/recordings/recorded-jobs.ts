@@ -9,7 +9,7 @@ import { type RecordedServer, serveRecording } from '../../../redfish/simulator/
 import { completed, type Site, simulatorSpeed, startSite, submit } from '../rig/site.ts'
 
 /** What a job came to, and the steps that it took there. */
-export type RunJob = { readonly job: JobAnswer; readonly story: readonly string[] }
+type RunJob = { readonly job: JobAnswer; readonly story: readonly string[] }
 
 export type RecordedRun = RunJob & { readonly recording: Recording; readonly text: string }
 

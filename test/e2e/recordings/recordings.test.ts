@@ -98,12 +98,13 @@ test.concurrent('nothing in the file identifies the machine or opens anything, a
   const bmc = site.simulator.bmc(serials.read)
   // One answer with everything that a BMC could tell, in the forms that it could have it in.
   bmc.faults.add({ method: 'POST', path: 'InsertMedia', times: 1, status: 503, body: tellingAnswer })
-  // Time to look at the slots.
-  bmc.faults.add({ method: 'POST', path: 'ComputerSystem.Reset', times: 1, delayMs: 700 })
+  const looked = Promise.withResolvers<void>()
+  bmc.faults.add({ method: 'POST', path: 'ComputerSystem.Reset', times: 1, until: looked.promise })
   await site.client.request(path, { method: 'PUT' })
   const jobId = await submit(site.client, serials.read)
   await follow(site.client, jobId, ({ type }) => type === 'redfish.mount.task.succeeded')
   const images = Object.values(bmc.state.slots).flatMap(({ image }) => (image === null ? [] : [image]))
+  looked.resolve()
   expect(images.length).toBe(2)
   await completed(site.client, jobId)
   const text = JSON.stringify(await site.client.request<Recording>(path, { method: 'POST', body: {} }))
@@ -141,7 +142,7 @@ test.concurrent('nothing in the file identifies the machine or opens anything, a
   )
   await program.parseAsync(['record', serials.read, '--output', writtenTo], { from: 'user' })
   expect(readRecording(await readFile(writtenTo)).exchanges).toEqual(file.exchanges)
-  await expect(program.parseAsync(['record', serials.read], { from: 'user' })).rejects.toThrow('write one of --start')
+  await expect(program.parseAsync(['record', serials.read], { from: 'user' })).rejects.toThrow('give one of --start')
 
   // The command ended the recording.
   const tree = await site.client.request<Recording>(path, { method: 'POST', body: {} })

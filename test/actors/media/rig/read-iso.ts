@@ -7,7 +7,7 @@ export interface ReadVolume {
   readonly files: readonly ReadFile[]
 }
 
-export interface ReadFile {
+interface ReadFile {
   /** As recorded, version and all. */
   readonly identifier: string
   /** Rock Ridge's NM, in the primary tree only. */

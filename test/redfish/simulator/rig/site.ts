@@ -4,11 +4,11 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-export type Report = {
+type Report = {
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: Record<string, unknown>
 }
-export type Fetched = { readonly method: string; readonly path: string; readonly range: string | undefined }
+type Fetched = { readonly method: string; readonly path: string; readonly range: string | undefined }
 
 export type Site = {
   readonly url: string
