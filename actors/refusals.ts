@@ -1,18 +1,18 @@
-/** Why a command is refused, in domain words; `api/` knows which HTTP status each is. */
+/** The refusals of commands, in domain words; `api/` maps each to an HTTP status. */
 import type { Fault } from '../machines/recipe/types.ts'
 
 export type Refusal =
   | { readonly kind: 'invalid_recipe'; readonly faults: readonly Fault[] }
   | { readonly kind: 'unknown_server' }
   | { readonly kind: 'unknown_job' }
-  /** No active job of the server takes this report. */
+  /** The server has no active job that waits for this report. */
   | { readonly kind: 'no_job_waiting' }
   /** A job that has not ended holds the server. */
   | { readonly kind: 'active_job'; readonly jobId: string }
   | { readonly kind: 'job_ended' }
-  /** A second run of the job would be one too many. */
+  /** Only an ended job can be retried. */
   | { readonly kind: 'job_not_ended' }
-  /** The server's certificate is judged in another way than by its fingerprint. */
+  /** The server's TLS policy is another one than `pinned`. */
   | { readonly kind: 'not_pinned' }
   /** Another power action is under way. */
   | { readonly kind: 'power_busy' }
@@ -21,7 +21,7 @@ export type Refusal =
   | { readonly kind: 'removed_job'; readonly archiveSha256: string; readonly removedAt: string }
   /** The same idempotency key came with another body. */
   | { readonly kind: 'idempotency_key_reused' }
-  /** The request waits no longer for the BMC; the outcome will be in the server's history. */
+  /** The request stopped waiting for the BMC; the outcome will be in the server's history. */
   | { readonly kind: 'still_under_way' }
 
 export class Refused extends Error {
@@ -34,7 +34,7 @@ export class Refused extends Error {
   }
 }
 
-/** True for an error that refuses for one of these reasons. */
+/** True for a `Refused` of one of these kinds. */
 export function isRefused(error: unknown, ...kinds: readonly Refusal['kind'][]): error is Refused {
   return error instanceof Refused && kinds.includes(error.refusal.kind)
 }

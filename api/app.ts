@@ -1,6 +1,6 @@
 /**
- * The one HTTP application: what is around every request, then the resources. Reading order of the folder: this file,
- * access/, problem.ts, one folder per resource (jobs/, servers/, reports/, media/, histories/).
+ * The one HTTP application: the middleware of every request, then the resources. Reading order of the folder: this
+ * file, access/, problem.ts, one folder per resource (jobs/, servers/, reports/, media/, histories/).
  */
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context, MiddlewareHandler } from 'hono'
@@ -46,7 +46,7 @@ export type ApiOptions = {
   readonly auth: AuthOptions
   readonly webhook: WebhookOptions
   readonly limits: Limits
-  /** Where the API's metrics are registered, and what `/metrics` shows. */
+  /** The API registers its metrics here; `/metrics` shows the whole registry. */
   readonly registry: Registry
   readonly readiness: readonly ReadinessCheck[]
   /** Aborted when the controller begins to stop: no new jobs, live streams end, `/readyz` says so. */
@@ -69,7 +69,7 @@ export type ApiOptions = {
 
 export type Api = { readonly app: OpenAPIHono<ApiEnv>; readonly document: OpenApiDocument }
 
-/** Puts the application together. @throws RangeError when the authentication is not usable as configured. */
+/** Puts the application together. @throws RangeError for an invalid configuration of the authentication. */
 export async function createApp(options: ApiOptions): Promise<Api> {
   const { log, now, nextId, registry, publicUrl, limits } = options
   const metrics = createApiMetrics(registry)
@@ -116,7 +116,7 @@ export async function createApp(options: ApiOptions): Promise<Api> {
   return { app, document }
 }
 
-/** Everything below /api and the metrics, except the webhook, which has a secret of its own. */
+/** Authenticates every request but those to open paths, and checks the principal's role. */
 function requireRole(authenticate: Authenticate, failures: RateLimiter): MiddlewareHandler<ApiEnv> {
   return async (context, next) => {
     const { path, method } = context.req
@@ -126,7 +126,7 @@ function requireRole(authenticate: Authenticate, failures: RateLimiter): Middlew
     try {
       context.set('principal', await authenticate(context.req.header('authorization')))
     } catch (error) {
-      // A request without credentials is no try to guess them.
+      // A request without credentials is no attempt to guess them.
       if (isUnauthenticated(error) && context.req.header('authorization') !== undefined) failures.take(source)
       throw error
     }
@@ -144,7 +144,7 @@ function requireRole(authenticate: Authenticate, failures: RateLimiter): Middlew
 const openPaths = ['/healthz', '/readyz', '/openapi.json', '/asyncapi.json', '/docs']
 const openPrefixes = ['/media/', '/api/v1/status-webhook/']
 
-/** What anybody may ask, or what guards itself. */
+/** True for a public path, and for one with its own authentication (media URLs, the webhook). */
 function isOpen(path: string): boolean {
   return openPaths.includes(path) || openPrefixes.some((prefix) => path.startsWith(prefix))
 }

@@ -1,6 +1,6 @@
 /**
- * `GET /openapi.json`, `GET /asyncapi.json` for subscribers, and `GET /docs`: the API as one page that loads nothing, for
- * sites without internet.
+ * `GET /openapi.json`, `GET /asyncapi.json` for subscribers, and `GET /docs`: the API as one page that loads nothing,
+ * for sites without internet.
  */
 import { createHash } from 'node:crypto'
 import { Hono } from 'hono'
@@ -23,7 +23,7 @@ th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0;
 .quiet { opacity: .7; }
 `
 
-/** Hashed from what is between the tags: the page runs no script and loads nothing. */
+/** Allows the page's own style by its hash; the page runs no script and loads nothing. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
@@ -49,7 +49,7 @@ type Operation = {
 
 const methods = ['get', 'post', 'put', 'delete'] as const
 
-/** `events` is the AsyncAPI document of what is published over NATS. */
+/** `events` is the AsyncAPI document of the events on NATS. */
 export function docsRoutes(document: OpenApiDocument, events: object) {
   const page = docsPage(document)
   return new Hono<ApiEnv>()

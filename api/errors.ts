@@ -1,4 +1,4 @@
-/** What this folder refuses by itself; problem.ts knows the answer to each. */
+/** The refusals that the API makes itself; problem.ts has the answer to each. */
 import type { FailureData } from '../machines/event.ts'
 import type { Fault } from '../machines/recipe/types.ts'
 
@@ -6,7 +6,7 @@ import type { Fault } from '../machines/recipe/types.ts'
 export type Detail = { readonly path: string; readonly code: string; readonly message: string }
 
 export type RequestRefusal =
-  /** The request is not what the contract says: every fault, and none of their values. */
+  /** The request violates the contract; `details` name every fault, without its value. */
   | { readonly kind: 'validation_error'; readonly details: readonly Detail[] }
   /**
    * Credentials are missing or wrong; the caller is not told which of the two. `challenge` is the `WWW-Authenticate` of
@@ -19,11 +19,11 @@ export type RequestRefusal =
   | { readonly kind: 'too_large' }
   | { readonly kind: 'unsupported_media_type' }
   | { readonly kind: 'too_many_requests'; readonly retryAfterMs: number }
-  /** The BMC was asked, and it did not work. */
+  /** The operation on the BMC failed. */
   | { readonly kind: 'bmc_failed'; readonly failure: FailureData }
   /** The controller is stopping and takes no new jobs. */
   | { readonly kind: 'draining' }
-  /** The keys that tokens are checked with cannot be fetched. */
+  /** The controller cannot fetch the keys that it checks tokens with. */
   | { readonly kind: 'identity_provider_down' }
   | { readonly kind: 'too_many_streams' }
 
@@ -41,7 +41,7 @@ export function invalidRequest(details: readonly Detail[]): RequestRefused {
   return new RequestRefused({ kind: 'validation_error', details }, `the request has ${details.length} fault(s)`)
 }
 
-/** A fault of a recipe, its pointer now one into the body that the recipe came in. */
+/** A fault of a recipe, with its pointer relative to the body that holds the recipe. */
 export function inRecipe(fault: Fault): Detail {
   return { ...fault, path: `/recipe${fault.path}` }
 }

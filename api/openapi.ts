@@ -1,11 +1,11 @@
-/** The OpenAPI 3.1 document: gathered from the routes, and what no route says by itself. */
+/** The OpenAPI 3.1 document: gathered from the routes, with the parts that no route declares. */
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { recipeSchema } from '../machines/recipe/schema.ts'
 import type { ApiEnv } from './access/request.ts'
 
 export type OpenApiDocument = ReturnType<OpenAPIHono['getOpenAPI31Document']>
 
-/** Registers what is not in a route, and gives the whole document. */
+/** Registers the components that no route declares, and returns the whole document. */
 export function openApiDocument(app: OpenAPIHono<ApiEnv>, { version }: { readonly version: string }): OpenApiDocument {
   const registry = app.openAPIRegistry
   registry.registerComponent('schemas', 'Recipe', embeddedRecipeSchema())
@@ -33,7 +33,7 @@ export function openApiDocument(app: OpenAPIHono<ApiEnv>, { version }: { readonl
   return { ...document, paths: { ...document.paths, ...mediaPaths } }
 }
 
-/** The recipe schema as a component: its references are moved from the root of a file to their place in here. */
+/** The recipe schema as a component: its references point from the root of its file, and are moved to this place. */
 function embeddedRecipeSchema(): object {
   const { $schema: _draft, $id: _id, ...schema } = recipeSchema
   return JSON.parse(JSON.stringify(schema).replaceAll('"#/definitions/', '"#/components/schemas/Recipe/definitions/'))
@@ -68,7 +68,7 @@ function mediaPath({
   return { get: { operationId, tags: ['Media'], summary, security: [], parameters, responses: mediaAnswers } }
 }
 
-/** Both ways to a task medium. */
+/** Both URLs of a task medium: with a token in the path, and with a signature in the query. */
 function taskPaths({ name, operationId, what }: { name: string; operationId: string; what: string }) {
   return {
     [`/media/tasks/{job_id}/{token}/${name}`]: mediaPath({
@@ -84,7 +84,7 @@ function taskPaths({ name, operationId, what }: { name: string; operationId: str
   }
 }
 
-/** What media/handlers.ts serves; BMCs are its readers, and no client is generated for them. */
+/** The routes of media/handlers.ts. They declare no schema, because their readers are BMCs, not generated clients. */
 const mediaPaths = {
   ...taskPaths({ name: 'task.iso', operationId: 'taskIso', what: "A job's task ISO" }),
   ...taskPaths({ name: 'task.img', operationId: 'taskImg', what: "A job's task files in a FAT image" }),

@@ -1,7 +1,6 @@
 /**
- * Every way in which a request is refused, as an answer (RFC 9457, with `error`, `message` and `details` besides). The
- * one place where errors of the domain meet HTTP statuses. An error that is not in the table is a bug: 500, logged, and
- * nothing of it in the answer.
+ * The answer to every refusal (RFC 9457, with `error`, `message` and `details` besides). Only this file maps errors of
+ * the domain to HTTP statuses. An error outside of the table is a defect: it is logged, and the answer is a bare 500.
  */
 import { HTTPException } from 'hono/http-exception'
 import { type Refusal, Refused } from '../actors/refusals.ts'
@@ -14,7 +13,7 @@ import { type Detail, inRecipe, invalidRequest, type RequestRefusal, RequestRefu
 
 export type Problem = {
   readonly status: ProblemStatus
-  /** The stable machine word. */
+  /** The stable code for machines. */
   readonly error: string
   readonly title: string
   readonly message: string
@@ -26,13 +25,13 @@ export type Problem = {
 
 export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 410 | 413 | 415 | 422 | 429 | 500 | 502 | 503 | 504
 
-/** Errors of the floors below that are answers, too. */
+/** Errors of the layers below that have an answer of their own. */
 type ErrorBelow = { readonly kind: 'invalid_cursor' | 'not_now' | 'secret_unreadable' | 'contended' }
-/** An invalid recipe is a fault of the request that it came in. */
+/** An invalid recipe is answered as `validation_error`. */
 type Answered = Exclude<Refusal, { readonly kind: 'invalid_recipe' }> | RequestRefusal | ErrorBelow
 type AnsweredAs<Kind extends Answered['kind']> = Extract<Answered, { readonly kind: Kind }>
 
-/** Status and title of each refusal, and what its answer has beyond the error's message; the kind is the machine word. */
+/** Status and title of each refusal, and the further parts of its answer; the kind is the code for machines. */
 export const answers: {
   readonly [Kind in Answered['kind']]: readonly [
     status: ProblemStatus,
@@ -64,7 +63,7 @@ export const answers: {
     'The job was archived and removed',
     ({ archiveSha256, removedAt }) => ({ members: { archive_sha256: archiveSha256, removed_at: removedAt } }),
   ],
-  // What is left of the body is not read to its end, so the connection is of no further use.
+  // The rest of the body stays unread, so the connection cannot be reused.
   too_large: [413, 'The body is too large', () => ({ headers: { connection: 'close' } })],
   unsupported_media_type: [415, 'The body is not JSON'],
   idempotency_key_reused: [422, 'The key was used for another request'],
@@ -90,7 +89,7 @@ export const answers: {
   still_under_way: [504, 'The BMC has not answered yet'],
 }
 
-/** The answer to an error, or null for one that is a defect. */
+/** The answer to an error; null for a defect. */
 export function problemOf(error: unknown): Problem | null {
   if (error instanceof HTTPException) return ofFramework(error)
   const refusal = refusalOf(error)
@@ -145,7 +144,7 @@ const outage: Problem = {
   headers: retryAfter(5),
 }
 
-/** A problem as an HTTP answer. `requestId` is what the log knows the request by. */
+/** A problem as an HTTP answer. The log has the request under `requestId`. */
 export function problemResponse(
   problem: Problem,
   { requestId, publicUrl }: { readonly requestId: string; readonly publicUrl: string },
@@ -168,7 +167,7 @@ export function problemResponse(
   })
 }
 
-/** What Hono itself throws, before any handler of ours. */
+/** Errors that Hono itself throws before it calls a handler. */
 function ofFramework({ status }: HTTPException): Problem | null {
   if (status === 400) return problemOf(invalidRequest([{ path: '', code: 'invalid_json', message: 'is not JSON' }]))
   if (status === 415) return answerTo({ kind: 'unsupported_media_type' }, 'the body must be application/json')

@@ -1,4 +1,4 @@
-/** Shapes that several resources share, as they stand in the OpenAPI document. */
+/** Schemas that several resources share. */
 import { z } from '@hono/zod-openapi'
 
 /** Text that PostgreSQL can compare: without U+0000. */
@@ -11,7 +11,7 @@ export const plainText = (charsMax: number) =>
       message: 'holds characters that cannot be stored',
     })
 
-/** Letters, digits and `. _ : -`: what manufacturers print, what stands in a URL as it is, and in a NATS subject. */
+/** Letters, digits and `. _ : -`: manufacturers print these, and a URL takes them unescaped. */
 export const serial = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/)
@@ -46,7 +46,7 @@ export const failure = z
   })
   .openapi('Failure', { description: 'why a step failed; free of secrets' })
 
-/** A named shape or null. `nullable()` would make the name itself nullable, wherever else it stands. */
+/** A named schema or null. `nullable()` would make the named component itself nullable, in all its uses. */
 export function orNull<Schema extends z.ZodType>(schema: Schema) {
   return z.union([schema, z.null()])
 }
@@ -88,7 +88,6 @@ export const storedEvent = z
   })
   .openapi('Event', { description: 'a stored event; hash covers all but seq, position and hash itself' })
 
-/** An answer of JSON. */
 export function jsonAnswer<Schema extends z.ZodType>(description: string, schema: Schema) {
   return { description, content: { 'application/json': { schema } } }
 }
@@ -97,7 +96,7 @@ export function textAnswer(description: string) {
   return { description, content: { 'text/plain': { schema: z.string() } } }
 }
 
-/** Refusals of a route, for the document. The handlers throw, and problem.ts answers. */
+/** The refusals of a route, for the OpenAPI document. The handlers throw, and problem.ts answers. */
 export function refusals<const Status extends number>(...statuses: readonly Status[]) {
   const answer = { description: 'Refused', content: { 'application/problem+json': { schema: problem } } }
   return Object.fromEntries(statuses.map((status) => [status, answer])) as unknown as Readonly<

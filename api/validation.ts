@@ -1,11 +1,11 @@
-/** What zod finds, as details of a problem: pointers and words, never values. */
+/** Faults that zod finds, as details of a problem: pointers and messages, never values. */
 import type { z } from '@hono/zod-openapi'
 import { type Detail, invalidRequest } from './errors.ts'
 
 const detailsMax = 100
 const pathCharsMax = 256
 
-/** One detail per fault, below a prefix. */
+/** One detail per fault; `prefix` goes in front of each pointer. */
 export function zodDetails(error: z.ZodError, prefix: string): Detail[] {
   return error.issues.slice(0, detailsMax).flatMap((issue) => {
     if (issue.code !== 'unrecognized_keys') return [detail(prefix, issue.path, issue.code, issue.message)]
@@ -15,10 +15,10 @@ export function zodDetails(error: z.ZodError, prefix: string): Detail[] {
   })
 }
 
-/** Where each part of a request is, for the path of a detail. */
+/** The prefix of each part of a request in the path of a detail. */
 const prefixes: Readonly<Record<string, string>> = { query: '/query', param: '/path', header: '/headers' }
 
-/** The hook of every route: a request that does not fit its schema is refused with all its faults. */
+/** The hook of every route: refuses a request that violates its schema, with all its faults. */
 export function refuseInvalid(
   result: { readonly target: string } & (
     | { readonly success: true }

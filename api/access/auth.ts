@@ -1,4 +1,4 @@
-/** Who is asking: `AUTH_MODE` none, basic or jwt (spec/api.md, spec/security.md). What they may do is in principals.ts. */
+/** Authentication of callers: `AUTH_MODE` none, basic or jwt (spec/api.md, spec/security.md). Roles: principals.ts. */
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
@@ -25,7 +25,7 @@ export type AuthOptions =
     }
 
 /**
- * Tells who sent an `Authorization` header.
+ * Answers the principal that sent an `Authorization` header.
  * @throws RequestRefused unauthenticated, identity_provider_down.
  */
 export type Authenticate = (authorization: string | undefined) => Promise<Principal>
@@ -34,10 +34,10 @@ const credentialsCharsMax = 8192
 const secretBytesMin = 32
 const jwksTimeoutMs = 5000
 const clockToleranceSeconds = 5
-/** Public-key algorithms only: with a key set, a token signed with the public key as an HMAC secret must not pass. */
+/** Public-key algorithms only: a forger could sign a token with a public key of the set as its HMAC secret. */
 const jwksAlgorithms = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA']
 
-/** @throws RangeError for a users list or a secret that must not be used. */
+/** @throws RangeError for an invalid users list or a short secret. */
 export async function createAuthenticate(options: AuthOptions, clock: { now: () => number }): Promise<Authenticate> {
   if (options.mode === 'none') return async () => anonymous
   return options.mode === 'basic' ? basic(options.users, clock) : jwt(options)
@@ -55,7 +55,7 @@ async function basic(users: readonly BasicUser[], { now }: { now: () => number }
     const hash = parsePasswordHash('hash' in password ? password.hash : await hashPassword(password.plain))
     known.set(username, { principal: { name: username, role }, hash })
   }
-  // An unknown name costs what a known one does, so that time does not tell which names exist.
+  // An unknown name costs one argon2 run, as a known one does, so that timing hides which names exist.
   const nobody = parsePasswordHash(await hashPassword(randomBytes(24).toString('base64')))
   const believed = createBelieved(now)
   const refuse = () => unauthenticated('user name or password are missing or wrong', 'Basic realm="provisioner"')
@@ -84,8 +84,8 @@ function readBasic(authorization: string | undefined): { readonly username: stri
 }
 
 /**
- * Credentials that were right a moment ago: a page of ten requests must not cost ten argon2 runs. Kept under a keyed
- * digest that only this process can compute, so neither a password nor anything it could be guessed from is in memory.
+ * A cache of verified credentials, so that a page of ten requests costs one argon2 run. The cache key is an HMAC under
+ * a key of this process: the cache holds no password, and no digest that an attacker could guess one from.
  */
 function createBelieved(now: () => number) {
   const forMs = 60_000
@@ -145,7 +145,7 @@ function verifier(
   return async (token) => (await jwtVerify(token, keys, { ...claims, algorithms: jwksAlgorithms })).payload
 }
 
-/** What is wrong with a token, as opposed to with fetching the keys to check it with. */
+/** True when the token itself is invalid; false when the verifier could not fetch its keys. */
 function isTokenFault(error: unknown): boolean {
   if (!(error instanceof errors.JOSEError)) return false
   return !['ERR_JOSE_GENERIC', 'ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID'].includes(error.code)
@@ -156,7 +156,7 @@ function rolesOf(payload: JWTPayload): readonly unknown[] {
   return Array.isArray(claim) ? claim : [claim]
 }
 
-/** A short digest of a secret, so that two are compared in constant time whatever their lengths. */
+/** A digest of fixed length, so that secrets of any length can be compared in constant time. */
 export function fingerprint(secret: string): Buffer {
   return createHash('sha256').update(secret).digest()
 }

@@ -1,4 +1,4 @@
-/** Limits on what comes in: size of bodies, requests per source; and the headers that limit what a browser does. */
+/** Limits on requests (size of bodies, requests per source), and the security headers of answers. */
 import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { LRUCache } from 'lru-cache'
@@ -7,11 +7,11 @@ import { RequestRefused } from '../errors.ts'
 import { type ApiEnv, sourceOf } from './request.ts'
 
 export type Limits = {
-  /** Requests that a source may send per minute, and at once. Media, health and metrics are not counted. */
+  /** Requests that a source may send per minute; also the burst. Media, health and metrics are exempt. */
   readonly requestsPerMinute: number
-  /** Wrong credentials, wrong webhook secrets. */
+  /** Wrong credentials or webhook secrets that a source may send per minute; also the burst. */
   readonly authFailuresPerMinute: number
-  /** How long a request waits for a BMC before it is answered that the BMC is still at it. */
+  /** Timeout of a request that waits for a BMC; then the API answers `still_under_way`. */
   readonly bmcWaitMs: number
   readonly streamsMax: number
   readonly heartbeatMs: number
@@ -25,22 +25,22 @@ export const defaultLimits: Limits = {
   heartbeatMs: 15_000,
 }
 
-/** A whole recipe and what stands around it. */
+/** A recipe of the largest size, and the members around it. */
 export const jobBodyBytesMax = recipeLimits.bytesMax + 16 * 1024
-/** A server may bring a CA of 64 KiB, written with escapes. */
+/** A registration may hold a CA of 64 KiB, written with JSON escapes. */
 export const bodyBytesMax = 160 * 1024
 
-/** Sources that are remembered; beyond that the one that was quiet longest is forgotten. */
+/** Ceiling of the buckets in memory; beyond it the least recently used one is evicted. */
 const sourcesMax = 10_000
 
 export type RateLimiter = {
-  /** Takes one. @throws RequestRefused too_many_requests when there is none left. */
+  /** Takes one token. @throws RequestRefused too_many_requests when the bucket is empty. */
   readonly take: (source: string) => void
-  /** @throws RequestRefused too_many_requests when there is none left; takes nothing. */
+  /** Takes no token. @throws RequestRefused too_many_requests when the bucket is empty. */
   readonly check: (source: string) => void
 }
 
-/** A bucket of tokens per source that fills by the minute. `now` is a monotonic clock in milliseconds. */
+/** A token bucket per source, refilled continuously. `now` is a monotonic clock in milliseconds. */
 export function createRateLimiter({
   perMinute,
   now,
@@ -83,12 +83,12 @@ export function rateLimit(limiter: RateLimiter): MiddlewareHandler<ApiEnv> {
   }
 }
 
-/** A BMC reads a medium in thousands of small requests; probes of health come every second from one address. */
+/** A BMC reads a medium in thousands of small requests; a health checker asks every second from one address. */
 function isUnmetered(path: string): boolean {
   return path.startsWith('/media/') || path === '/healthz' || path === '/readyz' || path === '/metrics'
 }
 
-/** Refuses bodies over the limit before they are in memory, also those that come without a length. */
+/** Refuses a body over the limit before it is in memory, also one without a Content-Length. */
 export function limitBody(bytesMax: number): MiddlewareHandler<ApiEnv> {
   return bodyLimit({
     maxSize: bytesMax,
@@ -98,11 +98,11 @@ export function limitBody(bytesMax: number): MiddlewareHandler<ApiEnv> {
   })
 }
 
-/** Answers are read by programs and, on /docs, by people; nothing may be framed, guessed, embedded or kept. */
+/** Headers for every answer but media: browsers may not frame, sniff, embed or cache it. */
 export function securityHeaders({ https }: { readonly https: boolean }): MiddlewareHandler<ApiEnv> {
   return async (context, next) => {
     await next()
-    // BMCs get what they need and nothing else (redfish/quirks.md section 7).
+    // BMCs get only the headers that they need (redfish/quirks.md section 7).
     if (context.req.path.startsWith('/media/')) return
     const headers = context.res.headers
     const set = (name: string, value: string) => headers.has(name) || headers.set(name, value)

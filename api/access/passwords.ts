@@ -1,4 +1,4 @@
-/** Passwords are kept as argon2id hashes in the PHC string format that other tools write and read as well. */
+/** Password hashes: argon2id in the PHC string format, which other tools read and write as well. */
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 
@@ -9,7 +9,7 @@ const cost = { memory: 19_456, passes: 2, parallelism: 1 }
 const saltBytes = 16
 const tagBytes = 32
 
-/** More than this would let a users file stop the controller. Memory in KiB. */
+/** Ceiling of a hash's cost, so that a users file cannot stop the controller. Memory in KiB. */
 const costMax = { memory: 1_048_576, passes: 16, parallelism: 16 }
 
 const phc = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{16,86})$/
@@ -21,14 +21,14 @@ export async function hashPassword(password: string): Promise<string> {
   return `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${base64(nonce)}$${base64(tag)}`
 }
 
-/** A hash that can be verified against. */
+/** A parsed hash, ready for `verifyPassword`. */
 export type PasswordHash = {
   readonly nonce: Buffer
   readonly tag: Buffer
   readonly cost: typeof cost
 }
 
-/** Reads a stored hash. @throws RangeError when it is none of ours or costs too much; never shows it. */
+/** Parses a stored hash. @throws RangeError for another format or a cost out of bounds; its message omits the hash. */
 export function parsePasswordHash(text: string): PasswordHash {
   const [, memory = '', passes = '', parallelism = '', nonce = '', tag = ''] = phc.exec(text) ?? []
   if (tag === '') throw new RangeError('a password hash is written $argon2id$v=19$m=...,t=...,p=...$salt$hash')
@@ -41,14 +41,14 @@ export function parsePasswordHash(text: string): PasswordHash {
   return { nonce: Buffer.from(nonce, 'base64'), tag: Buffer.from(tag, 'base64'), cost: asked }
 }
 
-/** Whether a password is the hashed one; the comparison takes constant time. */
+/** True when the password has this hash; the comparison takes constant time. */
 export async function verifyPassword(password: string, hash: PasswordHash): Promise<boolean> {
   const { nonce, tag } = hash
   const given = await derive('argon2id', { message: password, nonce, tagLength: tag.length, ...hash.cost })
   return timingSafeEqual(given, tag)
 }
 
-/** PHC strings leave the padding out. */
+/** PHC strings have base64 without padding. */
 function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64').replace(/=+$/, '')
 }

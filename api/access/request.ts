@@ -1,4 +1,4 @@
-/** What middleware puts onto a request, and what handlers read from it. */
+/** The variables that middleware sets on a request and handlers read. */
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import type { Requester } from '../../actors/commands/requester.ts'
@@ -7,16 +7,16 @@ import type { Principal } from './principals.ts'
 export type ApiEnv = {
   Bindings: Partial<HttpBindings>
   Variables: {
-    /** `X-Request-Id` as sent, where it is sane, else a new id. It is the causation id of events. */
+    /** `X-Request-Id` as sent if it is well-formed, else a new id. It is the causation id of events. */
     requestId: string
     /** W3C traceparent, or null. */
     trace: string | null
-    /** Null where no authentication is asked for. */
+    /** Null on a path that needs no authentication. */
     principal: Principal | null
   }
 }
 
-/** Who asks, as commands want it. */
+/** The requester of a command, from the request's variables. */
 export function requesterOf(context: Context<ApiEnv>): Requester {
   const principal = context.get('principal')
   return {
@@ -27,8 +27,8 @@ export function requesterOf(context: Context<ApiEnv>): Requester {
 }
 
 /**
- * Where a request comes from, for rate limits: the peer's IPv4 address, or the /64 network of its IPv6 address, since
- * one host has all of that. `in-process` for requests that came over no socket.
+ * The source of a request, for rate limits: the peer's IPv4 address, or the /64 network of its IPv6 address, because
+ * one host owns a whole /64. `in-process` for a request without a socket.
  */
 export function sourceOf(context: Context<ApiEnv>): string {
   const bindings: Partial<HttpBindings> | undefined = context.env

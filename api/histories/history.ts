@@ -104,13 +104,13 @@ export function createHistory({ db, notifications, drain, limits, log }: History
     at === undefined ? ((await loadActor(db, stream))?.version ?? 0) : versionAt(db, stream, at)
 
   return {
-    /** A stream's events as a page of JSON, or live. The stream must exist. */
+    /** A stream's events, as a page of JSON or as a live stream. The caller has checked that the stream exists. */
     events: async (
       context: Context<ApiEnv>,
       stream: StreamId,
       query: z.infer<typeof eventsQuery>,
     ): Promise<{ readonly live: Response } | { readonly page: z.infer<typeof eventsPage> }> => {
-      // Hono answers HEAD with GET's handler and drops the body: a stream that nobody reads would never end.
+      // Hono answers HEAD with GET's handler and drops the body: a live stream without a reader would never end.
       if (context.req.method === 'GET' && accepts(context.req.header('accept'), 'text/event-stream')) {
         return { live: follow(context, stream, lastEventId(context) ?? query.after_seq) }
       }
@@ -136,7 +136,7 @@ export function createHistory({ db, notifications, drain, limits, log }: History
       return { snapshot, event }
     },
 
-    /** What changed between two events in the state as `show` shows it. @throws RequestRefused no_such_state. */
+    /** The differences between two states, as `show` shows them. @throws RequestRefused no_such_state. */
     changes: async <Name extends KindName>(
       kind: Name,
       stream: StreamId,
@@ -161,7 +161,7 @@ function numbered(event: StoredEvent) {
   return { seq: event.version, ...event }
 }
 
-/** The seq after which an interrupted reader goes on (WHATWG HTML, "The Last-Event-ID header"). */
+/** The seq after which a reader resumes (WHATWG HTML, "The Last-Event-ID header"). */
 function lastEventId(context: Context<ApiEnv>): number | null {
   const header = context.req.header('last-event-id')
   if (header === undefined || header === '') return null

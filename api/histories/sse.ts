@@ -1,24 +1,24 @@
-/** Server-sent events: an async stream of messages as an answer that ends when its reader goes or the server drains. */
+/** Server-sent events: an answer of messages that ends when the reader disconnects or the server drains. */
 
 type SseMessage = { readonly id: string; readonly data: unknown }
 
 export type SseOptions = {
-  /** Gives the messages until the signal aborts. */
+  /** Yields the messages until the signal aborts. */
   readonly messages: (signal: AbortSignal) => AsyncIterable<SseMessage>
-  /** Aborted when the reader is gone or the server drains. */
+  /** Aborted when the reader disconnects or the server drains. */
   readonly signal: AbortSignal
-  /** A comment is sent after that much silence, so that nobody in between takes the connection for dead. */
+  /** After this much silence a comment is sent, so that proxies keep the idle connection open. */
   readonly heartbeatMs: number
   readonly onEnd: () => void
-  /** Hears why the source failed; the reader only sees the connection end. */
+  /** Called with the error of the source; the reader only sees the connection end. */
   readonly onError: (error: unknown) => void
 }
 
 const silence = Symbol('silence')
 
 /**
- * Messages are taken one at a time, as the connection takes them: a slow reader costs no memory here. An error of the
- * source ends the connection, which tells the reader to come again with `Last-Event-ID`.
+ * Pulls one message at a time, as the connection takes them: a slow reader costs no memory here. An error of the source
+ * ends the connection, so that the reader reconnects with `Last-Event-ID`.
  */
 export function sseResponse({ messages, signal, heartbeatMs, onEnd, onError }: SseOptions): Response {
   const gone = new AbortController()
@@ -31,7 +31,7 @@ export function sseResponse({ messages, signal, heartbeatMs, onEnd, onError }: S
     ended = true
     gone.abort()
     onEnd()
-    // A source that stands at a message, rather than waiting for one, does not see the signal.
+    // A source that is suspended at a yield does not see the signal.
     source.return?.().catch(onError)
   }
   const encoder = new TextEncoder()

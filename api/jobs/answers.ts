@@ -1,10 +1,10 @@
-/** A job as the API shows it: the shapes of `machines/job/view.ts`, with the names that the document gives to parts of them. */
+/** A job as the API shows it: `machines/job/view.ts`, with component names for the OpenAPI document. */
 import { z } from '@hono/zod-openapi'
 import { jobEvents } from '../../machines/job/events.ts'
 import { job, jobView } from '../../machines/job/view.ts'
 import { failure, orNull, warning } from '../schemas.ts'
 
-/** Made anew from the events' shapes, because only schemas made here can be named in the document. */
+/** Copies of the events' schemas, because only zod schemas of this module have `openapi()` for a component name. */
 const mediaRead = z.strictObject(jobEvents['media.read.observed'].data.shape).openapi('MediaRead')
 export const recipeSummary = z
   .strictObject(jobEvents['job.requested'].data.shape.recipe.shape)
@@ -12,7 +12,7 @@ export const recipeSummary = z
 
 const { media, state, cleanup_faults: cleanupFaults } = jobView.shape
 
-/** Members as the document has them. */
+/** The members whose schemas have a component name or an example. */
 const named = {
   state: state.meta({ example: 'provisioning.redfish.mountingTask' }),
   failure: orNull(failure),

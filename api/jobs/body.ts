@@ -1,6 +1,6 @@
 /**
  * The body of `POST /api/v1/jobs`. It is read as text first, because the recipe in it is kept byte for byte as it was
- * sent (spec/recipe.md); all faults of body and recipe are told at once.
+ * sent (spec/recipe.md). The answer lists all faults of body and recipe at once.
  */
 
 import { z } from '@hono/zod-openapi'
@@ -26,7 +26,7 @@ export type JobBody = {
   readonly maintenanceIsoUrl: string | null
 }
 
-/** Around the recipe stand one more level and a few values. */
+/** The body adds one level and a few values around the recipe. */
 const limits = { depthMax: recipeLimits.depthMax + 1, valuesMax: recipeLimits.valuesMax + 16 }
 
 /** @throws RequestRefused validation_error with every fault; their paths point into the body. */
@@ -40,7 +40,7 @@ export function parseJobBody(bytes: Uint8Array): JobBody {
   const raw = scan.members.get('recipe')
   const recipe = raw === undefined ? missingRecipe : readRecipe(Buffer.from(raw))
   const faultsOfRecipe = recipe.ok ? [] : recipe.faults.map(inRecipe)
-  // The scan of the body cannot see below `recipe`; the one of the recipe itself tells where its faults are.
+  // The scan of the body reports faults inside the recipe at `/recipe`; the recipe's own scan has their exact paths.
   const around = scan.faults.filter(({ path }) => path !== '/recipe' || recipe.ok)
   const faults = [...(parsed.success ? [] : zodDetails(parsed.error, '')), ...around, ...faultsOfRecipe]
   if (!parsed.success || !recipe.ok || faults.length > 0) throw invalidRequest(faults)

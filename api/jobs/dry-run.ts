@@ -1,6 +1,6 @@
 /**
- * A dry run answers what a job would do (machines/job/plan.ts), by the same checks as the job itself. Nothing is stored,
- * nothing is sent.
+ * A dry run answers the plan of a job (machines/job/plan.ts), by the same checks as the job itself. It stores and sends
+ * nothing.
  */
 
 import type { AcceptedRecipe } from '../../actors/commands/recipe.ts'
@@ -25,7 +25,7 @@ export type IsoPreview = {
 export type DryRunPorts = {
   readonly db: Database
   readonly nextId: () => string
-  /** The instant that a job created now would have. */
+  /** The creation time that a job would get now. */
   readonly wallClock: () => Date
   /** The budgets of a job with this task target. */
   readonly budgetsFor: (taskTarget: string) => Budgets
@@ -69,7 +69,7 @@ export async function dryRun(body: JobBody, ports: DryRunPorts) {
   }
 }
 
-/** Where the two media would go, as far as the last probe found out; a single slot is named twice, as in a job's history. */
+/** The slots of the two media, by the last probe; null without any. A single slot stands twice, as in a job's history. */
 function layoutOf(description: DescriptionData | null): Layout | null {
   const layout = description?.layout ?? null
   return layout === null ? null : { task: layout.maintenance, ...layout }

@@ -27,7 +27,7 @@ export type JobPorts = DryRunPorts & {
   readonly drain: AbortSignal
 }
 
-/** Narrated events in one answer: the latest. All are in `GET .../events`. */
+/** Ceiling of the narrated events in one answer, which are the latest ones. `GET .../events` has all. */
 const narratedMax = 1000
 
 export function jobRoutes(ports: JobPorts, history: History) {
@@ -38,7 +38,7 @@ export function jobRoutes(ports: JobPorts, history: History) {
     if (row === null) throw await orRemoved(unknownJob(jobId), jobId)
     return row
   }
-  /** Why a job is not there: there was none, or it was archived and removed. Other errors stay what they are. */
+  /** Turns `unknown_job` into `removed_job` when the job has a tombstone. Other errors pass unchanged. */
   const orRemoved = async (error: unknown, jobId: string): Promise<unknown> => {
     const tombstone = isRefused(error, 'unknown_job') ? await findTombstone(db, jobId) : null
     return tombstone === null ? error : removedJob(jobId, tombstone)
@@ -103,7 +103,7 @@ export function jobRoutes(ports: JobPorts, history: History) {
     .route('/', historyRoutes(requireJob, history))
 }
 
-/** The job's history: its events, its state after any of them, and what changed between two. */
+/** The job's history: its events, its state after any of them, and the changes between two. */
 function historyRoutes(requireJob: (jobId: string) => Promise<Job>, history: History) {
   return new OpenAPIHono<ApiEnv>({ defaultHook: refuseInvalid })
     .openapi(routes.events, async (context) => {
@@ -148,7 +148,7 @@ function existing({ status }: Job, job: RequestedJob) {
   return { ...created(job), status }
 }
 
-/** A page in a browser cannot send this media type to another origin without being asked (CORS preflight). */
+/** Refuses other media types, because a browser sends JSON to another origin only after a CORS preflight. */
 function requireJson(context: Context<ApiEnv>): void {
   const mediaType = context.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (mediaType !== 'application/json')

@@ -1,4 +1,4 @@
-/** The routes of jobs as the OpenAPI document has them; handlers.ts handles them. */
+/** The routes of jobs, for the OpenAPI document; their handlers are in handlers.ts. */
 import { createRoute, z } from '@hono/zod-openapi'
 import { jobOutcomes, jobStatuses } from '../../machines/job/view.ts'
 import { changesAnswers, changesQuery, eventsAnswers, eventsQuery, stateQuery } from '../histories/history.ts'
@@ -57,7 +57,7 @@ export const create = createRoute({
     headers: z.object({ 'idempotency-key': z.string().optional() }),
     body: {
       required: true,
-      // Described, but not read by the framework: the recipe is kept byte for byte as it was sent (body.ts).
+      // For the document only; body.ts reads the body, because the recipe is kept byte for byte as it was sent.
       content: {
         'application/json': {
           schema: {

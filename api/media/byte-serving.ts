@@ -12,16 +12,16 @@ export interface ServedMedium {
   readonly contentType: string
   readonly now: Date
   /**
-   * Called once per range after its last piece was handed to the connection, also when the reader went away: then with
-   * the bytes handed over so far. Not called for a range of which nothing was. Must not throw.
+   * Called once per range, after its last piece was handed to the connection or the reader disconnected, with the bytes
+   * handed over. A range of which no byte was handed over causes no call. Must not throw.
    */
   readonly onSent: (sent: ByteRange) => void
 }
 
 /**
- * Answers GET and HEAD. Bytes are read from the file as the connection takes them, in small pieces, and the file is closed
- * when the reader is done or gone. A reader has no time limit: a BMC takes an hour. Content-Length is always known and
- * nothing is compressed (BMCs take neither chunks nor encodings, redfish/quirks.md section 7).
+ * Answers GET and HEAD. The file is read in small pieces as the connection takes them, and closed when the reader is
+ * done or disconnects. A reader has no time limit: a BMC takes an hour. Every answer has a Content-Length and no
+ * compression (BMCs take neither chunks nor encodings, redfish/quirks.md section 7).
  */
 export function serveMedium(served: ServedMedium): Response {
   const { request, medium, now } = served
@@ -30,7 +30,7 @@ export function serveMedium(served: ServedMedium): Response {
   if (condition === 'not modified') return reply({ served, status: 304 })
   if (condition === 'failed') return reply({ served, status: 412, headers: { 'content-length': '0' } })
 
-  // A range says something to GET only (section 14.2).
+  // Range is defined for GET only (section 14.2).
   const header = request.method === 'GET' && rangeCounts({ ...conditional, now }) ? request.headers.get('range') : null
   const requested = requestedRanges({ header: header ?? undefined, sizeBytes: medium.sizeBytes })
   if (requested.kind === 'whole') return whole(served)
@@ -62,7 +62,7 @@ function singlePart(served: ServedMedium, range: ByteRange): Response {
 /** multipart/byteranges (section 14.6). */
 function multipart(served: ServedMedium, ranges: readonly ByteRange[]): Response {
   const { etag, sizeBytes } = served.medium
-  // A digest of the tag: nothing that could stand in the medium by chance.
+  // A digest of the tag: the medium does not hold it by chance.
   const boundary = createHash('sha256').update(etag).digest('hex').slice(0, 40)
   const parts = ranges.map((range) => ({
     range,
@@ -96,7 +96,7 @@ function partHead(part: {
   return Buffer.from(`\r\n--${part.boundary}\r\nContent-Type: ${part.contentType}\r\nContent-Range: ${range}\r\n\r\n`)
 }
 
-/** A range's bytes, and the report of how many of them were taken. */
+/** Yields a range's bytes, and reports to `onSent` how many of them the connection took. */
 async function* pieces(
   { medium, onSent }: ServedMedium,
   range: ByteRange,
@@ -112,7 +112,7 @@ async function* pieces(
   }
 }
 
-/** What every answer says of the medium. A task ISO holds secrets, so nobody on the way is to keep it. */
+/** An answer with the headers that all have. A task ISO holds secrets, so caches on the way must not store it. */
 function reply(answer: {
   readonly served: ServedMedium
   readonly status: number

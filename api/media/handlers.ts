@@ -1,6 +1,6 @@
 /**
- * Media over HTTP: what BMCs and hosts read (spec/media.md, "Serving"). Who may read is decided here, how bytes are sent
- * in byte-serving.ts.
+ * Media over HTTP, for BMCs and hosts (spec/media.md, "Serving"). This file authorizes the reader; byte-serving.ts
+ * sends the bytes.
  */
 import { type Context, Hono } from 'hono'
 import type { MediaRead } from '../../actors/media/access/evidence.ts'
@@ -17,8 +17,8 @@ import { type TaskForm, taskForms } from '../../machines/job/layout.ts'
 import { serveMedium } from './byte-serving.ts'
 
 /**
- * `MEDIA_AUTH`. With `none` everything that exists is served; a token that verifies still tells whose read it is. A further
- * mode is one more case in `admitTask` and `admitImage`.
+ * `MEDIA_AUTH`. With `none` every existing medium is served; a valid token still names the job and attempt of the read.
+ * A further mode is one more case in `admitTask` and `admitImage`.
  */
 export type MediaAuth = 'signed' | 'none'
 
@@ -27,39 +27,39 @@ export interface MediaPorts {
   readonly signing: MediaSigning
   readonly tasks: { open(jobId: string, form: TaskForm): Promise<TaskMedium | null> }
   readonly images: Pick<ImageStore, 'open'>
-  /** Whether a job still needs its media: from before they are mounted until they are ejected. */
+  /** True while a job needs its media: from before they are mounted until they are ejected. */
   readonly mediaLive: (jobId: string) => Promise<boolean>
-  /** After each range that was sent, or as much of it as the reader took. Must not throw. */
+  /** Called after each range that was sent, in whole or in part. Must not throw. */
   readonly onRead: (read: MediaRead) => void
-  /** Counts a refusal. The caller is not told the reason. */
+  /** Called for each refusal. The reader does not learn the reason. */
   readonly onRefused: (refusal: MediaRefusal) => void
   readonly now: () => Date
 }
 
 export interface MediaRefusal {
   readonly medium: 'task' | 'image'
-  /** `ended`: rightly signed, but the job no longer needs its media. */
+  /** `ended`: the signature is valid, but the job no longer needs its media. */
   readonly reason: 'unknown' | 'wrong' | 'expired' | 'ended'
 }
 
-/** What may be served, and in whose name; no reader for reads that are nobody's evidence. */
+/** A medium that may be served, and the mount that reads it. Null: the read is no evidence for any job. */
 interface Admission {
   readonly medium: Medium
   readonly reader: Pick<MediaRead, 'jobId' | 'medium' | 'attempt'> | null
 }
 
-/** Stands in for the digest of a task ISO that does not exist, so that its token is computed and compared all the same. */
+/** Placeholder for the digest of a missing task ISO, so that the verification takes the same time. */
 const NO_DIGEST = '0'.repeat(64)
 
 /**
  * GET and HEAD of:
  *   /media/tasks/{job id}/{token}/task.iso and /media/tasks/{job id}/task.iso?expires=&sig=; likewise task.img and
  *   merged.iso, the forms that other media layouts take
- *   /media/images/{token}/{name}, an image mounted for a job, and /media/images/{name}, which anyone may read: images hold
+ *   /media/images/{token}/{name}, an image mounted for a job, and /media/images/{name}, which is public: images hold
  *   nothing about one job (spec/maintenance-os.md)
  *
- * Unknown, wrong, expired and ended are one and the same 404. Tokens stand in paths: an access log must leave paths
- * below /media out.
+ * Unknown, wrong, expired and ended have the same 404. Paths hold tokens, so an access log must leave out paths below
+ * /media.
  */
 export function mediaRoutes(ports: MediaPorts) {
   const answer = (context: Context, admission: Admission | MediaRefusal): Response => {
@@ -107,11 +107,11 @@ function verifyToken({ signing }: MediaPorts, task: Parameters<MediaSigning['ver
 
 function verifyQuery(ports: MediaPorts, task: Omit<Parameters<MediaSigning['verifyQuery']>[0], 'now'>): Verdict {
   const verdict = ports.signing.verifyQuery({ ...task, now: ports.now() })
-  // A query URL is not made for a mount.
+  // A query URL belongs to no mount attempt.
   return verdict === 'valid' ? { attempt: null } : { reason: verdict }
 }
 
-/** Does the same work for a job that is unknown as for one that is known, except for looking at its file. */
+/** Does the same work for an unknown job as for a known one, except for reading its file. */
 async function admitTask(
   { auth, tasks, mediaLive }: MediaPorts,
   {

@@ -1,4 +1,4 @@
-/** Counts requests for media and the bytes that went out. */
+/** Counts requests for media and the bytes handed to connections. */
 import { ReadableStream } from 'node:stream/web'
 import type { MiddlewareHandler } from 'hono'
 import type { ApiEnv } from '../access/request.ts'
@@ -16,7 +16,7 @@ export function meterMedia({ mediaRequests, mediaBytes }: ApiMetrics): Middlewar
   }
 }
 
-/** The same pieces, taken only when they are asked for: what is read and not sent is no evidence of a read. */
+/** The same pieces, pulled only on demand: `pieces` in byte-serving.ts counts every piece that is pulled as read. */
 function counted(body: AsyncIterable<Uint8Array>, counter: ApiMetrics['mediaBytes']) {
   async function* pieces() {
     for await (const piece of body) {

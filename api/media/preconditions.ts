@@ -1,6 +1,6 @@
 /** Conditional requests (RFC 9110 section 13), pure. */
 
-/** What a representation is compared by. */
+/** The validators of a representation. */
 interface Validators {
   /** A strong entity tag with its quotes. */
   readonly etag: string
@@ -11,7 +11,7 @@ export type ConditionalRequest = Validators & { readonly headers: Headers }
 
 /**
  * In the order of section 13.2.2: If-Match or else If-Unmodified-Since, then If-None-Match or else If-Modified-Since.
- * For GET and HEAD only. A date that cannot be read is as good as none (13.1.3, 13.1.4).
+ * For GET and HEAD only. An invalid date is ignored (13.1.3, 13.1.4).
  */
 export function precondition({ headers, etag, modifiedAt }: ConditionalRequest): 'met' | 'failed' | 'not modified' {
   const ifMatch = headers.get('if-match')
@@ -23,15 +23,15 @@ export function precondition({ headers, etag, modifiedAt }: ConditionalRequest):
   const ifNoneMatch = headers.get('if-none-match')
   const modifiedSince = httpDate(headers.get('if-modified-since'))
   if (ifNoneMatch !== null) {
-    // Weak comparison: a weak tag of ours would be the same representation (13.1.2).
+    // If-None-Match takes weak comparison (13.1.2).
     if (listHolds(ifNoneMatch.replaceAll('W/"', '"'), etag)) return 'not modified'
   } else if (modifiedSince !== null && wholeSeconds(modifiedAt) <= modifiedSince) return 'not modified'
   return 'met'
 }
 
 /**
- * Whether a Range header counts (If-Range, section 13.1.5): only if the reader's copy is of this very representation. A date
- * proves that only if the file was not written in the last second before now (section 8.8.2.2).
+ * False when If-Range makes the server ignore Range (section 13.1.5): the reader's copy is of another representation. A
+ * date is a strong validator only if the last write was more than a second ago (section 8.8.2.2).
  */
 export function rangeCounts({ headers, etag, modifiedAt, now }: ConditionalRequest & { readonly now: Date }): boolean {
   const ifRange = headers.get('if-range')?.trim()
@@ -41,20 +41,20 @@ export function rangeCounts({ headers, etag, modifiedAt, now }: ConditionalReque
   return httpDate(ifRange) === modified && modified + 1000 < now.getTime()
 }
 
-/** A tag list holds this strong tag, by strong comparison (section 8.8.3.2), or is `*`. */
+/** True when a tag list holds this strong tag, by strong comparison (section 8.8.3.2), or is `*`. */
 function listHolds(list: string, etag: string): boolean {
   if (list.trim() === '*') return true
   return list.match(/(?:W\/)?"[^"]*"/g)?.includes(etag) ?? false
 }
 
-/** Milliseconds since 1970; all three forms of section 5.6.7, of which asctime does not say that it is UTC. */
+/** Milliseconds since 1970. Reads all three forms of section 5.6.7; asctime has no time zone and is UTC. */
 function httpDate(text: string | null): number | null {
   if (text === null) return null
   const time = Date.parse(/GMT$/.test(text.trim()) ? text : `${text} GMT`)
   return Number.isNaN(time) ? null : time
 }
 
-/** HTTP dates know no fractions. */
+/** HTTP dates have no fractions of a second. */
 function wholeSeconds(date: Date): number {
   return Math.floor(date.getTime() / 1000) * 1000
 }

@@ -3,19 +3,20 @@ import { combineRanges, parse } from 'range-parser'
 import type { ByteRange } from '../../actors/media/files/stored-file.ts'
 
 export type RequestedRanges =
-  /** No range, or one that this server need not understand: send everything. */
+  /** No range, or one that a server may ignore: send everything. */
   | { readonly kind: 'whole' }
   | { readonly kind: 'unsatisfiable' }
-  /** At least one; none empty, none beyond the end, no two that overlap or touch. */
+  /** At least one range. All are non-empty, within the file, and apart from each other. */
   | { readonly kind: 'partial'; readonly ranges: readonly ByteRange[] }
 
-/** Asked for more than this, a server would mostly be writing part headers. */
+/** Ceiling of the ranges in a request: beyond it, part headers would make up most of the answer. */
 export const RANGES_MAX = 16
 
 /**
- * Reads a Range header for a representation of `sizeBytes`. Overlapping and touching ranges become one (section 15.3.7.2),
- * in the place of the first of them; what begins beyond the end is dropped. Nothing left, or more than `RANGES_MAX` asked
- * for, is unsatisfiable (section 15.5.17); a malformed header and an unknown unit are as good as none.
+ * Reads a Range header for a representation of `sizeBytes`. Overlapping and touching ranges become one (section
+ * 15.3.7.2), in the place of the first of them; a range that begins beyond the end is dropped. A header that leaves no
+ * range, or has more than `RANGES_MAX`, is unsatisfiable (section 15.5.17). A malformed header or an unknown unit is
+ * ignored.
  */
 export function requestedRanges({
   header,
@@ -39,10 +40,10 @@ export function requestedRanges({
   return { kind: 'partial', ranges: apart }
 }
 
-/** The bit of range-parser's code that says that an element is malformed, or that there is none. */
+/** The bit of range-parser's code for a malformed element or an empty list. */
 const malformed = 1
 
-/** range-parser compares positions as numbers: beyond 2^53 it does not see every range that ends before it begins. */
+/** range-parser compares positions as numbers: beyond 2^53 it misses some ranges that end before they begin. */
 function isReversed(spec: string): boolean {
   const [, first, last] = /^(\d+)-(\d+)$/.exec(spec) ?? []
   return first !== undefined && last !== undefined && BigInt(last) < BigInt(first)

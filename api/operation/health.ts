@@ -1,4 +1,4 @@
-/** Whether the process lives (`/healthz`), and whether it can work (`/readyz`). Both are for machines, without login. */
+/** Liveness (`/healthz`) and readiness (`/readyz`), for machines, without authentication. */
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type postgres from 'postgres'
 import type { Log } from '../../actors/log.ts'
@@ -10,9 +10,9 @@ import { describeError } from './request-log.ts'
 
 export type ReadinessCheck = {
   readonly name: string
-  /** Whether the controller cannot work without it; what is not fatal is only told. */
+  /** True when the controller cannot work without it. Other failed checks are reported only. */
   readonly fatal: boolean
-  /** Rejecting counts as failed. `detail` is public. */
+  /** A rejection counts as a failed check. `detail` is public. */
   readonly check: () => Promise<{ readonly ok: boolean; readonly detail: string }>
 }
 
@@ -84,7 +84,7 @@ export function healthRoutes({ readiness: checks, drain, log }: HealthPorts): Op
       return { name, fatal, ok: false, detail: 'failed; see the log' }
     }
   }
-  // Everybody may ask, so all who ask at once share one look.
+  // The route is public, so concurrent requests share one run of the checks.
   let looking: Promise<Awaited<ReturnType<typeof run>>[]> | null = null
   const look = () => {
     looking ??= Promise.all(checks.map(run)).finally(() => {
@@ -105,7 +105,7 @@ export function healthRoutes({ readiness: checks, drain, log }: HealthPorts): Op
     })
 }
 
-/** @throws Error when the check takes longer than a probe would wait. */
+/** @throws Error when the check takes longer than `checkTimeoutMs`. */
 async function withinTime<Result>(result: Promise<Result>): Promise<Result> {
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(() => late.reject(new Error(`took longer than ${checkTimeoutMs} ms`)), checkTimeoutMs)

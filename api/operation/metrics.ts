@@ -1,4 +1,4 @@
-/** What the API counts, and `GET /metrics`. Labels are bounded: route patterns, statuses, fixed words. */
+/** The API's metrics, and `GET /metrics`. Label values are bounded: route patterns, statuses, fixed words. */
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { ApiEnv } from '../access/request.ts'

@@ -1,6 +1,6 @@
 /**
- * Around every request: its id and trace, one log line, its metrics. Routes are logged as patterns, never as paths: media
- * tokens stand in paths, signatures in queries.
+ * Middleware of every request: its id and trace, one log line, its metrics. The log has route patterns and never paths,
+ * because paths hold media tokens and queries hold signatures.
  */
 import type { Context, MiddlewareHandler } from 'hono'
 import { routePath } from 'hono/route'
@@ -15,7 +15,7 @@ export type RequestLogOptions = {
   readonly nextId: () => string
 }
 
-/** No slash: ids of effects have one, and a request must not be taken for an effect in the log of events. */
+/** Without a slash, which marks the id of an effect: events have either as their causation id. */
 const saneRequestId = /^[A-Za-z0-9._:-]{1,128}$/
 /** W3C Trace Context section 3.2, version 00; ids of zeros are invalid. */
 const traceparent = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
@@ -50,20 +50,20 @@ export function requestLog({ log, metrics, now, nextId }: RequestLogOptions): Mi
   }
 }
 
-/** The pattern of the route that answered; `unmatched` for all that is nowhere. */
+/** The pattern of the route that answered; `unmatched` when no route did. */
 export function routeOf(context: Context): string {
   const pattern = routePath(context, -1)
   return pattern === '' || pattern.includes('*') ? 'unmatched' : pattern
 }
 
-/** Requests that come in thousands and say nothing one by one. */
+/** Routes with thousands of requests, which are logged at level debug. */
 function isChatter(route: string): boolean {
   return route.startsWith('/media/') || route === '/healthz' || route === '/readyz' || route === '/metrics'
 }
 
 /**
- * An error for the log: what it was and where, without what was in it. A driver's message may quote the parameters of
- * a query, which are as large as a recipe.
+ * An error for the log, with its stack and without the parameters of a query. A driver's message may quote those, and
+ * they are as large as a recipe.
  */
 export function describeError(error: unknown): Readonly<Record<string, unknown>> {
   if (!(error instanceof Error)) return { type: typeof error }

@@ -1,4 +1,4 @@
-/** Whom a report is believed: the shared secret, or the job's own token (spec/api.md "Report webhook"). */
+/** Authentication of reports: by the shared secret, or by the job's own token (spec/api.md "Report webhook"). */
 import { timingSafeEqual } from 'node:crypto'
 import type { ReportAuthentication } from '../../actors/commands/reports.ts'
 import { isReportToken } from '../../actors/media/access/report-token.ts'
@@ -9,7 +9,7 @@ import { fingerprint } from '../access/auth.ts'
 import { unauthenticated } from '../errors.ts'
 
 export type WebhookOptions = {
-  /** The current secret, and during rotation the previous one. None: only job tokens are believed. */
+  /** The current secret, and during rotation the previous one. Empty: the webhook accepts job tokens only. */
   readonly secrets: readonly string[]
   readonly reportTokenKey: Uint8Array
 }
@@ -22,10 +22,10 @@ export type ReportCredentials = {
   readonly jobId: string | null
 }
 
-/** Stands in for a job that is not known, so that its token is computed and compared all the same. */
+/** Placeholder for an unknown job, so that the comparison takes the same time. */
 const noJob = '00000000-0000-0000-0000-000000000000'
 
-/** Every secret and token is always compared, so that time tells nothing. @throws RequestRefused unauthenticated. */
+/** Compares all secrets, then all tokens, so that timing leaks nothing. @throws RequestRefused unauthenticated. */
 export function createReportAuthentication({ secrets, reportTokenKey }: WebhookOptions, db: Database) {
   const expected = secrets.filter((secret) => secret !== '').map(fingerprint)
 
@@ -42,7 +42,7 @@ export function createReportAuthentication({ secrets, reportTokenKey }: WebhookO
   }
 }
 
-/** A report that names no job is about the active one, or about the last one when it comes late. */
+/** The candidates for a report without a job id: the active job, and the last one, whose report may be late. */
 async function jobsOf(db: Database, serial: string): Promise<readonly string[]> {
   const actor = await loadActor(db, serverStream(serial))
   const { jobId = null, lastJobId = null } = actor?.snapshot.context ?? {}

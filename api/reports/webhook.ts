@@ -1,4 +1,4 @@
-/** `POST /api/v1/status-webhook/{server_serial}`: what the maintenance OS reports (spec/api.md "Report webhook"). */
+/** `POST /api/v1/status-webhook/{server_serial}`: reports of the maintenance OS (spec/api.md "Report webhook"). */
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { JobCommands } from '../../actors/commands/jobs.ts'
 import type { ReportAuthentication } from '../../actors/commands/reports.ts'
@@ -63,7 +63,7 @@ const reportRoute = createRoute({
   security: [{ webhookSecret: [] }, { jobToken: [] }],
   request: {
     params: z.object({ server_serial: serial }),
-    // Described, but read in the handler: who asks is judged before what is asked.
+    // For the document only; the handler reads the body, so that authentication comes before validation.
     body: { required: true, content: { 'application/json': { schema: { $ref: '#/components/schemas/Report' } } } },
   },
   responses: {
@@ -114,7 +114,7 @@ export function webhookRoutes({ db, jobs, webhook, metrics, failures }: WebhookP
   })
 }
 
-/** Undefined for what is no JSON: it is refused after its sender has been judged. */
+/** Invalid JSON yields undefined, so that authentication is checked first. */
 function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -124,7 +124,7 @@ function parsedJson(text: string): unknown {
   }
 }
 
-/** Made once: making a schema costs more than checking with it. */
+/** A constant, because zod takes longer to build a schema than to parse with it. */
 const naming = z.looseObject({ job_id: z.uuid().toLowerCase() })
 
 function namedJob(body: unknown): string | null {

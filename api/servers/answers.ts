@@ -1,10 +1,10 @@
-/** A server as the API shows it: the shapes of `machines/server/view.ts`, with the names that the document gives to parts of them. */
+/** A server as the API shows it: `machines/server/view.ts`, with component names for the OpenAPI document. */
 import { z } from '@hono/zod-openapi'
 import { descriptionData } from '../../machines/server/description.ts'
 import { server, serverView } from '../../machines/server/view.ts'
 import { failure, orNull } from '../schemas.ts'
 
-/** Both made anew, because only schemas made here can be named in the document. */
+/** Copies, because only zod schemas of this module have `openapi()` for a component name. */
 export const tlsPolicy = z
   .discriminatedUnion('mode', serverView.shape.tls.options)
   .openapi('TlsPolicy', { description: '`pinned` without a fingerprint pins the first certificate that is seen' })
@@ -12,7 +12,7 @@ const description = z
   .strictObject(descriptionData.shape)
   .openapi('BmcDescription', { description: 'what a probe found; null is what an older version of it did not record' })
 
-/** Members as the document has them. */
+/** The members whose schemas have a component name. */
 const named = {
   tls: tlsPolicy,
   description: orNull(description),

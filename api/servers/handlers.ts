@@ -24,7 +24,7 @@ export type ServerPorts = {
 }
 
 export function serverRoutes({ db, servers, drain, limits }: ServerPorts, history: History) {
-  /** A server that was removed has a history, but is not there. */
+  /** A removed server counts as unknown, although its history stays. @throws Refused unknown_server. */
   const requireServer = async (serial: string): Promise<Server> => {
     const server = await getServer(db, serial)
     if (server === null || server.status === 'removed') throw unknownServer(serial)
@@ -90,7 +90,7 @@ export function serverRoutes({ db, servers, drain, limits }: ServerPorts, histor
     .route('/', historyRoutes(db, history))
 }
 
-/** The server's history: its events, its state after any of them, and what changed between two. */
+/** The server's history: its events, its state after any of them, and the changes between two. */
 function historyRoutes(db: Database, history: History) {
   const requireHistory = async (serial: string): Promise<void> => {
     if ((await getServer(db, serial)) === null) throw unknownServer(serial)
@@ -133,7 +133,7 @@ function probeResultOf(serial: string, outcome: StoredEvent) {
   }
 }
 
-/** @throws RequestRefused bmc_failed when the host was not switched. */
+/** @throws RequestRefused bmc_failed when the power action failed. */
 function powerResultOf(asked: { readonly serial: string; readonly action: PowerAction }, outcome: StoredEvent) {
   if (outcome.type === 'server.power.failed')
     throw bmcFailed(`the host of server ${asked.serial} was not switched`, outcome.data as FailureData)

@@ -15,7 +15,7 @@ export type RecordingPorts = {
   readonly drain: AbortSignal
 }
 
-/** More than the tree takes on the slowest BMC, waiting for a step of a job included. */
+/** Longer than the slowest BMC needs for its tree, the wait for a job's running step included. */
 const recordTimeoutMs = 170_000
 
 const path = '/api/v1/servers/{serial}/recording'

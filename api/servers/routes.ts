@@ -1,4 +1,4 @@
-/** The routes of servers as the OpenAPI document has them; handlers.ts handles them. */
+/** The routes of servers, for the OpenAPI document; their handlers are in handlers.ts. */
 import { createRoute, z } from '@hono/zod-openapi'
 import { powerActions } from '../../machines/server/events.ts'
 import { serverStatuses } from '../../machines/server/view.ts'
@@ -9,7 +9,7 @@ import { probeResult, serverItem, serverState, tlsPolicy } from './answers.ts'
 const tags = ['Servers']
 const params = z.object({ serial })
 
-/** Only the origin: paths are discovered, and credentials are never part of an address that is shown. */
+/** Only the origin: the client discovers the paths, and answers show the address, so it must hold no credentials. */
 const bmcAddress = z
   .string()
   .max(256)
