@@ -12,7 +12,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { appendingMax, type Database } from '../postgres/database.ts'
 import { sqlState } from '../postgres/sql-error.ts'
-import { append as appendOne, appendTogether, ConditionGone, ValueTaken, VersionConflict } from './append.ts'
+import { appendTogether, ConditionGone, ValueTaken, VersionConflict } from './append.ts'
 import type { Condition, StreamAppend } from './commit.ts'
 import type { CommitAppend } from './statement.ts'
 
@@ -60,8 +60,6 @@ export function createGroupCommit(db: Database, { queueMax = queueMaxDefault } =
 
   return {
     append: async (appends, condition) => {
-      // A repair is rare and takes several statements.
-      if (condition?.kind === 'repair') return appendOne(db, appends, condition)
       while (queue.length >= queueMax) await new Promise<void>((resolve) => forRoom.push(resolve))
       await new Promise<void>((resolve, reject) => {
         const done = (error?: unknown) => (error === undefined ? resolve() : reject(error))

@@ -9,12 +9,12 @@
  */
 import { NetConsequences } from '../../machines/fold.ts'
 import type { Condition, NewEvent, StreamAppend } from './commit.ts'
-import { pendingRows } from './consequences.ts'
+import { pendingRows, type Repair } from './consequences.ts'
 
-/** Appends that are stored together or not at all. Repairs go another way, see append.ts. */
+/** Appends that are stored together or not at all. */
 export type CommitAppend = {
   readonly appends: readonly StreamAppend[]
-  readonly condition?: Exclude<Condition, { readonly kind: 'repair' }>
+  readonly condition?: Condition
 }
 
 /**
@@ -62,18 +62,18 @@ with heads as (
   delete from effects where (select events from begun) > 0 and id = any(array(
     select (select id from effects where effects.stream = withdrawal.stream and effects.key = withdrawal.key)
     from jsonb_to_recordset($5::text::jsonb) as withdrawal (stream text, key text)))
-  returning id
+  returning stream, key
 ), asked as (
-  insert into effects (id, stream, version, key, src, input, asked_at, available_at)
-  select id, stream, version, key, src, input, asked_at, asked_at
+  insert into effects (id, stream, version, key, src, input, asked_at, available_at, epoch)
+  select id, stream, version, key, src, input, asked_at, asked_at, coalesce(epoch, 0)
   from jsonb_to_recordset($6::text::jsonb) as effect (id text, stream text, version int, key text, src text, input jsonb,
-    asked_at timestamptz)
+    asked_at timestamptz, epoch int)
   where (select events from begun) > 0 and (select count(*) from withdrawn) >= 0 and (select count(*) from ended) >= 0
 ), disarmed as (
   delete from deadlines where (select events from begun) > 0
     and stream = any(array(select stream from jsonb_to_recordset($7::text::jsonb) as disarming (stream text)))
     and (stream, name) in (select * from jsonb_to_recordset($7::text::jsonb) as disarming (stream text, name text))
-  returning name
+  returning stream, name
 ), armed as (
   insert into deadlines (stream, name, due_at)
   select stream, name, due_at from jsonb_to_recordset($8::text::jsonb) as deadline (stream text, name text, due_at timestamptz)
@@ -106,14 +106,18 @@ with heads as (
 )
 select events::int as appended, case when events = 0 then 1 else 1 / (
   (select count(*) from held) + (select count(*) from ended) = jsonb_array_length($3::text::jsonb)
-  and (select count(*) from fired) = jsonb_array_length($4::text::jsonb))::int end as conditions
+  and (select count(*) from fired) = jsonb_array_length($4::text::jsonb)
+  and not exists (select from jsonb_to_recordset($5::text::jsonb) as withdrawal (stream text, key text, surplus boolean)
+    where surplus and (stream, key) not in (select stream, key from withdrawn))
+  and not exists (select from jsonb_to_recordset($7::text::jsonb) as disarming (stream text, name text, surplus boolean)
+    where surplus and (stream, name) not in (select stream, name from disarmed)))::int end as conditions
 from begun`
 
 /** The statement's parameters, in order. A stream may be in one of the commits only. */
 export function appendParameters(commits: readonly CommitAppend[]): string[] {
   const appends = commits.flatMap((commit) => commit.appends)
   const conditions = commits.flatMap(({ condition }) => (condition === undefined ? [] : [condition]))
-  const net = appends.map(netConsequences)
+  const net = commits.flatMap((commit) => [...commit.appends.map(netConsequences), ...repairsOf(commit)])
   const rows: readonly (readonly unknown[])[] = [
     appends.flatMap((one) => one.events.map(({ event }) => event)),
     appends.flatMap(headOf),
@@ -143,6 +147,27 @@ export function appendParameters(commits: readonly CommitAppend[]): string[] {
 function headOf({ stream, events: [first] }: StreamAppend) {
   if (first === undefined || first.event.version === 1) return []
   return [{ stream, version: first.event.version - 1, hash: first.event.prev_hash }]
+}
+
+/**
+ * The rows that a repair takes away, each of which has to be there, and those that it puts back, but for those that the
+ * commit's own events withdraw. An effect that is put back counts as leased once: an earlier performer may have begun it,
+ * and performers look before they repeat.
+ */
+function repairsOf({ appends, condition }: CommitAppend): readonly ReturnType<typeof netConsequences>[] {
+  if (condition?.kind !== 'repair') return []
+  const { stream, lost, surplus }: Repair = condition.repair
+  const own = appends.filter((one) => one.stream === stream).map(netConsequences)
+  const keys = new Set(own.flatMap(({ withdrawn, effects }) => [...withdrawn, ...effects].map(({ key }) => key)))
+  const names = new Set(own.flatMap(({ disarmed, deadlines }) => [...disarmed, ...deadlines].map(({ name }) => name)))
+  return [
+    {
+      withdrawn: surplus.effectKeys.map((key) => ({ stream, key, surplus: true })),
+      disarmed: surplus.deadlineNames.map((name) => ({ stream, name, surplus: true })),
+      effects: lost.effects.filter(({ key }) => !keys.has(key)).map((row) => ({ ...row, epoch: 1 })),
+      deadlines: lost.deadlines.filter(({ name }) => !names.has(name)),
+    },
+  ]
 }
 
 /** The net consequences of one append's events, as rows. */
