@@ -1,14 +1,15 @@
 /**
- * Adds a job's files to the maintenance ISO, as `/task`, for a server with a single slot (spec/media.md, layout 3). The base
- * is not copied: what is made is the overlay, which says what stands over the base's bytes and behind them. Pure but for
+ * Adds a job's files to the maintenance ISO, as `/task`, for a server with a single slot (spec/media.md, layout 3). The
+ * base stays uncopied: `mergeIso` makes an overlay, a list of the bytes that replace or follow the base's. Pure but for
  * reading the base, and deterministic: same base, files and time, same overlay.
  *
- * Everything that boots stays where it is: the El Torito record and its catalog, the EFI image, the names and dates of
- * the volume, by which boot loaders search. New are, behind the base's end, the root directory with its new entry, path
- * tables, the folder and its files, in both trees; changed in place are the two volume descriptors, the way back to the
- * root in the directories below it, and the partition tables of a base that boots from disks as well.
+ * Everything that boots stays in its place: the El Torito record and its catalog, the EFI image, the names and dates of
+ * the volume, by which boot loaders search. Added behind the base's end, in both trees, are the root directory with its
+ * new entry, path tables, the folder and its files. Changed in place are the two volume descriptors, the `..` records
+ * of the directories below the root, and the partition tables of a base that boots from disks as well.
  *
- * Read in this order: `mergeIso`, merge/base.ts, merge/directory-records.ts, merge/path-table.ts, merge/partition-table.ts.
+ * Read in this order: `mergeIso`, merge/base.ts, merge/directory-records.ts, merge/path-table.ts,
+ * merge/partition-table.ts.
  */
 import { directoryRecord, type Extent } from './iso/directory.ts'
 import { ascii, concat, SECTOR_BYTES, sectorsOf, ucs2 } from './iso/fields.ts'
@@ -24,9 +25,9 @@ import { checkContents, type TaskFile } from './task-iso.ts'
 
 export interface MergeInput {
   readonly base: BaseImage
-  /** The one time of the folder and its files. */
+  /** The timestamp of the folder and of all its files. */
   readonly timestamp: Date
-  /** In any order: the overlay is the same. */
+  /** Their order has no effect on the overlay. */
   readonly files: readonly TaskFile[]
   /** Empty sectors behind the files. */
   readonly paddingSectors: number
@@ -35,15 +36,15 @@ export interface MergeInput {
 export interface Overlay {
   /** The size of the merged image. */
   readonly sizeBytes: number
-  /** In order and apart from each other. The last one begins where the base ends, and goes to the end of the whole. */
+  /** In order and apart from each other. The last one goes from the end of the base to the end of the merged image. */
   readonly pieces: readonly Patch[]
 }
 
-/** The dispatcher looks here for a task on its own boot medium (spec/maintenance-os.md). */
+/** The dispatcher looks in this folder of its boot medium for a task (spec/maintenance-os.md). */
 const FOLDER = 'task'
 
 /**
- * @throws BaseIsoError for a base that will not do.
+ * @throws BaseIsoError for an unsuitable base.
  * @throws RangeError for files over a limit or not representable; see `nameFiles`.
  */
 export async function mergeIso({ base, timestamp, files, paddingSectors }: MergeInput): Promise<Overlay> {
@@ -80,7 +81,7 @@ function placeFiles(files: readonly TaskFile[], tail: Tail, serialOf: SerialOf):
   }))
 }
 
-/** The serial number of the folder (0) and of its files. The base's count its files, so that none is beyond its sectors. */
+/** Serial numbers of the folder (0) and its files. The base's count its files, so they are below its sector count. */
 type SerialOf = (index: number) => number | null
 
 function serialNumbers({ hasSerials }: BaseIso, base: BaseImage): SerialOf {
@@ -124,7 +125,7 @@ function grow(
   { files, timestamp, tail }: { readonly files: readonly PlacedFile[]; readonly timestamp: Date; readonly tail: Tail },
 ) {
   const record = (extent: Extent) => Buffer.from(directoryRecord({ ...style, extent, kind: 'directory', timestamp }))
-  // The length of a directory does not depend on what it points to.
+  // The length of a directory is independent of the extents in it, so a placeholder is enough to measure it.
   const nowhere = { sector: 0, bytes: 0 }
   const root = tail.reserve(extendedRoot(volume, record(nowhere), nowhere, style.decode).length)
   const extent = tail.reserve(style.folder({ files, timestamp, root: nowhere, parent: root }).length)

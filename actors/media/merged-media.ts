@@ -1,11 +1,11 @@
 /**
- * Merged ISOs: made and served without a copy of the maintenance ISO. On disk is the overlay of each job, a few hundred
- * KB; the base is read where it lies, in the image directory, and must stay what it was as long as a job needs it. An
- * operator replaces it by renaming a new file over it.
+ * Merged ISOs: made and served without a copy of the maintenance ISO. The disk holds the overlay of each job, a few
+ * hundred KB; the base is read from the image directory, and must stay unchanged as long as a job needs it. An operator
+ * replaces it by renaming a new file over it.
  *
- * The recorded digest of a merged ISO, and its ETag, is the SHA-256 of the overlay file. That names the base by its
- * own SHA-256, and holds every byte that differs from it: so it stands for the whole, and a rebuild gives it again
- * exactly when it gives the same ISO again. The base's digest is computed once per process and version of the file.
+ * The recorded digest of a merged ISO, and its ETag, is the SHA-256 of the overlay file. The overlay names the base by
+ * its SHA-256, and holds every byte that differs from it. So two merged ISOs are the same exactly when their overlays
+ * have the same digest. The base's digest is computed once per process and version of the file.
  */
 
 import { bytesOf, encodeOverlay, mergedFile, readOverlayHead } from './files/overlay-file.ts'
@@ -18,15 +18,15 @@ import { type MergeInput, mergeIso } from './merged-iso.ts'
 export interface MergedMedia {
   /**
    * Makes a job's overlay and stores it. Safe to repeat: the same base and files give the same digest.
-   * @throws BaseIsoError when the base is missing or will not do.
+   * @throws BaseIsoError when the base is missing or unsuitable.
    */
   build(
     jobId: string,
     input: { readonly baseName: string } & Pick<MergeInput, 'files' | 'timestamp' | 'paddingSectors'>,
   ): Promise<{ readonly sha256: string; readonly sizeBytes: number; readonly baseSha256: string }>
   /**
-   * Null when the job has none.
-   * @throws BaseIsoError when the base is missing, or is another one than the job's medium was made from.
+   * Null when the job has no overlay.
+   * @throws BaseIsoError when the base is missing, or was replaced since the job's overlay was made.
    */
   open(jobId: string): Promise<TaskMedium | null>
 }
@@ -39,7 +39,7 @@ export function mergedMedia({
   readonly images: ImageStore
 }): MergedMedia {
   const digestOf = remembered(sha256Of)
-  // A BMC asks for tens of thousands of ranges.
+  // Cached, because a BMC asks for tens of thousands of ranges.
   const headOf = remembered(readOverlayHead)
 
   async function openBase(name: string) {

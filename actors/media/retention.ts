@@ -1,4 +1,4 @@
-/** Task ISOs of jobs that ended long ago are removed (spec/media.md "Retention"); an active job's never. */
+/** Removes the task media of jobs that ended long ago, and never an active job's (spec/media.md "Retention"). */
 import type { Database } from '../../eventstore/postgres/database.ts'
 import { type Loop, startLoop } from '../../eventstore/postgres/loop.ts'
 import { endedJobs } from '../../eventstore/read-models/jobs.ts'
@@ -15,7 +15,7 @@ export type RetentionOptions = {
   readonly log: Log
 }
 
-/** Removes the stored ISOs of jobs that have been complete for `days`, and of jobs that were removed. Answers how many. */
+/** Removes the media of jobs that have been complete for `days` or were removed. @returns the number of those jobs. */
 export async function removeExpired({ db, store, days }: Omit<RetentionOptions, 'log'>): Promise<number> {
   const stored = await store.list()
   let removed = 0

@@ -1,4 +1,4 @@
-/** Which files a task ISO holds, and what stands in them (spec/media.md, "Contents"). Pure. */
+/** The files of a task medium and their contents (spec/media.md, "Contents"). Pure. */
 import { createHash } from 'node:crypto'
 import type { TaskFile } from './task-iso.ts'
 
@@ -10,15 +10,15 @@ interface RecipePayloads {
   readonly ks_cfg?: string | undefined
 }
 
-/** The data with which the maintenance OS reports, and notices that it runs on the wrong machine. */
+/** The data by which the maintenance OS sends reports, and detects that it runs on the wrong machine. */
 interface ReportAddress {
   /** Base of the URL, such as `http://192.0.2.1:8080`, with or without a slash at its end. */
   readonly publicUrl: string
   readonly serverSerial: string
   readonly jobId: string
-  /** The job's own report token: with it a report can only touch this job (spec/api.md, "Report webhook"). */
+  /** The job's own report token, which authenticates reports on this job only (spec/api.md, "Report webhook"). */
   readonly token: string
-  /** `$id` of the schema that the recipe was validated with. */
+  /** `$id` of the schema that validated the recipe. */
   readonly schemaId: string
 }
 
@@ -30,7 +30,7 @@ export interface TaskInput {
   readonly report: ReportAddress
 }
 
-/** Only what the recipe holds becomes a file. `/SHA256SUMS`, over all the others, comes last. */
+/** Payloads that the recipe lacks yield no file. `/SHA256SUMS`, over all the others, comes last. */
 export function taskFiles({ rawRecipe, recipe, schemaText, report }: TaskInput): readonly TaskFile[] {
   const files: readonly TaskFile[] = [
     { path: '/recipe.json', bytes: rawRecipe },
@@ -46,14 +46,14 @@ export function taskFiles({ rawRecipe, recipe, schemaText, report }: TaskInput):
 }
 
 /**
- * NoCloud reads user data only beside meta data with an instance id; a new id makes cloud-init run its first-boot steps
- * again, so the job's id is the right one: once per installation.
+ * NoCloud reads user data only beside meta data with an instance id. A new id makes cloud-init run its first-boot steps
+ * again. The job's id makes it run them once per installation.
  */
 function metaData({ user_data, network_config }: RecipePayloads, jobId: string): string | undefined {
   return user_data === undefined && network_config === undefined ? undefined : `instance-id: ${jobId}\n`
 }
 
-/** `webhook_url` is complete: the dispatcher posts to it as it is. */
+/** The dispatcher posts to `webhook_url` unchanged. */
 function reportJson({ publicUrl, serverSerial, jobId, token, schemaId }: ReportAddress): string {
   const report = {
     webhook_url: `${publicUrl.replace(/\/+$/, '')}/api/v1/status-webhook/${encodeURIComponent(serverSerial)}`,

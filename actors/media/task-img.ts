@@ -2,9 +2,9 @@
  * Builds the task image: the files of the task ISO in a FAT volume, for a slot that takes a USB stick or a floppy
  * (spec/media.md, "Deterministic"). Pure: same inputs, same bytes, on any machine.
  *
- * The volume fills the whole disk, without a partition table: that is what BMCs take as `.img` for either kind of slot (a
- * floppy never has partitions), what mkfs.fat and mtools make of a plain file, and what Linux, Windows and the ESXi
- * installer (`ks=usb:/ks.cfg`) all read. FAT16, because firmware knows it and 4 MiB is enough for it.
+ * The volume fills the whole disk, without a partition table. BMCs take that as `.img` for either kind of slot (a
+ * floppy never has partitions), mkfs.fat and mtools make it of a plain file, and Linux, Windows and the ESXi installer
+ * (`ks=usb:/ks.cfg`) all read it. FAT16, because firmware reads it and it needs only 4 MiB.
  *
  * Read in this order: `buildImg`, fat/volume.ts, fat/directory.ts, fat/names.ts.
  */
@@ -16,17 +16,17 @@ import { nameFiles } from './iso/names.ts'
 import { checkContents, type TaskFile } from './task-iso.ts'
 
 export interface ImgInput {
-  /** 1 to 11 of A-Z, 0-9 and underscore: by it a human knows the medium; readers go by its contents. */
+  /** 1 to 11 of A-Z, 0-9 and underscore. It is for humans; readers recognise the medium by its contents. */
   readonly label: string
   /** The volume's serial number, 32 bits. */
   readonly serial: number
-  /** The one time of label and files, read as UTC. Fractions of a second are dropped. */
+  /** The timestamp of the label and of all files, in UTC. Fractions of a second are dropped. */
   readonly timestamp: Date
-  /** In any order: the image is the same. */
+  /** Their order has no effect on the image. */
   readonly files: readonly TaskFile[]
 }
 
-/** The same for every job: a host sees one at a time. */
+/** The label of every job's image: a host sees one image at a time. */
 export const TASK_LABEL = 'TASK'
 
 /**
@@ -63,12 +63,12 @@ export function buildImg({ label, serial, timestamp, files }: ImgInput): Uint8Ar
   return image
 }
 
-/** A serial number of its own for each job's image, as a hash of the job's id. */
+/** The serial number of a job's image: a hash of the job's id. */
 export function taskVolumeSerial(jobId: string): number {
   return createHash('sha256').update(jobId).digest().readUInt32BE(0)
 }
 
-/** Whatever `checkContents` lets through fits into the largest. */
+/** The smallest geometry that holds the files. Contents within the limits of `checkContents` fit into the largest. */
 function smallestFor(files: readonly TaskFile[]): Geometry {
   const clustersIn = ({ clusterBytes }: Geometry) =>
     files.reduce((sum, { bytes }) => sum + Math.ceil(bytes.length / clusterBytes), 0)

@@ -1,8 +1,9 @@
 /**
  * Builds the task ISO: ISO 9660 with Joliet and Rock Ridge, data only, files in the root only (spec/media.md). Pure and
- * deterministic: the digest stands in the job's history, and a rebuild on another day and machine must give it again.
+ * deterministic: the job's history has the digest, and a rebuild on another day and machine must give it again.
  *
- * Read in this order: `buildIso`, iso/names.ts, iso/tree.ts, iso/directory.ts, iso/rock-ridge.ts, iso/volume.ts, iso/fields.ts.
+ * Read in this order: `buildIso`, iso/names.ts, iso/tree.ts, iso/directory.ts, iso/rock-ridge.ts, iso/volume.ts,
+ * iso/fields.ts.
  */
 import { type Extent, pathTable } from './iso/directory.ts'
 import { SECTOR_BYTES, sectorsOf } from './iso/fields.ts'
@@ -12,7 +13,7 @@ import { jolietTree, type PlacedFile, plainTree } from './iso/tree.ts'
 import { terminator, volumeDescriptor } from './iso/volume.ts'
 
 export interface TaskFile {
-  /** `/name`: everything lies in the root. */
+  /** `/name`: all files are in the root. */
   readonly path: string
   readonly bytes: Uint8Array
 }
@@ -20,15 +21,15 @@ export interface TaskFile {
 export interface IsoInput {
   /** 1 to 32 of A-Z, 0-9 and underscore (the d-characters of ECMA-119 7.4.1). */
   readonly volumeId: string
-  /** The one time in the image: volume, directory and files. Fractions of a second are dropped. */
+  /** The timestamp of volume, directory and files. Fractions of a second are dropped. */
   readonly timestamp: Date
-  /** In any order: the image is the same. */
+  /** Their order has no effect on the image. */
   readonly files: readonly TaskFile[]
-  /** Empty sectors at the end: some BMCs read ahead of the last file and want something there. */
+  /** Empty sectors at the end, for BMCs that read ahead beyond the last file. */
   readonly paddingSectors?: number
 }
 
-/** Each file, and all of them together (spec/media.md, "Deterministic"). */
+/** The limit of all files together, and so of each (spec/media.md, "Deterministic"). */
 export const CONTENT_BYTES_MAX = 10 * 1024 * 1024
 export const FILES_MAX = 256
 const PADDING_SECTORS_DEFAULT = 150
@@ -54,7 +55,7 @@ export function buildIso(input: IsoInput): Uint8Array {
   checkContents(files)
   const named = nameFiles(files)
 
-  // The length of a directory does not depend on what it points to, so files placed nowhere are good enough to measure.
+  // The length of a directory is independent of the extents in it, so placeholder extents are enough to measure it.
   const draft = { files: place(named, 0), timestamp, root: { sector: 0, bytes: 0 }, continuationSector: 0 }
   const plain = { sector: SECTOR.directories, bytes: plainTree(draft).length }
   const joliet = { sector: after(plain), bytes: jolietTree(draft).length }
@@ -82,7 +83,7 @@ export function taskVolumeId(jobId: string): string {
   return `TASK_${jobId.replaceAll('-', '').toUpperCase()}`.slice(0, 32)
 }
 
-/** Files one after the other, each from the start of a sector. An empty one takes no place (ECMA-119 6.4.5): sector zero. */
+/** Files one after the other, each from the start of a sector. An empty one has sector zero (ECMA-119 6.4.5). */
 function place(files: readonly (TaskFile & FileNames)[], firstSector: number): readonly PlacedFile[] {
   let next = firstSector
   return files.map((file, index) => {
@@ -96,7 +97,7 @@ function after({ sector, bytes }: Extent): number {
   return sector + sectorsOf(bytes)
 }
 
-/** The limits that hold for a task's files on whatever medium. @throws RangeError over one of them. */
+/** Checks the limits of a task's files on every kind of medium. @throws RangeError beyond a limit. */
 export function checkContents(files: readonly TaskFile[]): void {
   if (files.length > FILES_MAX)
     throw new RangeError(`a task medium holds ${FILES_MAX} files at most, not ${files.length}`)

@@ -1,7 +1,7 @@
 /**
  * A job's task medium in the form that its media layout takes: an ISO, a FAT image, or merged into the maintenance ISO.
- * Safe to repeat: the same inputs give the same bytes, and a rebuild with another digest than the job's history has fails
- * loudly (spec/media.md "Deterministic").
+ * Safe to repeat: the same inputs give the same bytes, and a rebuild whose digest differs from the job's history fails
+ * (spec/media.md "Deterministic").
  */
 import type { BySerial } from '../../machines/job/context.ts'
 import type { TaskForm } from '../../machines/job/layout.ts'
@@ -25,18 +25,18 @@ type BuiltMedium = {
   readonly sha256: string
   readonly sizeBytes: number
   readonly files: readonly string[]
-  /** The digest of the maintenance ISO that it was merged into. */
+  /** The digest of the maintenance ISO below a merged medium; null for other forms. */
   readonly baseSha256: string | null
 }
 
 export type TaskMedia = {
-  /** Builds and stores. @throws StepFailure for a recipe that no longer passes, or a maintenance ISO that will not do. */
+  /** Builds and stores. @throws StepFailure for a recipe that is no longer valid, or an unsuitable maintenance ISO. */
   readonly build: (job: BySerial & MediumSource & { readonly form: TaskForm }) => Promise<BuiltMedium>
-  /** Null when there is none. @throws BaseIsoError when the maintenance ISO below it is another one by now. */
+  /** Null when the job has none. @throws BaseIsoError when the maintenance ISO below it was replaced. */
   readonly open: (jobId: string, form: TaskForm) => Promise<TaskMedium | null>
   /**
-   * Builds a missing or damaged one again.
-   * @throws StepFailure when it then has another digest: the host would be given something else than what was recorded.
+   * Rebuilds a missing or damaged medium.
+   * @throws StepFailure when the rebuilt one has another digest than the recorded one.
    */
   readonly ensure: (job: BySerial & { readonly form: TaskForm; readonly sha256: string }) => Promise<void>
 }
@@ -44,7 +44,7 @@ export type TaskMedia = {
 export type TaskMediaOptions = TaskOptions & {
   readonly store: TaskStore
   readonly images: ImageStore
-  /** The configured maintenance ISO elsewhere; null: `maintenanceIsoName` of the image directory. */
+  /** The configured maintenance ISO on another server; null: `maintenanceIsoName` of the image directory. */
   readonly maintenanceIsoUrl: string | null
   readonly sourceOf: (jobId: string) => Promise<MediumSource>
 }
@@ -90,7 +90,7 @@ export function createTaskMedia(options: TaskMediaOptions): TaskMedia {
   }
 }
 
-/** The recipe of a job again. @throws StepFailure when it no longer passes. */
+/** Parses the stored recipe of a job. @throws StepFailure when it is no longer valid. */
 function acceptedRecipe(raw: Uint8Array): TaskJob['recipe'] {
   const parsed = parseRecipe(raw)
   if (parsed.ok) return { raw, recipe: parsed.recipe }
@@ -99,8 +99,8 @@ function acceptedRecipe(raw: Uint8Array): TaskJob['recipe'] {
 }
 
 /**
- * The image that task files are merged into. It has to be in the image directory: what is elsewhere can be mounted but not
- * read by this controller.
+ * The image that task files are merged into. It has to be in the image directory, because the controller reads it; an
+ * image on another server can only be mounted.
  */
 function baseNameOf(url: string | null, publicUrl: string): string {
   if (url === null) return maintenanceIsoName

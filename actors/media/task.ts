@@ -1,4 +1,4 @@
-/** A job's task files and the ISO that they make, composed from the job alone: the same job gives the same bytes. */
+/** A job's task files and its task ISO, composed from the job alone: the same job gives the same bytes. */
 import type { Vault } from '../../eventstore/ledgers/vault.ts'
 import { recipeSchemaId, recipeSchemaText } from '../../machines/recipe/schema.ts'
 import type { Recipe } from '../../machines/recipe/types.ts'
@@ -14,16 +14,16 @@ export type TaskOptions = {
   readonly paddingSectors: number
 }
 
-/** A job as far as its task files depend on it: the same job gives the same bytes. */
+/** The parts of a job that its task files depend on. */
 export type TaskJob = {
   readonly jobId: string
   readonly serial: string
   readonly createdAt: string
-  /** A valid recipe, and the very bytes in which it was sent. */
+  /** A valid recipe, and the bytes that the operator sent. */
   readonly recipe: { readonly raw: Uint8Array; readonly recipe: Recipe }
 }
 
-/** The files of a job, and the time that they all have. Pure. */
+/** The files of a job, and their common timestamp. Pure. */
 export function composeTask(
   { publicUrl, reportTokenKey }: Omit<TaskOptions, 'vault'>,
   { jobId, serial, createdAt, recipe: { raw, recipe } }: TaskJob,

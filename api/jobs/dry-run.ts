@@ -69,7 +69,7 @@ export async function dryRun(body: JobBody, ports: DryRunPorts) {
   }
 }
 
-/** The slots of the two media, by the last probe; null without any. A single slot stands twice, as in a job's history. */
+/** The slots of the two media, by the last probe; null without any. A job's history has a single slot twice, too. */
 function layoutOf(description: DescriptionData | null): Layout | null {
   const layout = description?.layout ?? null
   return layout === null ? null : { task: layout.maintenance, ...layout }

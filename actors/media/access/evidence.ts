@@ -1,43 +1,44 @@
 /**
- * Reads are evidence (spec/media.md): that this BMC took this medium, how far it came and when it stopped. A BMC reads a
- * few KB at a time for an hour; this turns its reads into a few facts per slot that a job can record as events.
+ * Reads are evidence (spec/media.md) that this BMC took this medium, up to the furthest byte and until the last read. A
+ * BMC reads a few KB at a time for an hour; this file condenses its reads into a few facts per slot, which a job
+ * records as events.
  */
 import type { MountAttempt } from './signing.ts'
 
-/** Which of a job's two slots: the first holds the maintenance or installer ISO. */
+/** One of a job's two slots: `maintenance` holds the maintenance or installer ISO. */
 type MediumKind = 'maintenance' | 'task'
 
 /** One range that was sent. */
 export interface MediaRead {
   readonly jobId: string
   readonly medium: MediumKind
-  /** The mount attempt whose URL was read; null for a URL that does not tell. */
+  /** The mount attempt whose URL was read; null for a URL without an attempt. */
   readonly attempt: MountAttempt['attempt'] | null
   readonly offset: number
-  /** Handed to the connection, which for a reader that went away may be less than was asked for. */
+  /** Bytes handed to the connection: fewer than the range has when the reader disconnected. */
   readonly bytes: number
-  /** When the last of them was handed over. */
+  /** The time at which the last byte was handed over. */
   readonly at: Date
 }
 
-/** The reads of one slot URL since this controller first saw one. */
+/** All reads of one slot URL that this controller has seen. */
 export interface MediaReadFact {
   readonly jobId: string
   readonly medium: MediumKind
   readonly attempt: MountAttempt['attempt'] | null
   readonly firstReadAt: string
   readonly lastReadAt: string
-  /** One past the furthest byte read: the size of the medium once it was read to its end. */
+  /** One past the furthest byte read; the size of the medium after a read to its end. */
   readonly highestOffset: number
-  /** In all, repeated reads counted again. */
+  /** The sum over all reads; repeated reads count again. */
   readonly bytes: number
   readonly requests: number
 }
 
 export interface ReadEvidence {
-  /** Takes a read into account; emits its slot's fact if it is the first, or the last emission is `intervalMs` ago. */
+  /** Adds a read; emits its slot's fact if the read is the first, or the last emission is `intervalMs` ago. */
   record(read: MediaRead): void
-  /** Emits all that was read since the last emission, of one job or of all: before media are ejected, and from time to time. */
+  /** Emits the facts that changed since their last emission, of one job or of all. */
   flush(jobId?: string): void
   /** Emits as `flush` does, and forgets the job. */
   forget(jobId: string): void
@@ -45,7 +46,7 @@ export interface ReadEvidence {
 
 export interface ReadEvidenceOptions {
   readonly intervalMs: number
-  /** Slot URLs under watch; beyond it the one that was read least recently is emitted and forgotten. */
+  /** Ceiling of the slot URLs in memory; beyond it the least recently read one is emitted and forgotten. */
   readonly slotsMax: number
   readonly emit: (fact: MediaReadFact) => void
 }
@@ -56,9 +57,9 @@ interface Slot {
   readonly emitted: boolean
 }
 
-/** Keeps no timer: time is that of the reads, and the owner calls `flush` for the tail that no later read brings out. */
+/** Has no timer: time is that of the reads. The owner calls `flush` for the last reads of a slot. */
 export function readEvidence({ intervalMs, slotsMax, emit }: ReadEvidenceOptions): ReadEvidence {
-  /** In order of the last read. */
+  /** In the order of their last reads. */
   const slots = new Map<string, Slot>()
 
   function emitPending(key: string, slot: Slot): void {
@@ -116,7 +117,7 @@ function firstFact({ jobId, medium, attempt, offset, bytes, at }: MediaRead): Me
 function nextFact(fact: MediaReadFact, { offset, bytes, at }: MediaRead): MediaReadFact {
   return {
     ...fact,
-    // Reads of one slot overlap, and may be told in another order than they ended in.
+    // Reads of one slot overlap, and may be recorded in another order than they ended.
     lastReadAt: new Date(Math.max(at.getTime(), Date.parse(fact.lastReadAt))).toISOString(),
     highestOffset: Math.max(fact.highestOffset, offset + bytes),
     bytes: fact.bytes + bytes,

@@ -9,7 +9,7 @@ import { type MediaRead, type MediaReadFact, readEvidence } from './evidence.ts'
 
 export type MediaWatch = {
   readonly onRead: (read: MediaRead) => void
-  /** Whether a job still needs its media, so that their URLs are good. */
+  /** True while a job needs its media, so that their URLs are valid. */
   readonly mediaLive: (jobId: string) => Promise<boolean>
   readonly stop: () => Promise<void>
 }
@@ -21,7 +21,7 @@ export type MediaWatchOptions = {
   readonly flushEveryMs: number
 }
 
-/** Two slots of each job that can be under way at once. */
+/** Two slots for each of 10 000 concurrent jobs. */
 const slotsMax = 20_000
 
 export function watchMedia({ jobs, runtime, log, flushEveryMs }: MediaWatchOptions): MediaWatch {
@@ -45,7 +45,7 @@ export function watchMedia({ jobs, runtime, log, flushEveryMs }: MediaWatchOptio
   const evidence = readEvidence({ intervalMs: flushEveryMs, slotsMax, emit })
   const timer = setInterval(() => evidence.flush(), flushEveryMs)
 
-  // The last reads belong before the end of the job in its history.
+  // Emits the last reads when cleanup begins, so that the history has them before the end of the job.
   runtime.onAppended((appended) => {
     for (const { event } of appended) {
       if (event.correlation_id === null || event.state_from === event.state_to) continue

@@ -1,7 +1,7 @@
-/** Media URLs without what makes them secret: tokens are never recorded, logged or shown. */
+/** Redaction of the tokens in media URLs: tokens are never recorded, logged or shown. */
 import { createHash } from 'node:crypto'
 
-/** Replaces the token in the path or query of any of our media URLs within a text. */
+/** Replaces the token in the path or query of each media URL in a text. */
 export function redactMediaTokens(text: string): string {
   return text
     .replace(/(\/media\/(?:tasks\/[0-9a-f-]{36}|images)\/)[^/\s"']+(?=\/)/g, '$1<token>')
@@ -10,7 +10,7 @@ export function redactMediaTokens(text: string): string {
 
 const digestChars = 16
 
-/** A digest in place of the token, in URLs and in paths of whichever slashes: two URLs are still two. */
+/** Replaces each token by a digest, in URLs and in paths with either slash, so that different URLs stay different. */
 export function digestMediaTokens(text: string): string {
   return text.replace(
     /([\\/]media[\\/]+(?:tasks[\\/]+[0-9a-f-]{36}|images)[\\/]+)([\w.~-]+)(?=[\\/"])/g,

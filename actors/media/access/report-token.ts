@@ -1,7 +1,7 @@
-/** The token with which a host may report on its own job, and on no other. */
+/** The token that authenticates a host's reports on its own job only. */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
-/** The job's own report token, in its task ISO and nowhere else: it is derived, so a rebuilt ISO holds the same one. */
+/** The job's report token. Only its task medium holds it; it is derived, so a rebuilt medium holds the same one. */
 export function reportToken(key: Uint8Array, jobId: string): string {
   return createHmac('sha256', key).update(jobId).digest('base64url')
 }

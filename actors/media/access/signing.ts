@@ -1,38 +1,38 @@
 /**
- * Signed media URLs (spec/media.md, "Serving"). The secret part stands in the path, as many BMCs refuse or cut `?`, `&` and
- * `=`; each mount attempt gets a URL of its own, as BMCs have been seen to report an old image as inserted.
+ * Signed media URLs (spec/media.md, "Serving"). The secret part is in the path, because many BMCs refuse or cut `?`,
+ * `&` and `=`. Each mount attempt has its own URL, because BMCs have been seen to report an old image as inserted.
  *
- *   /media/tasks/{job id}/{attempt}-{mac}/task.iso      bound to job, attempt and digest; or task.img, or merged.iso
- *   /media/images/{attempt}-{job}{mac}/{name}           bound to job, attempt and name; `job` is the id in 22 characters
+ *   /media/tasks/{job id}/{attempt}-{mac}/task.iso      bound to job, attempt and digest; or task.img, merged.iso
+ *   /media/images/{attempt}-{job}{mac}/{name}           bound to job, attempt and name; `job`: the id in 22 characters
  *   /media/tasks/{job id}/task.iso?expires=&sig=        bound to job, digest and time
  *
- * A token says nothing about time: the media server asks whether the job still needs its media.
+ * A path token has no expiry: the media server checks that the job still needs its media.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { TaskForm } from '../../../machines/job/layout.ts'
 import { isJobId } from './job-id.ts'
 
 export interface SigningSecrets {
-  /** Signs, and is accepted. At least 32 characters. */
+  /** Signs and verifies. At least 32 characters. */
   readonly current: string
-  /** Accepted as well, as long as URLs signed with it may be in a BMC's slot. */
+  /** Verifies only; needed as long as a BMC's slot may hold a URL signed with it. */
   readonly previous?: string | undefined
 }
 
-/** The file names of the forms in a URL. BMCs go by the end of it: a slot for sticks takes `.img` only, one for CDs `.iso`. */
+/** The file name of each form in a URL. BMCs check the extension: a slot for sticks takes `.img`, for CDs `.iso`. */
 export const taskFileNames = {
   iso: 'task.iso',
   img: 'task.img',
   merged: 'merged.iso',
 } as const satisfies Record<TaskForm, string>
 
-/** A job's task medium, told apart from other bytes of the same job by its SHA-256 in lower case hex. */
+/** A job's task medium, identified by the job and its SHA-256 in lower case hex. */
 export interface TaskContent {
   readonly jobId: string
   readonly sha256: string
 }
 
-/** Which mount of which job a URL was made for. */
+/** The job and the mount attempt that a URL was made for. */
 export interface MountAttempt {
   readonly jobId: string
   /** 1 to 9999. */
@@ -46,20 +46,20 @@ interface SignedQuery {
 }
 
 export interface MediaSigning {
-  /** @throws RangeError when the attempt or job id is malformed, like all that signs. */
+  /** @throws RangeError when the attempt or job id is malformed. */
   taskPath(task: TaskContent & MountAttempt & { readonly form?: TaskForm }): string
-  /** @throws RangeError also for a name that a BMC may refuse: see `mediaUrl`. */
+  /** @throws RangeError when the attempt or job id is malformed, or a BMC may refuse the name: see `mediaUrl`. */
   imagePath(image: MountAttempt & { readonly name: string }): string
-  /** For readers that are no BMC. Valid up to and including the second of `expiresAt`. */
+  /** For other readers than BMCs. Valid up to and including the second of `expiresAt`. */
   taskQueryPath(task: TaskContent & { readonly expiresAt: Date; readonly form?: TaskForm }): string
 
-  /** The attempt that a path token was made for, or null. Constant time for any token of the right form. */
+  /** The attempt that a path token was made for, or null. Takes constant time for every well-formed token. */
   verifyTask(task: TaskContent & { readonly token: string }): number | null
   verifyImage(image: { readonly name: string; readonly token: string }): MountAttempt | null
   verifyQuery(task: TaskContent & SignedQuery & { readonly now: Date }): 'valid' | 'expired' | 'wrong'
 }
 
-/** Both secrets are always tried, so that time does not tell which one fits. @throws RangeError for a short secret. */
+/** Always compares with both secrets, so that timing hides which one matches. @throws RangeError for a short secret. */
 export function mediaSigning({ current, previous }: SigningSecrets): MediaSigning {
   const secrets = previous === undefined ? [current] : [current, previous]
   for (const secret of secrets) {
@@ -101,7 +101,7 @@ export function mediaSigning({ current, previous }: SigningSecrets): MediaSignin
       const { attempt, job, mac } = imageToken.exec(token)?.groups ?? {}
       if (attempt === undefined || job === undefined || mac === undefined) return null
       const mount = { jobId: unpackJobId(job), attempt: Number(attempt) }
-      // Base64 has more than one way to write the last bits; only ours counts.
+      // Several base64 texts decode to the same bytes; only the canonical one is accepted.
       const canonical = packJobId(mount.jobId) === job
       return verified(mac, ['image', mount.jobId, mount.attempt, name]) && canonical ? mount : null
     },
@@ -115,7 +115,7 @@ export function mediaSigning({ current, previous }: SigningSecrets): MediaSignin
 }
 
 /**
- * The whole URL that a BMC is given, checked against what BMCs take (redfish/quirks.md section 7): under 128 characters
+ * The whole URL for a BMC, checked against the limits of BMCs (redfish/quirks.md section 7): under 128 characters
  * (iDRAC fails a long one with RAC0720), neither user info nor query, path of letters, digits, `.`, `_` and `-`, and a
  * file name with one dot, before `iso` or `img`.
  * @throws RangeError, without the token in its message.
@@ -139,13 +139,13 @@ export function mediaUrl({ publicUrl, path }: { readonly publicUrl: string; read
 export const URL_CHARS_MAX = 127
 
 const SECRET_CHARS_MIN = 32
-/** 128 bits: a guess has no hope, and the URL stays short. */
+/** 128 bits: too many to guess, and short enough for the URL. */
 const MAC_BYTES = 16
 
 const taskToken = /^(?<attempt>[1-9]\d{0,3})-(?<mac>[\w-]{22})$/
 const imageToken = /^(?<attempt>[1-9]\d{0,3})-(?<job>[\w-]{22})(?<mac>[\w-]{22})$/
 
-/** The signed text. Its first word keeps a token for one purpose from passing for another. */
+/** The signed text. Its first word binds the token to one purpose. */
 type Claims = readonly ['task' | 'image' | 'query', jobId: string, attemptOrExpiry: number, digestOrName: string]
 
 function sign(secret: string, claims: Claims): string {
@@ -155,7 +155,7 @@ function sign(secret: string, claims: Claims): string {
 
 function constantTimeEqual(left: string, right: string): boolean {
   const [a, b] = [Buffer.from(left), Buffer.from(right)]
-  // The length of a token is no secret.
+  // The length is public.
   return a.length === b.length && timingSafeEqual(a, b)
 }
 

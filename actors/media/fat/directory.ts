@@ -14,7 +14,7 @@ export interface FileEntry {
   readonly firstCluster: number
 }
 
-/** Everything in the root directory, in this order: the label, then each file's long name and itself. */
+/** The root directory, in this order: the label, then each file's long entries and its short one. */
 export function rootDirectory({
   label,
   timestamp,
@@ -43,7 +43,7 @@ interface FatTime {
   readonly oddSecond: number
 }
 
-/** @throws RangeError for what is not in the years 1980 to 2107. */
+/** @throws RangeError for a year outside of 1980 to 2107. */
 function fatTime(at: Date): FatTime {
   const year = at.getUTCFullYear()
   if (!(year >= 1980 && year <= 2107)) throw new RangeError(`a FAT date lies in 1980 to 2107, not in ${year}`)
@@ -81,7 +81,7 @@ function entry(file: {
 /** The offsets of the 13 characters of a long entry, two bytes each. */
 const LONG_OFFSETS = [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30] as const
 
-/** The long name in front of its file, the last part first. It ends with a zero if there is room, then with 0xffff. */
+/** The long entries in front of a file's short one, the last part first. A zero ends the name, then 0xffff pads it. */
 function longEntries({ name, shortName }: FileEntry): readonly Uint8Array[] {
   const checksum = checksumOf(shortName)
   const parts = Math.ceil(name.length / LONG_OFFSETS.length)
@@ -101,7 +101,7 @@ function longEntries({ name, shortName }: FileEntry): readonly Uint8Array[] {
   })
 }
 
-/** Ties a long name to its short one: an old driver that renames the file breaks it (FATGEN "ChkSum"). */
+/** Ties a long name to its short one: after an old driver has renamed the file, it no longer fits (FATGEN "ChkSum"). */
 function checksumOf(shortName: ShortName): number {
   return Buffer.from(shortName, 'latin1').reduce((sum, byte) => (((sum & 1) << 7) + (sum >> 1) + byte) & 0xff, 0)
 }

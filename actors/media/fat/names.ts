@@ -1,15 +1,15 @@
-/** Short names: the 8.3 that every file of a FAT volume has, whatever its true name (FATGEN "Long Directory Entries"). */
+/** Short names: every file of a FAT volume has an 8.3 name beside its true one (FATGEN "Long Directory Entries"). */
 
-/** Eleven characters: eight of the name and three of its extension, each filled up with spaces. */
+/** Eleven characters: eight of the stem and three of the extension, each padded with spaces. */
 export type ShortName = string
 
 const STEM_CHARS = 8
 const EXTENSION_CHARS = 3
 
 /**
- * A short name for each true name, in their order. One that is a legal 8.3 but for its case keeps itself (`ks.cfg` is
- * `KS.CFG`); any other is cut and told apart by a number behind a tilde, which no true name has.
- * True names are those that iso/names.ts lets through: ASCII, and different also without regard to case.
+ * A short name for each true name, in their order. A name that is a legal 8.3 name but for its case stays (`ks.cfg` is
+ * `KS.CFG`). Any other is cut and gets a tilde and a number; true names have no tilde.
+ * The caller passes names that iso/names.ts accepts: ASCII, and different also without regard to case.
  */
 export function shortNames(names: readonly string[]): readonly ShortName[] {
   const taken = new Set<ShortName>()
@@ -20,7 +20,7 @@ export function shortNames(names: readonly string[]): readonly ShortName[] {
   })
 }
 
-/** True when the short name says all: then there is no long one. */
+/** True when the short name is the whole true name, so that the file needs no long entries. */
 export function saysAll(name: string): boolean {
   return isShort(name) && name === name.toUpperCase()
 }

@@ -1,6 +1,6 @@
 /**
- * The boot sector, the geometry and the allocation table of a FAT16 volume. FATGEN is Microsoft's "FAT: General Overview
- * of On-Disk Format" 1.03, the specification that UEFI names.
+ * The boot sector, the geometry and the allocation table of a FAT16 volume. FATGEN is Microsoft's "FAT: General
+ * Overview of On-Disk Format" 1.03, the specification that UEFI names.
  */
 
 /** The only sector size that every firmware and driver reads, in bytes. */
@@ -20,7 +20,7 @@ const ROOT_SECTORS = (ROOT_ENTRIES * ENTRY_BYTES) / SECTOR_BYTES
 const ROOT_SECTOR = RESERVED_SECTORS + TABLES * TABLE_SECTORS
 const DATA_SECTOR = ROOT_SECTOR + ROOT_SECTORS
 
-/** 8192 clusters with all that stands before them: far from the 4085 and 65525 at which drivers see FAT12 and FAT32. */
+/** 8192 clusters, with the sectors before them: far from the 4085 and 65525 at which drivers see FAT12 and FAT32. */
 const CLUSTERS_AND_ALL = 8192
 
 export interface Geometry {
@@ -36,8 +36,7 @@ export interface Geometry {
 }
 
 /**
- * Volumes of 4, 8 and 16 MiB, of which the first that the contents fit into is taken: it is FAT16 in all of them, and only
- * the size of a cluster differs.
+ * Volumes of 4, 8 and 16 MiB, in ascending order. All are FAT16, and only the size of a cluster differs.
  */
 export const geometries: readonly Geometry[] = [1, 2, 4].map((sectorsPerCluster) => {
   const sectors = CLUSTERS_AND_ALL * sectorsPerCluster
@@ -59,7 +58,7 @@ export const geometries: readonly Geometry[] = [1, 2, 4].map((sectorsPerCluster)
 /** A disk that cannot be taken out of its drive, without partitions ("superfloppy"). */
 const MEDIA = 0xf8
 
-/** The boot sector (FATGEN "Boot Sector and BPB"). The label has 11 characters, filled up with spaces; the serial 32 bits. */
+/** The boot sector (FATGEN "Boot Sector and BPB"). The label has 11 characters, padded with spaces. */
 export function bootSector(
   { sectorsPerCluster, sectors }: Geometry,
   { label, serial }: { readonly label: string; readonly serial: number },
@@ -75,7 +74,7 @@ export function bootSector(
   sector.writeUInt16LE(sectors, 19)
   sector.writeUInt8(MEDIA, 21)
   sector.writeUInt16LE(TABLE_SECTORS, 22)
-  // A geometry of which the volume is a multiple: mtools refuses others.
+  // Sectors per track and heads. mtools refuses a volume that is no multiple of them.
   sector.writeUInt16LE(32, 24)
   sector.writeUInt16LE(64, 26)
   sector.writeUInt8(0x80, 36)
@@ -83,19 +82,19 @@ export function bootSector(
   sector.writeUInt32LE(serial, 39)
   sector.write(label, 43, 'latin1')
   sector.write('FAT16   ', 54, 'latin1')
-  // A BIOS that boots from it goes on to the next device (interrupt 18h) instead of running into nothing.
+  // Code for a BIOS that boots from the volume: interrupt 18h makes it try the next device.
   sector.set([0xcd, 0x18, 0xf4, 0xeb, 0xfd], 62)
   sector.set([0x55, 0xaa], 510)
   return sector
 }
 
-/** A file's clusters: one run, as nothing is ever deleted here. */
+/** A file's clusters: one run, because the builder deletes no files. */
 export interface Run {
   readonly firstCluster: number
   readonly clusters: number
 }
 
-/** The allocation table (FATGEN "FAT Data Structure"): each run chained up to its end; the volume was cleanly unmounted. */
+/** The allocation table (FATGEN "FAT Data Structure"): one chain per run, marked as cleanly unmounted. */
 export function allocationTable({ tables }: Geometry, runs: readonly Run[]): Uint8Array {
   const endOfChain = 0xffff
   const table = Buffer.alloc(tables.bytes)

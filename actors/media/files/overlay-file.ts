@@ -1,6 +1,6 @@
 /**
- * How an overlay is kept on disk: a line of JSON, then the pieces' bytes. The line names the base by its SHA-256, so the
- * digest of this small file stands for every byte of the merged ISO: two of one digest are one ISO.
+ * The file of an overlay: a line of JSON, then the pieces' bytes. The line names the base by its SHA-256, so the digest
+ * of this small file identifies the whole merged ISO.
  */
 import { z } from 'zod'
 import { BaseIsoError } from '../merge/base-error.ts'
@@ -18,7 +18,7 @@ const overlayHead = z.strictObject({
   pieces: z.array(z.tuple([size, size])).max(4096),
 })
 
-/** More than a head with as many pieces as there can be. */
+/** More than the largest possible head has. */
 const HEAD_BYTES_MAX = 128 * 1024
 
 /** The base of an overlay: an image of the image directory, as it was when the overlay was made. */
@@ -61,7 +61,7 @@ export async function readOverlayHead(overlay: StoredFile): Promise<OverlayHead>
   return { base: { name: base.name, sha256: base.sha256, sizeBytes: base.bytes }, sizeBytes: bytes, pieces: placed }
 }
 
-/** The merged ISO. @throws BaseIsoError when the base is another one than the overlay was made for. */
+/** The merged ISO. @throws BaseIsoError when the base was replaced since the overlay was made. */
 export function mergedFile(
   { overlay, head }: { readonly overlay: StoredFile; readonly head: OverlayHead },
   base: { readonly file: StoredFile; readonly sha256: string },
@@ -74,7 +74,7 @@ export function mergedFile(
   return splicedFile({ base: base.file, overlay, pieces: head.pieces, sizeBytes: head.sizeBytes })
 }
 
-/** A range of a file, at once. */
+/** Reads a range of a file into memory. */
 export async function bytesOf(
   file: StoredFile,
   range: { readonly offset: number; readonly lengthBytes: number },

@@ -1,12 +1,12 @@
-/** Findings about files, made once for each version of a file. */
+/** A cache of findings about files, one for each version of a file. */
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { StoredFile } from './stored-file.ts'
 
-/** More files than are in use at once. */
+/** Cache entries; more than files are in use at once. */
 const FILES_MAX = 4096
 
-/** Looks into a file once, also for callers at the same time, and again only when the file has changed or the look failed. */
+/** Caches `look` per version of a file; concurrent callers share one look, and a failed look is not cached. */
 export function remembered<Finding>(
   look: (file: StoredFile) => Promise<Finding>,
 ): (file: StoredFile) => Promise<Finding> {

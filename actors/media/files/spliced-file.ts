@@ -1,15 +1,15 @@
-/** A file that exists only while it is read: one file with pieces of another over it and behind it. */
+/** A virtual file: one file, with pieces of another in place of its bytes and behind its end. */
 import type { ByteRange, StoredFile } from './stored-file.ts'
 
-/** Bytes of the overlay file, and where in the whole they stand. */
+/** A piece of the overlay file, and its place in the whole. */
 export interface SplicedPiece {
   readonly offset: number
   readonly lengthBytes: number
-  /** Their offset in the overlay file. */
+  /** The offset in the overlay file. */
   readonly from: number
 }
 
-/** Bytes of one of the two files. */
+/** A run of bytes of one of the two files. */
 interface Segment {
   readonly file: StoredFile
   /** `offset` is in the whole, `from` in the file. */
@@ -19,9 +19,9 @@ interface Segment {
 }
 
 /**
- * The whole, which is read as any file is: in pieces of bounded size, no faster than they are taken, and never mixed from
- * files that were replaced meanwhile (FileChanged).
- * @param pieces in order and apart from each other; they reach to `sizeBytes`, and what is between them is the base's.
+ * The whole, read like any stored file: in pieces of bounded size, no faster than the reader takes them. A read fails
+ * with FileChanged after one of the two files was replaced.
+ * @param pieces in order and apart from each other; they reach to `sizeBytes`, and the base fills the gaps.
  */
 export function splicedFile(whole: {
   readonly base: StoredFile

@@ -19,8 +19,8 @@ export interface TaskMedium extends Medium {
 
 export interface TaskStore {
   /**
-   * Stores a job's task ISO, or its task medium in another form, in whole or not at all, also over a power cut. Safe to
-   * repeat: the same bytes again are the same file again.
+   * Stores a job's task ISO, or its task medium in another form, atomically and durably. Safe to repeat: the same bytes
+   * give the same file.
    */
   put(
     jobId: string,
@@ -28,12 +28,12 @@ export interface TaskStore {
     form?: TaskForm,
   ): Promise<{ readonly sha256: string; readonly sizeBytes: number }>
   /**
-   * Null when the job has none (any more), and for what is no job id. The digest is computed from the file at the first
-   * look after each change, so that a damaged file is noticed: it no longer has the digest that its URL was signed for.
+   * Null when the job has none (any more), and for an invalid job id. The digest is computed from the file when it is
+   * first opened after a change. A damaged file then has another digest than its URL was signed for.
    * For a merged ISO it opens the overlay; merged-media.ts has the whole.
    */
   open(jobId: string, form?: TaskForm): Promise<TaskMedium | null>
-  /** The jobs of which anything is stored, each once, in no order. */
+  /** The jobs with a stored medium, each once, in no order. */
   list(): Promise<readonly string[]>
   /** Succeeds when there is nothing to remove. A reader that has begun reads to the end. */
   remove(jobId: string): Promise<void>
@@ -41,19 +41,19 @@ export interface TaskStore {
 
 export interface ImageStore {
   /**
-   * Null when there is no such image, and for a name that is not letters, digits, dot, underscore and dash, starting with
-   * a letter or digit. The tag is made of inode, size and modification time, as a digest over gigabytes would keep a BMC's
-   * first HEAD waiting: replace an image by renaming a new file over it, not by writing into it.
+   * Null when there is no such image, and for an invalid name (see `isImageName`). The tag is made of inode, size and
+   * modification time, because a digest over gigabytes would delay a BMC's first HEAD. An operator replaces an image by
+   * renaming a new file over it, not by writing into it.
    */
   open(name: string): Promise<Medium | null>
 }
 
-/** How each form is kept: of a merged ISO there is only the overlay (overlay-file.ts). */
+/** The file name extension of each form. The file of a merged ISO is its overlay (overlay-file.ts). */
 const EXTENSIONS = { iso: 'iso', img: 'img', merged: 'overlay' } as const satisfies Record<TaskForm, string>
 
 /**
- * @throws RangeError from `put` and `remove` for what is no UUID: nothing else ever becomes part of a path.
- * Errors of the file system (full disk, rights) come through as they are.
+ * @throws RangeError from `put` and `remove` for an invalid job id: only a UUID becomes part of a path.
+ * Errors of the file system (full disk, rights) are passed on unchanged.
  */
 export function taskStore(directory: string): TaskStore {
   const digestOf = remembered(sha256Of)
@@ -84,7 +84,7 @@ export function taskStore(directory: string): TaskStore {
     async open(jobId, form = 'iso') {
       if (!isJobId(jobId)) return null
       const path = join(directory, fileName(jobId, form))
-      // A file that is replaced or removed under the digest's hands is looked at once more.
+      // Retries once when the file was replaced or removed while the digest was computed.
       return look(path).catch((error: unknown) => {
         if (error instanceof FileChanged) return look(path)
         throw error
@@ -100,7 +100,7 @@ export function taskStore(directory: string): TaskStore {
     async remove(jobId) {
       checkJobId(jobId)
       const entries = (await readdir(directory).catch(nullIfMissing)) ?? []
-      // A crash in the middle of `put` leaves a draft behind; it goes with the job.
+      // Removes drafts as well: a crash in the middle of `put` leaves one behind.
       const own = entries.filter((entry) => entry.startsWith(`${jobId}.`) || entry.startsWith(draftPrefix(jobId)))
       await Promise.all(own.map((entry) => rm(join(directory, entry), { recursive: true, force: true })))
     },
@@ -119,7 +119,7 @@ export function imageStore(directory: string): ImageStore {
   }
 }
 
-/** One element of a path, never hidden, never `..`. */
+/** True for a safe file name: letters, digits, `.`, `_` and `-`, and a letter or digit first. */
 export function isImageName(name: string): boolean {
   return name.length <= 128 && /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)
 }
@@ -136,7 +136,7 @@ function checkJobId(jobId: string): void {
   if (!isJobId(jobId)) throw new RangeError('a job id is a UUID in lower case')
 }
 
-/** The task ISO holds passwords and tokens: for the controller's user only. */
+/** Mode 600, because the task ISO holds passwords and tokens. */
 async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   const handle = await open(path, 'wx', 0o600)
   try {

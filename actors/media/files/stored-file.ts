@@ -1,4 +1,4 @@
-/** A file that many readers read by ranges, for hours, while it may be replaced or removed. */
+/** A file that many readers read in ranges, for hours, while an operator may replace or remove it. */
 import { type FileHandle, open, stat } from 'node:fs/promises'
 
 /** Bytes `offset` to `offset + lengthBytes - 1`. */
@@ -14,21 +14,21 @@ export interface StoredFile {
   readonly identity: string
   /**
    * The bytes of a range, in pieces of at most 64 KiB, read no faster than they are taken. The file is opened at the
-   * first piece and closed at the end, at an error, and when the reader stops, so a reader that never starts costs nothing.
-   * @throws FileChanged when the file is no longer the one that was looked at: bytes of two files are never mixed.
+   * first piece and closed at the end, at an error, and when the reader stops. A reader that never starts opens none.
+   * @throws FileChanged when the file was replaced since `storedFile`, so that bytes of two files are never mixed.
    */
   read(range: ByteRange): AsyncGenerator<Uint8Array, void, undefined>
 }
 
-/** The file was replaced, cut or removed between looking at it and reading it. */
+/** The file was replaced, cut or removed between `storedFile` and a read. */
 export class FileChanged extends Error {
   override readonly name = 'FileChanged'
 }
 
-/** The memory that one reader holds. */
+/** The buffer of one reader. */
 const PIECE_BYTES_MAX = 64 * 1024
 
-/** Looks at a file. Links are followed. Null when there is none, or when it is not a regular file. */
+/** Follows links. Null for a missing file and for anything but a regular file. */
 export async function storedFile(path: string): Promise<StoredFile | null> {
   const stats = await stat(path, { bigint: true }).catch(nullIfMissing)
   if (stats === null || !stats.isFile()) return null
@@ -73,7 +73,7 @@ function identityOf(stats: { readonly ino: bigint; readonly size: bigint; readon
   return `${stats.ino}-${stats.size}-${stats.mtimeNs}`
 }
 
-/** ENOTDIR is how a path below a file that should be a directory is missing. */
+/** ENOTDIR counts as missing: a part of the path is a file. */
 export function nullIfMissing(error: NodeJS.ErrnoException): null {
   if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null
   throw error

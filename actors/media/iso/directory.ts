@@ -1,4 +1,4 @@
-/** Directory records and the path table of a tree that is only a root (ECMA-119 6.8, 6.9, 9). */
+/** Directory records, and the path table of a tree with only a root (ECMA-119 6.8, 6.9, 9). */
 import { Fields, recordingDate, SECTOR_BYTES, sectorsOf } from './fields.ts'
 
 /** A place in the image. */
@@ -17,12 +17,15 @@ export interface DirectoryRecord {
   readonly systemUse: Uint8Array
 }
 
-/** A directory's name for itself: one zero byte in either character set (ECMA-119 6.8.2.2; Joliet, "Special Directory Identifiers"). */
+/**
+ * A directory's name for itself: one zero byte in either character set (ECMA-119 6.8.2.2; Joliet, "Special Directory
+ * Identifiers").
+ */
 export const SELF = Uint8Array.of(0)
-/** A directory's name for its parent, which for a root is itself. */
+/** A directory's name for its parent; a root is its own parent. */
 export const PARENT = Uint8Array.of(1)
 
-/** One directory record (9.1), padded to an even length as 9.1.12 and 9.1.13 want. */
+/** One directory record (9.1), padded to an even length (9.1.12, 9.1.13). */
 export function directoryRecord({ identifier, extent, kind, timestamp, systemUse }: DirectoryRecord): Uint8Array {
   const systemUseOffset = even(33 + identifier.length)
   const length = even(systemUseOffset + systemUse.length)
@@ -54,10 +57,10 @@ export function directory(records: readonly Uint8Array[]): Uint8Array {
   return fields.bytes
 }
 
-/** Bytes of a path table whose one record is the root's (9.4). */
+/** Bytes of a path table with only the root's record (9.4). */
 export const PATH_TABLE_BYTES = 10
 
-/** The path table in one of its two byte orders (6.9), filling a sector: the root, its own parent, under number one. */
+/** The path table in one of its two byte orders (6.9), filling a sector: only the root, number one, its own parent. */
 export function pathTable(rootSector: number, order: 'little' | 'big'): Uint8Array {
   const fields = new Fields(SECTOR_BYTES).byte(0, SELF.length)
   return order === 'little'

@@ -1,4 +1,4 @@
-/** How ECMA-119 (ISO 9660) writes numbers, texts and dates. Section numbers are those of ECMA-119, 3rd edition. */
+/** The numbers, texts and dates of ECMA-119 (ISO 9660). Section numbers are those of ECMA-119, 3rd edition. */
 
 /** The only sector and logical block size in use on optical media, in bytes (6.1.2, 6.2.2). */
 export const SECTOR_BYTES = 2048
@@ -8,7 +8,7 @@ export function sectorsOf(bytes: number): number {
   return Math.ceil(bytes / SECTOR_BYTES)
 }
 
-/** Bytes being filled in field by field; offsets are counted from zero, the standard's byte positions from one. */
+/** A buffer to fill field by field. Offsets count from zero; the standard's byte positions count from one. */
 export class Fields {
   readonly bytes: Uint8Array
   readonly #view: DataView
@@ -53,7 +53,7 @@ export class Fields {
   }
 }
 
-/** Text as one of the two trees writes it. Callers have checked that it is ASCII. */
+/** Encodes text for one of the two trees. The caller has checked that it is ASCII. */
 export type Encoding = (text: string) => Uint8Array
 
 /** One byte per character. */
@@ -62,7 +62,6 @@ export const ascii: Encoding = (text) => Uint8Array.from(text, (character) => ch
 /** Joliet's UCS-2: two bytes per character, most significant first. */
 export const ucs2: Encoding = (text) => Uint8Array.from([...text].flatMap((character) => [0, character.charCodeAt(0)]))
 
-/** Pieces one after the other. */
 export function concat(...pieces: readonly Uint8Array[]): Uint8Array {
   const joined = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0))
   let offset = 0

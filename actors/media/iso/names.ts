@@ -1,4 +1,4 @@
-/** Which file names the builder takes, and what they are called in the plain ISO 9660 tree. */
+/** The file names that the builder accepts, and their names in the plain ISO 9660 tree. */
 
 /**
  * The longest true name: Joliet's identifiers have 64 characters ("Relaxation of ISO 9660 Restrictions on UCS-2
@@ -6,28 +6,27 @@
  */
 const NAME_CHARS_MAX = 62
 
-/** Names that mean the same to Linux, Windows, GRUB and the ESXi installer; nothing hidden, nothing that ends in a dot. */
+/** Linux, Windows, GRUB and the ESXi installer read these names alike. None is hidden or ends in a dot. */
 const legalName = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?$/
 
 /** File name and extension together, without the dot between them (ECMA-119 7.5.1). */
 const ISO_CHARS_MAX = 30
-/** Leaves at least half of the identifier to the name proper. */
+/** Leaves at least half of the identifier to the stem. */
 const ISO_EXTENSION_CHARS_MAX = 15
 
-/** A file's name without the version `;1` that both trees record after it (ECMA-119 7.5.1) and no reader shows. */
+/** A file's names, without the version `;1` that both trees record after them (ECMA-119 7.5.1). Readers hide it. */
 export interface FileNames {
   /** As Rock Ridge and Joliet have it: `network-config`. */
   readonly name: string
   /**
-   * As the plain tree has it, at level 2 of interchange (ECMA-119 10.2): `KS.CFG`, `NETWORK_CONFIG.`. Upper case, digits
-   * and underscore, at most 30 of them, and one dot even without an extension (7.5.1).
+   * As the plain tree has it, at level 2 of interchange (ECMA-119 10.2): `KS.CFG`, `NETWORK_CONFIG.`. Upper case,
+   * digits and underscore, at most 30 of them, and one dot even without an extension (7.5.1).
    */
   readonly isoName: string
 }
 
 /**
- * Names the files directly below the root, in one fixed order, whatever order they came in. Names that fall together in
- * the plain tree are told apart there by a number.
+ * Names the files directly below the root, and sorts them. Names that collide in the plain tree get a number there.
  * @throws RangeError for a path that is not `/name`, for an illegal or overlong name, and for two names that differ in
  *   case only (a reader that folds case, such as Windows, would see one file twice).
  */
@@ -49,7 +48,7 @@ export function nameFiles<File extends { readonly path: string }>(
     })
 }
 
-/** The order of directory records: by name proper, then by extension (ECMA-119 9.3; Joliet, "Sort Ordering"). */
+/** The order of directory records: by stem, then by extension (ECMA-119 9.3; Joliet, "Sort Ordering"). */
 export function compareNames(left: string, right: string): number {
   const [a, b] = [parts(left), parts(right)]
   return compare(a.stem, b.stem) || compare(a.extension, b.extension)

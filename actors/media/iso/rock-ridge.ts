@@ -18,7 +18,7 @@ export const MODE_DIRECTORY = 0o040555
 /** A regular file, `r--r--r--`. */
 export const MODE_FILE = 0o100444
 
-/** PX (RRIP 4.1.1) and TF (RRIP 4.1.6): for every directory record. */
+/** PX (RRIP 4.1.1) and TF (RRIP 4.1.6), which every directory record has. */
 export function attributes({ mode, links, serial, timestamp }: PosixAttributes): Uint8Array {
   const owner = 0
   const px = entry('PX', serial === null ? 36 : 44)
@@ -44,7 +44,7 @@ export function trueName(name: string): Uint8Array {
   return entry('NM', 5 + name.length).put(5, ascii(name)).bytes
 }
 
-/** SP (SUSP 5.3) must come first in the root's own record: it says that the system use areas are to be read at all. */
+/** SP (SUSP 5.3) must come first in the root's own record: it tells readers to read the system use areas. */
 export function indicator(): Uint8Array {
   return entry('SP', 7).byte(4, 0xbe).byte(5, 0xef).bytes
 }
@@ -59,7 +59,7 @@ export function continuation(): Uint8Array {
   return new Fields(SECTOR_BYTES).put(0, extensionReference).bytes
 }
 
-/** ER (SUSP 5.5) with the words that RRIP 4.3 prescribes: readers tell RRIP 1.12 (44 bytes of PX) by them. */
+/** ER (SUSP 5.5) with the words that RRIP 4.3 prescribes: readers recognise RRIP 1.12 (44 bytes of PX) by them. */
 const extensionReference = (() => {
   const id = ascii('IEEE_P1282')
   const description = ascii('THE IEEE P1282 PROTOCOL PROVIDES SUPPORT FOR POSIX FILE SYSTEM SEMANTICS')

@@ -1,10 +1,10 @@
-/** The two directories over the same files, as roots or as folders of another image: plain ISO 9660 with Rock Ridge, and Joliet. */
+/** The two directories over the same files, as roots or as folders of another image: plain with Rock Ridge, and Joliet. */
 import { directory, directoryRecord, type Extent, PARENT, SELF } from './directory.ts'
 import { ascii, concat, type Encoding, ucs2 } from './fields.ts'
 import { compareNames, type FileNames } from './names.ts'
 import { attributes, continuedAt, indicator, MODE_DIRECTORY, MODE_FILE, trueName } from './rock-ridge.ts'
 
-/** A file with its names and contents, in its place. */
+/** A file with its names, contents and extent. */
 export interface PlacedFile extends FileNames {
   readonly bytes: Uint8Array
   /** The file serial number ("inode") that Rock Ridge shows; the root has 1. Null where the image has none. */
@@ -19,12 +19,12 @@ export interface Tree {
   readonly root: Extent
 }
 
-/** A directory that is not its own parent. */
+/** A directory below another one. */
 export interface Folder extends Tree {
   readonly parent: Extent
 }
 
-/** The root directory of the primary volume. Its Rock Ridge goes on in the sector named (see `continuation`). */
+/** The root directory of the primary volume. Its Rock Ridge continues in `continuationSector` (see `continuation`). */
 export function plainTree({ continuationSector, ...tree }: Tree & { readonly continuationSector: number }): Uint8Array {
   const { timestamp } = tree
   const ofRoot = attributes({ mode: MODE_DIRECTORY, links: 2, serial: 1, timestamp })
@@ -47,7 +47,7 @@ function plainStyle(timestamp: Date): Pick<TreeStyle, 'nameOf' | 'encoding' | 'o
   }
 }
 
-/** The root directory of the supplementary volume: true names in UCS-2, and nothing in the system use areas. */
+/** The root directory of the supplementary volume: true names in UCS-2, and empty system use areas. */
 export function jolietTree(tree: Tree): Uint8Array {
   return directoryOf(tree, jolietStyle)
 }

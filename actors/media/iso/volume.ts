@@ -1,4 +1,4 @@
-/** Volume descriptors: what a reader finds in sectors 16 and following (ECMA-119 6.7.1, 8). */
+/** Volume descriptors, which stand in sectors 16 and following (ECMA-119 6.7.1, 8). */
 import { directoryRecord, type Extent, PATH_TABLE_BYTES, SELF } from './directory.ts'
 import { ascii, type Encoding, Fields, noVolumeDate, SECTOR_BYTES, ucs2, volumeDate } from './fields.ts'
 
@@ -14,12 +14,12 @@ export interface VolumeDescriptor {
   readonly pathTables: { readonly little: number; readonly big: number }
 }
 
-/** The primary volume descriptor (8.4), or Joliet's supplementary one (8.5): the same layout with other character sets. */
+/** The primary volume descriptor (8.4), or Joliet's supplementary one (8.5), which differs in the character set. */
 export function volumeDescriptor(volume: VolumeDescriptor): Uint8Array {
   const joliet = volume.tree === 'joliet'
   const encoding = joliet ? ucs2 : ascii
   const fields = descriptor(joliet ? 2 : 1)
-  // An escape sequence for UCS-2 level 3 is what makes a supplementary descriptor Joliet ("SVD Escape Sequences Field").
+  // The escape sequence for UCS-2 level 3 marks a supplementary descriptor as Joliet ("SVD Escape Sequences Field").
   if (joliet) fields.put(88, ascii('%/E'))
   return fields
     .put(8, text(encoding, '', 32))
@@ -66,7 +66,7 @@ function descriptor(type: number): Fields {
   return new Fields(SECTOR_BYTES).byte(0, type).put(1, ascii('CD001')).byte(6, 1)
 }
 
-/** A text field filled up with spaces of its own character set; cut if too long, and a last odd byte of UCS-2 stays zero. */
+/** A text field, padded with spaces of its character set and cut if too long; the last odd byte of UCS-2 stays zero. */
 function text(encoding: Encoding, value: string, lengthBytes: number): Uint8Array {
   const characters = Math.floor(lengthBytes / encoding(' ').length)
   const field = new Uint8Array(lengthBytes)

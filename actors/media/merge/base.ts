@@ -1,10 +1,10 @@
-/** The ISO that task files are added to: what of it has to be read, and whether it will do (spec/media.md, layout 3). */
+/** Reads the ISO that task files are added to, and checks that it is suitable (spec/media.md, layout 3). */
 import type { Extent } from '../iso/directory.ts'
 import { SECTOR_BYTES, sectorsOf } from '../iso/fields.ts'
 import { BaseIsoError } from './base-error.ts'
 import { extentOf, posixEntry, recordsOf, systemUseOf } from './directory-records.ts'
 
-/** Exactly so many bytes from there. */
+/** Reads exactly `lengthBytes` bytes. */
 type ReadAt = (offset: number, lengthBytes: number) => Promise<Buffer>
 
 export interface BaseImage {
@@ -15,7 +15,7 @@ export interface BaseImage {
 /** One of the two trees. */
 export interface BaseVolume {
   readonly descriptor: { readonly sector: number; readonly bytes: Buffer }
-  /** With least significant bytes first. */
+  /** The table in little-endian order. */
   readonly pathTable: Buffer
   readonly root: Extent
   readonly directory: Buffer
@@ -29,7 +29,7 @@ export interface BaseIso {
   readonly hasSerials: boolean
 }
 
-/** 8 GiB: far more than a maintenance ISO has, far less than sector numbers of 32 bits reach. */
+/** 8 GiB: far above the size of a maintenance ISO, far below the reach of sector numbers of 32 bits. */
 export const BASE_BYTES_MAX = 8 * 1024 ** 3
 /** The limit of one directory or path table. */
 const TABLE_BYTES_MAX = 1024 * 1024
@@ -38,7 +38,8 @@ const DESCRIPTORS_MAX = 32
 
 /**
  * Reads the descriptors, path tables and root directories.
- * @throws BaseIsoError for what is no bootable ISO 9660 with Rock Ridge, or would hide what is added: readers prefer UDF.
+ * @throws BaseIsoError for anything but a bootable ISO 9660 with Rock Ridge, and for one with UDF: readers prefer UDF,
+ *   which would hide the added files.
  */
 export async function readBase({ sizeBytes, readAt }: BaseImage): Promise<BaseIso> {
   if (sizeBytes > BASE_BYTES_MAX) throw new BaseIsoError(`it has ${sizeBytes} bytes, more than ${BASE_BYTES_MAX}`)
@@ -89,7 +90,7 @@ async function readVolume(base: BaseImage, descriptor: Descriptor): Promise<Base
   }
 }
 
-/** @throws BaseIsoError when it is not within the image, or larger than any directory. */
+/** @throws BaseIsoError for an extent that is empty, over `TABLE_BYTES_MAX`, or beyond the end of the image. */
 export async function readExtent({ sizeBytes, readAt }: BaseImage, { sector, bytes }: Extent): Promise<Buffer> {
   const offset = sector * SECTOR_BYTES
   if (bytes === 0 || bytes > TABLE_BYTES_MAX || offset + bytes > sizeBytes)
@@ -97,7 +98,7 @@ export async function readExtent({ sizeBytes, readAt }: BaseImage, { sector, byt
   return readAt(offset, bytes)
 }
 
-/** How long Rock Ridge's PX is: 36 bytes up to RRIP 1.10, 44 in 1.12. */
+/** The length of Rock Ridge's PX: 36 bytes up to RRIP 1.10, 44 in 1.12. @throws BaseIsoError without Rock Ridge. */
 function rockRidge({ directory }: BaseVolume): number {
   const self = recordsOf(directory)[0]?.record
   const area = self === undefined ? Buffer.alloc(0) : systemUseOf(self)

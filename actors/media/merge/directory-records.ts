@@ -1,11 +1,11 @@
-/** Directory records of an image that another program made (ECMA-119 9.1): reads them, and points them elsewhere. */
+/** Reads directory records of an image from another program (ECMA-119 9.1), and points them to other extents. */
 import type { Extent } from '../iso/directory.ts'
 import { SECTOR_BYTES } from '../iso/fields.ts'
 import { BaseIsoError } from './base-error.ts'
 
 const RECORD_BYTES_MIN = 34
 
-/** The records of a directory, one after the other, each with its place. @throws BaseIsoError for what cannot be one. */
+/** The records of a directory in order, each with its offset. @throws BaseIsoError for a broken record. */
 export function recordsOf(directory: Buffer): readonly { readonly offset: number; readonly record: Buffer }[] {
   const records: { offset: number; record: Buffer }[] = []
   for (let offset = 0; offset < directory.length; ) {
@@ -41,7 +41,7 @@ export function systemUseOf(record: Buffer): Buffer {
   return record.subarray(33 + identifierBytes + (identifierBytes % 2 === 0 ? 1 : 0))
 }
 
-/** A copy of the record that points somewhere else and, where Rock Ridge counts them, has one more link. */
+/** A copy of the record that points to another extent and, with Rock Ridge, has one more link. */
 export function pointedTo(record: Buffer, { sector, bytes }: Extent): Buffer {
   const copy = Buffer.from(record)
   writeBoth32(copy, 2, sector)
@@ -51,7 +51,7 @@ export function pointedTo(record: Buffer, { sector, bytes }: Extent): Buffer {
   return copy
 }
 
-/** Rock Ridge's PX in the record itself, where all writers have it; null without. */
+/** Rock Ridge's PX in the record's own system use area, where all writers put it; null without one. */
 export function posixEntry(record: Buffer): Buffer | null {
   const area = systemUseOf(record)
   for (let at = 0; at + 4 <= area.length; ) {

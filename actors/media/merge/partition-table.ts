@@ -1,36 +1,36 @@
 /**
- * The partition tables of a hybrid ISO, for an image that has grown: an image that also boots from a disk has a GPT, of
- * which a second copy stands at the very end of the disk (UEFI specification 2.10, 5.3). Without it, firmware and Linux
- * say that the disk is damaged.
+ * The partition tables of a hybrid ISO that has grown. An image that also boots as a disk has a GPT, with a second copy
+ * at the very end of the disk (UEFI specification 2.10, 5.3). Without that copy, firmware and Linux report a damaged
+ * disk.
  */
 import { crc32 } from 'node:zlib'
 
-/** The unit that both tables count in, in bytes. */
+/** The unit of both tables, in bytes. */
 const BLOCK_BYTES = 512
 const MBR_ENTRIES_OFFSET = 446
 const MBR_ENTRY_BYTES = 16
 const HEADER_BYTES = 92
 const ENTRIES_BYTES_MAX = 64 * 1024
 
-/** Bytes to be put over those of the image. */
+/** Bytes that replace those of the image. */
 export interface Patch {
   readonly offset: number
   readonly bytes: Buffer
 }
 
-/** The second copy of a GPT: what it takes at the end of the image, in bytes. Zero where the start of an image has no GPT. */
+/** The size of a GPT's second copy at the end of the image, in bytes. Zero for an image without a GPT. */
 export function backupBytes(start: Buffer): number {
   const gpt = readGpt(start)
   return gpt === null ? 0 : gpt.entries.length + BLOCK_BYTES
 }
 
-/** As much of an image's start as `backupBytes` and `grownTables` look at. */
+/** The bytes at an image's start that `backupBytes` and `grownTables` read. */
 export const TABLES_BYTES = 16 * 2048
 
 /**
  * The changes to an image that grew from one size to another, both whole blocks: the size of the MBR's partitions
- * that reached to its end; and a GPT's first header and its second copy, which end the image. A GPT that is damaged, or
- * that has entries beyond the system area of an ISO, is left alone like none.
+ * that reached to its end; and a GPT's first header, and its second copy at the end of the image. A GPT that is
+ * damaged, or has entries beyond the system area of an ISO, counts as none.
  */
 export function grownTables(
   start: Buffer,
@@ -71,7 +71,7 @@ function grownPartitions(start: Buffer, blocks: { readonly from: number; readonl
   })
 }
 
-/** The first header and its entries; null where there is none whose checksums are right. */
+/** The first header and its entries; null without a GPT, and for one with a wrong checksum. */
 function readGpt(start: Buffer): { readonly header: Buffer; readonly entries: Buffer } | null {
   const header = start.subarray(BLOCK_BYTES, BLOCK_BYTES + HEADER_BYTES)
   if (header.toString('latin1', 0, 8) !== 'EFI PART' || header.readUInt32LE(12) !== HEADER_BYTES) return null
@@ -84,7 +84,7 @@ function readGpt(start: Buffer): { readonly header: Buffer; readonly entries: Bu
   return crc32(counted) === header.readUInt32LE(88) ? { header, entries } : null
 }
 
-/** A header with its checksum, over itself with the checksum taken for zero. */
+/** A copy of a header with its checksum, which is computed over the header with a checksum of zero. */
 function sealed(header: Buffer): Buffer {
   const copy = Buffer.from(header)
   copy.writeUInt32LE(0, 16)

@@ -1,11 +1,11 @@
-/** The path table of an image, with one more directory below the root (ECMA-119 6.9, 9.4). */
+/** Adds a directory below the root to the path table of an image (ECMA-119 6.9, 9.4). */
 import type { Extent } from '../iso/directory.ts'
 import { BaseIsoError } from './base-error.ts'
 
 interface PathRecord {
   readonly identifier: Buffer
   readonly sector: number
-  /** The number of its parent; the root is number one, and its own parent. */
+  /** The number of the parent; the root is number one, and its own parent. */
   readonly parent: number
 }
 
@@ -16,9 +16,9 @@ export interface PathTables {
 }
 
 /**
- * The table with the root in its new place and a directory added, in its order among those below the root (6.9.1); the
- * numbers of all that come after it are one more.
- * @throws BaseIsoError for a table that is broken or full.
+ * The table with the root in its new place and a directory added, in its order among those below the root (6.9.1). The
+ * numbers of all later directories grow by one.
+ * @throws BaseIsoError for a broken or full table.
  */
 export function withFolder(
   table: Buffer,
@@ -30,7 +30,7 @@ export function withFolder(
   const below = others.findLastIndex(({ parent }) => parent === 1) + 1
   const later = others.findIndex(({ identifier, parent }) => parent === 1 && isBefore(folder.identifier, identifier))
   const place = later === -1 ? below : later
-  // The root is number one and so the first of the others number two.
+  // The root is number one, so the first of the others is number two.
   const number = place + 2
   const moved = others.map((record) => ({
     ...record,

@@ -1,4 +1,4 @@
-/** The sectors behind a base's end, while they are being put together. */
+/** A builder for the sectors behind a base's end. */
 import type { Extent } from '../iso/directory.ts'
 import { SECTOR_BYTES, sectorsOf } from '../iso/fields.ts'
 import type { Patch } from './partition-table.ts'
@@ -18,7 +18,7 @@ export class Tail {
     return this.#nextSector
   }
 
-  /** Whole sectors for something whose bytes come later. Nothing takes no place: sector zero (ECMA-119 6.4.5). */
+  /** Reserves whole sectors for bytes that the caller puts later. A length of zero has sector zero (ECMA-119 6.4.5). */
   reserve(lengthBytes: number): Extent {
     const sector = lengthBytes === 0 ? 0 : this.#nextSector
     this.#nextSector += sectorsOf(lengthBytes)
@@ -35,7 +35,7 @@ export class Tail {
     return extent
   }
 
-  /** From the last byte of the base, which need not be the last of its sector, to the end. */
+  /** The bytes from the end of the base, which may lie within a sector, to the end of the tail. */
   piece(patches: readonly Patch[]): Patch {
     const bytes = Buffer.alloc(this.#nextSector * SECTOR_BYTES - this.#baseBytes)
     for (const written of [...this.#written, ...patches])

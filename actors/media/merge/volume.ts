@@ -1,4 +1,4 @@
-/** The changes to a base's volume when its root directory moves and gets an entry more. */
+/** The changes to a base's volume when its root directory moves and gets one more entry. */
 import { directory, type Extent } from '../iso/directory.ts'
 import { SECTOR_BYTES } from '../iso/fields.ts'
 import { compareNames } from '../iso/names.ts'
@@ -7,15 +7,15 @@ import { BaseIsoError } from './base-error.ts'
 import { extentOf, identifierOf, isDirectory, pointedTo, recordsOf, writeBoth32 } from './directory-records.ts'
 import type { Patch } from './partition-table.ts'
 
-/** A tree's way to write names, read back. */
+/** Decodes an identifier of one of the two trees into a name. */
 export type Decode = (identifier: Buffer) => string
 
-/** Directories directly below the root: each costs a sector of overlay. */
+/** Ceiling of the directories directly below the root: each costs a sector of overlay. */
 const FOLDERS_MAX = 512
 
 /**
  * The root directory in its new place, with the new folder's record among the others in their order (ECMA-119 9.3).
- * @throws BaseIsoError when there is something of that name already.
+ * @throws BaseIsoError when the root has an entry of that name already.
  */
 export function extendedRoot(volume: BaseVolume, added: Buffer, root: Extent, decode: Decode): Uint8Array {
   const [self, parent, ...others] = recordsOf(volume.directory).map(({ record }) => record)
@@ -31,7 +31,7 @@ export function extendedRoot(volume: BaseVolume, added: Buffer, root: Extent, de
   ])
 }
 
-/** The directories below the root know the way back to it (`..`): the first sector of each, pointing to the new place. */
+/** The `..` records of the directories below the root, pointing to the root's new place. */
 export async function changedParents(base: BaseImage, volume: BaseVolume, root: Extent): Promise<readonly Patch[]> {
   const [, , ...others] = recordsOf(volume.directory).map(({ record }) => record)
   const folders = others.filter(isDirectory).map(extentOf)
@@ -40,13 +40,13 @@ export async function changedParents(base: BaseImage, volume: BaseVolume, root: 
   for (const { sector } of folders) {
     const parent = recordsOf(await readExtent(base, { sector, bytes: SECTOR_BYTES }))[1]
     if (parent === undefined) throw new BaseIsoError(`the directory in sector ${sector} is empty`)
-    // A directory that was moved up from the depths has its true way back elsewhere (RRIP 4.1.5), and none is to the root.
+    // A directory that Rock Ridge relocated has its true parent in another entry (RRIP 4.1.5), never the root.
     patches.push({ offset: sector * SECTOR_BYTES + parent.offset, bytes: pointedTo(parent.record, root) })
   }
   return patches
 }
 
-/** The volume descriptor (8.4) for a volume of so many sectors. All else in it stays: boot loaders search by name and date. */
+/** The volume descriptor (8.4) with new sizes and places. Name and date stay, because boot loaders search by them. */
 export function changedDescriptor(
   { descriptor }: BaseVolume,
   {
@@ -55,7 +55,7 @@ export function changedDescriptor(
     sectors,
   }: {
     readonly root: Extent
-    /** The sectors of the path table in its two orders, and the length of each. */
+    /** The sectors of the path table in its two byte orders, and the length of each. */
     readonly tables: { readonly little: number; readonly big: number; readonly bytes: number }
     readonly sectors: number
   },
@@ -64,7 +64,7 @@ export function changedDescriptor(
   writeBoth32(bytes, 80, sectors)
   writeBoth32(bytes, 132, tables.bytes)
   bytes.writeUInt32LE(tables.little, 140)
-  // The optional second copies would be the old ones.
+  // Drops the optional second copies, which are out of date.
   bytes.writeUInt32LE(0, 144)
   bytes.writeUInt32BE(tables.big, 148)
   bytes.writeUInt32BE(0, 152)
