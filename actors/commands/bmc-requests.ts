@@ -1,4 +1,4 @@
-/** Requests that an operator waits for while a performer asks the BMC: probe, power. */
+/** Probe and power: an operator waits while a performer calls the BMC. */
 import type { StoredEvent } from '../../eventstore/log/event.ts'
 import { followStream } from '../../eventstore/log/follow.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
@@ -16,7 +16,7 @@ export type BmcRequestOptions = {
   readonly notifications: Notifications
 }
 
-/** Requests to BMCs. Each is an event; its answer is the event of its outcome, which a performer appends. */
+/** Commands that request a BMC operation. Each appends an event; a performer appends the outcome, which is the answer. */
 export function createBmcRequests({ db, runtime, notifications }: BmcRequestOptions) {
   /** Appends a request and follows the stream to its outcome. */
   const askAndAwait = async (
@@ -50,7 +50,7 @@ export function createBmcRequests({ db, runtime, notifications }: BmcRequestOpti
   }
 
   return {
-    /** Reads the BMC and answers the outcome's event. @throws Refused unknown_server, still_under_way. */
+    /** Has the BMC read, and answers the outcome's event. @throws Refused unknown_server, still_under_way. */
     probe: (serial: string, options: { readonly requester: Requester; readonly signal: AbortSignal }) =>
       askAndAwait(
         serial,
@@ -60,7 +60,7 @@ export function createBmcRequests({ db, runtime, notifications }: BmcRequestOpti
       ),
 
     /**
-     * Switches the host and answers the outcome's event.
+     * Has the host switched, and answers the outcome's event.
      * @throws Refused unknown_server, active_job, power_busy, still_under_way.
      */
     power: async (

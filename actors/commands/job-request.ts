@@ -1,4 +1,4 @@
-/** The request of a job: checked for its idempotency key, sealed, and appended with the reservation of its server. */
+/** Requests a job: checks the idempotency key, seals the recipe, and appends the job with its server's reservation. */
 import { createHash } from 'node:crypto'
 import type { Vault } from '../../eventstore/ledgers/vault.ts'
 import { ValueTaken } from '../../eventstore/log/append.ts'
@@ -27,7 +27,7 @@ export type RequestedJob = {
   readonly serverSerial: string
   readonly createdAt: string
   readonly warnings: readonly Job['warnings'][number][]
-  /** False when an earlier request with the same idempotency key had created it. */
+  /** False when an earlier request with the same idempotency key created the job. */
   readonly created: boolean
 }
 
@@ -43,8 +43,8 @@ export type RequestOptions = {
 type Idempotency = JobEventData<'job.requested'>['idempotency']
 
 /**
- * Creates a job and reserves its server, in one transaction: of two requests for one server, the first append wins. A request
- * that comes again under its idempotency key answers the job that it created.
+ * Creates a job and reserves its server, in one transaction: of two requests for one server, the first append wins. A
+ * repeated request under the same idempotency key answers the job that the first one created.
  * @throws Refused unknown_server, active_job, idempotency_key_reused.
  */
 export async function requestJob(
@@ -63,11 +63,11 @@ export async function requestJob(
   try {
     return await append(options, { jobId, recipeRef, idempotency }, asked, requester)
   } catch (error) {
-    // Only these say that nothing was appended. After a lost connection the job may be there and need its recipe.
+    // Only these errors prove that nothing was appended. After a lost connection the job may exist and need its recipe.
     const refused = isRefused(error, 'unknown_server', 'active_job') || error instanceof ValueTaken
     if (!refused) throw error
     await vault.remove(recipeRef)
-    // The same request may have come twice at once: then the other one holds the server, or has taken the key.
+    // The winner may be a concurrent repetition of this request, which holds the server or has taken the key.
     const winner = await createdBefore(db, idempotency)
     if (winner !== null) return winner
     throw error
@@ -128,7 +128,7 @@ async function createdBefore(db: Database, idempotency: Idempotency): Promise<Re
   return { jobId: job_id, serverSerial: server_serial, createdAt: created_at, warnings, created: false }
 }
 
-/** A key counts for its requester alone; the digest of the request tells a repetition from a key that is used twice. */
+/** A key is scoped to its requester. The digest of the request tells a repetition from another use of the key. */
 function idempotencyOf(asked: JobRequest, { actor }: Requester): Idempotency {
   if (asked.idempotencyKey === null) return null
   return { key_sha256: sha256(`${actor}\n${asked.idempotencyKey}`), request_sha256: digestOfRequest(asked) }

@@ -1,6 +1,6 @@
 /**
- * Commands of jobs. Each decides on the current state, records, and stops; the performer that leases the effects does the
- * rest. A refusal is an error in domain words; `api/` knows which HTTP status that is.
+ * Commands of jobs. Each decides on the current state and appends events; the performer that leases the effects does
+ * the rest. A refusal is an error in domain words; `api/` maps it to an HTTP status.
  */
 import type { JobEventData } from '../../machines/job/events.ts'
 import { jobStream } from '../../machines/kinds.ts'
@@ -22,7 +22,7 @@ export function createJobCommands(options: RequestOptions) {
 
     /**
      * Runs a job's recipe again as a new job.
-     * @throws Refused unknown_job, job_not_ended, invalid_recipe and what `request` throws.
+     * @throws Refused unknown_job, job_not_ended, invalid_recipe, and all that `request` throws.
      */
     retry: async (jobId: string, requester: Requester): Promise<RequestedJob> => {
       const actor = await runtime.read('job', jobId)
@@ -36,7 +36,7 @@ export function createJobCommands(options: RequestOptions) {
       return requestJob(options, again, requester)
     },
 
-    /** Asks for the end of a job before its outcome. @throws Refused unknown_job, job_ended. */
+    /** Requests the end of a job before its outcome. @throws Refused unknown_job, job_ended. */
     cancel: async (jobId: string, reason: string | null, requester: Requester): Promise<void> => {
       const stream = jobStream(jobId)
       await runtime.commit({
@@ -56,7 +56,7 @@ export function createJobCommands(options: RequestOptions) {
       })
     },
 
-    /** Records a read that this project's media server saw. */
+    /** Records a read that the controller's media server saw. Ignores an unknown job. */
     recordMediaRead: async (jobId: string, read: JobEventData<'media.read.observed'>): Promise<void> => {
       const stream = jobStream(jobId)
       await runtime.commit({

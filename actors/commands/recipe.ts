@@ -1,12 +1,12 @@
-/** A recipe that a job takes: one that is valid, and whose target this version installs. */
+/** Accepts a recipe for a job: a valid one, for a target that this version installs. */
 import { targetOf } from '../../machines/job/targets.ts'
 import { type ParsedRecipe, parseRecipe } from '../../machines/recipe/parse.ts'
 
-/** An accepted recipe, and the very bytes in which it was sent. */
+/** An accepted recipe, and the bytes that the operator sent. */
 export type AcceptedRecipe = Extract<ParsedRecipe, { readonly ok: true }> & { readonly raw: Uint8Array }
 type RefusedRecipe = Extract<ParsedRecipe, { readonly ok: false }>
 
-/** Reads a recipe as it was sent; answers every fault of one that no job takes. */
+/** Parses a recipe; answers every fault of an unacceptable one. */
 export function readRecipe(raw: Uint8Array): AcceptedRecipe | RefusedRecipe {
   const parsed = parseRecipe(raw)
   if (!parsed.ok) return parsed

@@ -1,4 +1,4 @@
-/** Registration of servers. Credentials go into the vault; events name where they are. */
+/** Registration of servers. The vault holds the credentials; events hold references to them. */
 import type { Vault } from '../../eventstore/ledgers/vault.ts'
 import { serverStream } from '../../machines/kinds.ts'
 import type { ServerRegistration } from '../../machines/server/events.ts'
@@ -19,7 +19,7 @@ export function createRegistrationCommands({ runtime, vault, nextId }: Registrat
   return {
     /**
      * Creates a server or replaces its registration.
-     * @returns whether it was new.
+     * @returns `created`: true for a new server and for one that was removed.
      */
     put: async (
       registration: Omit<ServerRegistration, 'credentials_ref'>,
@@ -65,8 +65,8 @@ export function createRegistrationCommands({ runtime, vault, nextId }: Registrat
     },
 
     /**
-     * Pins another certificate of a server whose certificate is pinned; a probe follows. A client that is in use goes on
-     * with the old one to the end of its operation. @throws Refused unknown_server, not_pinned.
+     * Pins another certificate for a server with the TLS policy `pinned`; a probe follows. A client in use keeps the
+     * old certificate to the end of its operation. @throws Refused unknown_server, not_pinned.
      */
     acceptCertificate: async (serial: string, fingerprint: string, requester: Requester): Promise<void> => {
       const stream = serverStream(serial)

@@ -1,4 +1,4 @@
-/** Reports of the maintenance OS: which job they are about, and what they change. */
+/** Reports of the maintenance OS: finds their job, and appends their events. */
 import type { JobEventData } from '../../machines/job/events.ts'
 import { awaitsReport } from '../../machines/job/view.ts'
 import { jobStream } from '../../machines/kinds.ts'
@@ -9,7 +9,7 @@ import { causeOf, type Requester } from './requester.ts'
 export type Report = Omit<JobEventData<'report.received'>, 'authenticated_by'> & { readonly job_id: string | null }
 export type Progress = JobEventData<'progress.reported'>
 
-/** How a report proved where it comes from: the job's own token names its job. */
+/** The proof of a report's origin. A job's own token names the job; the shared secret names none. */
 export type ReportAuthentication =
   | { readonly by: 'job-token'; readonly jobId: string }
   | { readonly by: 'shared-secret' }
@@ -18,8 +18,8 @@ export type ReportAuthentication =
 export function createReportCommands({ runtime }: { readonly runtime: Runtime }) {
   return {
     /**
-     * Takes a report of the maintenance OS. Resolves when it is durable: `duplicate` when it changed nothing.
-     * @throws Refused no_job_waiting when it names another job than the server's active one, or that one does not wait.
+     * Takes a report of the maintenance OS. Resolves when the report is durable; `duplicate` when it changed nothing.
+     * @throws Refused no_job_waiting when it names another job than the server's active one, or that job awaits none.
      */
     receiveReport: async (
       serial: string,
@@ -75,8 +75,8 @@ export function createReportCommands({ runtime }: { readonly runtime: Runtime })
 }
 
 /**
- * Finds the job that a report is about: the active one, unless the report proves to be a late one of a job that has ended.
- * A late report of job A must never finish job B.
+ * Finds the job of a report: the active one, or an ended one when the report is provably its late repetition. A late
+ * report of job A must never finish job B.
  */
 async function jobOfReport(
   runtime: Runtime,
@@ -91,13 +91,13 @@ async function jobOfReport(
   const named = by.by === 'job-token' ? by.jobId : report.job_id
   if (by.by === 'job-token' && report.job_id !== null && report.job_id !== by.jobId) throw nobody()
   if (named === null) {
-    // Asked first: the delivery that the last job took, sent again, must not be taken for the active one's.
+    // Checked first: a repeated delivery of the last job must not count for the active one.
     if (lastJobId !== null && (await tookDelivery(runtime, lastJobId, report.delivery_id))) return lastJobId
     if (active !== null) return active
     throw nobody()
   }
   if (named === active) return named
-  // An ended job's report that comes again is a duplicate while no other job has the server, or when its delivery is known.
+  // An ended job's report counts as a duplicate while the server has no active job, or when its delivery id is known.
   const ended = await runtime.read('job', named)
   if (ended === null || ended.snapshot.context.serverSerial !== serial) throw nobody()
   if (active === null || (await tookDelivery(runtime, named, report.delivery_id))) return named

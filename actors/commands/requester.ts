@@ -1,10 +1,10 @@
-/** The requester of a command, and how it gets onto the events that the command causes. */
+/** The requester of a command, and the cause that the command's events record. */
 import type { Cause } from '../runtime.ts'
 
-/** A principal, the request it came with, and the trace it belongs to. */
+/** A principal, and the id and trace of its request. */
 export type Requester = { readonly actor: string; readonly requestId: string; readonly trace: string | null }
 
-/** The cause of what a request made happen; `jobId` where it is about a job. */
+/** The cause of events that a request appends; `jobId` is null for a request without a job. */
 export function causeOf({ actor, requestId, trace }: Requester, jobId: string | null): Cause {
   return { actor, causationId: requestId, correlationId: jobId, trace }
 }

@@ -1,4 +1,4 @@
-/** The contents of a recording's file: its job, the exchanges of that job, and a list of the gaps. */
+/** The contents of a recording's file: its job, the exchanges of that job, and a list of gaps. */
 import type { ExchangeRow, RecordingRow } from '../../eventstore/ledgers/bmc-recordings.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
 import { getJob, listJobs } from '../../eventstore/read-models/jobs.ts'
@@ -9,13 +9,13 @@ import type { RecordedExchange, RecordedJob } from '../../redfish/recording/form
 import { Refused } from '../refusals.ts'
 import { type KeptExchange, recordedForMs } from './exchanges.ts'
 
-/** The log's clock and that of the exchanges differ by the way of an answer of the database (eventstore/postgres/clock.ts). */
+/** The log's clock and the exchanges' clock differ by the time of a database answer (eventstore/postgres/clock.ts). */
 const clocksDifferByMs = 1_000
-/** More than a day's recording has of one server. */
+/** More jobs than one server runs in a day. */
 const jobsMax = 100
 
 /**
- * The job that a recording is of: the one that is named, else the latest since the start of the recording, else null.
+ * The job of a recording: the one that the operator names, else the latest since the start of the recording, else null.
  * @throws Refused unknown_job.
  */
 export async function jobOf(
@@ -34,7 +34,7 @@ export async function jobOf(
   return rows[0] ?? null
 }
 
-/** A server as its last probe found it, or as it was registered. */
+/** A server by its last probe, or by its registration before the first probe. */
 export async function serverOf(db: Database, { serial, bmc_address, vendor }: ServerRegistration) {
   const description = (await getServer(db, serial))?.description ?? null
   return {
@@ -46,7 +46,7 @@ export async function serverOf(db: Database, { serial, bmc_address, vendor }: Se
   }
 }
 
-/** When the exchanges of a job ended: a moment after it, unless the next one began before. */
+/** The end of a job's exchanges: a moment after the job ended, or the start of the next job if that is earlier. */
 export async function endOf(db: Database, serial: string, job: Job | null): Promise<number> {
   if (job === null || job.status !== 'complete') return Number.POSITIVE_INFINITY
   const filter = { server: serial, since: job.created_at }
@@ -57,7 +57,7 @@ export async function endOf(db: Database, serial: string, job: Job | null): Prom
   return Math.min(Date.parse(job.last_update) + clocksDifferByMs, ...later)
 }
 
-/** Those exchanges that were over in between. */
+/** The exchanges that ended between `startMs` and `endMs`. */
 export function exchangesOf(
   rows: readonly ExchangeRow[],
   { startMs, endMs }: { readonly startMs: number; readonly endMs: number },
@@ -75,7 +75,7 @@ export function exchangesOf(
     })
 }
 
-/** Says what a file does not have of the job or of the recording, in words. */
+/** The gaps of a file, in words for the operator. */
 export function missingOf(recording: RecordingRow | null, rows: readonly ExchangeRow[], job: Job | null): string[] {
   if (recording === null) return ['all exchanges: no recording was started before the job ran']
   const missing: string[] = []
@@ -97,7 +97,7 @@ export function missingOf(recording: RecordingRow | null, rows: readonly Exchang
   return missing
 }
 
-/** A job as a file of a recording has it. */
+/** The outcome of a job, for the file. */
 export function recordedJob({ outcome, failed_step, failure }: Job): RecordedJob {
   return {
     outcome,

@@ -1,6 +1,6 @@
 /**
- * Keeps the exchanges with BMCs whose servers are being recorded, by whichever controller they are made: one row each,
- * written as soon as the exchange is over, so that a controller that is killed loses the last one at most.
+ * Keeps the exchanges with the BMCs of recorded servers. Every controller writes its own, one row each, as soon as the
+ * exchange is over, so that a killed controller loses at most the last one.
  */
 import { LRUCache } from 'lru-cache'
 import { countLost, findRecording, keepExchange, type RecordingRow } from '../../eventstore/ledgers/bmc-recordings.ts'
@@ -11,28 +11,28 @@ import type { Log } from '../log.ts'
 import { digestMediaTokens } from '../media/access/redaction.ts'
 import type { RecordingHistory } from './history.ts'
 
-/** A controller looks again after this time whether a server is being recorded. The start of a recording waits as long. */
+/** Lifetime of a controller's cached answer whether a server is recorded. The start of a recording waits as long. */
 export const preparedForMs = 1_000
-/** Limits of one recording by one controller: more than ten jobs on the slowest BMC. */
+/** Limits of one recording by one controller: they exceed ten jobs on the slowest BMC. */
 const exchangesMax = 5_000
 const bytesMax = 16 * 1024 * 1024
 const pendingMax = 200
-/** Servers of which it is known whether they are being recorded. */
+/** Ceiling of the servers in the cache. */
 const lookedMax = 10_000
-/** A forgotten recording must not go on for ever. */
+/** A recording ends after a day, even if the operator forgets it. */
 export const recordedForMs = 24 * 3_600_000
 
-/** An exchange as it is stored, before what identifies is replaced. */
+/** An exchange as it is stored: the file has placeholders for its identifying values. */
 export type KeptExchange = Omit<ExchangeObservation, 'elapsedMs'> & { readonly elapsed_ms: number }
 
 export type ExchangeRecorder = {
-  /** Looks whether this server is being recorded; to be called before its BMC is used. */
+  /** Checks whether this server is recorded; callers await it before they use the BMC. */
   readonly prepare: (serial: string) => Promise<void>
-  /** Keeps the exchange if its server is being recorded. */
+  /** Keeps the exchange if its server is recorded. */
   readonly observe: (serial: string, exchange: ExchangeObservation) => void
-  /** Forgets what is known of a server, so that the next look is a new one. */
+  /** Drops the cache entry of a server, so that the next `prepare` queries the database. */
   readonly refresh: (serial: string) => void
-  /** Resolves when everything that was observed is stored. */
+  /** Resolves when every observed exchange is stored or counted as lost. */
   readonly flush: () => Promise<void>
 }
 
@@ -45,7 +45,7 @@ type Active = {
   isFull: boolean
   /** The database's clock minus `performance.now()`. */
   aheadMs: number
-  /** When the latest exchange was over, by the database's clock. */
+  /** The end of the latest exchange, by the database's clock. */
   lastMs: number
 }
 
@@ -56,15 +56,15 @@ export type ExchangeRecorderOptions = {
   readonly log: Log
 }
 
-/** The recorder of one controller; it writes the exchanges one after the other. */
+/** The recorder of one controller. It writes exchanges in sequence. */
 export function createExchangeRecorder(options: ExchangeRecorderOptions): ExchangeRecorder {
   const { db, history, log } = options
-  /** The time of the last look whether a server is being recorded, by `performance.now()`. */
+  /** The time of the last query for a server's recording, by `performance.now()`. */
   const looked = new LRUCache<string, number>({ max: lookedMax })
   const actives = new Map<string, Active>()
   let writing: Promise<void> = Promise.resolve()
 
-  /** An end that could not be recorded is found again by the next look, if it is one by time. */
+  /** Never rejects. After a failure the next `prepare` retries an end by time; an end by size is not retried. */
   const end = async (find: () => Promise<RecordingRow | null>, reason: RecordingEnd): Promise<void> => {
     try {
       const recording = await find()
@@ -75,12 +75,12 @@ export function createExchangeRecorder(options: ExchangeRecorderOptions): Exchan
   }
   const queue = (active: Active, number: number, exchange: string) => {
     active.pending += 1
-    // Before it waits for its turn: the job that it is a part of can be over by then.
+    // Timestamped before the exchange waits for its write, because its job can end meanwhile.
     active.lastMs = Math.max(active.lastMs, active.aheadMs + performance.now())
     const endedAt = new Date(active.lastMs).toISOString()
     writing = writing.then(() => keep(options, active, { number, exchange, endedAt }))
   }
-  /** Counts an exchange that is not kept. What comes after a gap is of no use: nothing more is kept, by no controller. */
+  /** Counts a lost exchange. A full recording ends for every controller: exchanges after the gap are useless. */
   const lose = (serial: string, active: Active, isFull: boolean) => {
     active.lost += 1
     if (active.pending < pendingMax) queue(active, active.number, '')
@@ -106,10 +106,10 @@ export function createExchangeRecorder(options: ExchangeRecorderOptions): Exchan
     },
     observe: (serial, exchange) => {
       const active = actives.get(serial)
-      // The tree is read for the recording, and is a part of it by itself.
+      // The file has the tree in a part of its own.
       if (active === undefined || exchange.operation === 'readTree') return
       const { elapsedMs, ...rest } = exchange
-      // The table is no vault: what opens a medium is not kept, only that it was this one.
+      // The table is unsealed, so media tokens are replaced by digests, which still distinguish the media.
       const text = digestMediaTokens(JSON.stringify({ ...rest, elapsed_ms: elapsedMs } satisfies KeptExchange))
       const isFull = active.number >= exchangesMax || active.bytes + text.length > bytesMax
       if (isFull || active.pending >= pendingMax) return lose(serial, active, isFull)
@@ -125,16 +125,16 @@ export function createExchangeRecorder(options: ExchangeRecorderOptions): Exchan
   }
 }
 
-/** The state of a recording that a query of `askedAtMs` found, continued from `known` where that is of the same recording. */
+/** The state of a recording that a query of `askedAtMs` found; keeps the counters of `known` for the same recording. */
 function continued(found: RecordingRow, known: Active | undefined, askedAtMs: number): Active {
   const begun = { number: 0, bytes: 0, pending: 0, lost: 0, isFull: false, aheadMs: 0, lastMs: 0 }
   const active = known?.id === found.id ? known : { id: found.id, ...begun }
-  // The answer was given halfway between the question and now.
+  // Assumes that the database answered halfway between the query and now.
   active.aheadMs = Date.parse(found.now) - (askedAtMs + performance.now()) / 2
   return active
 }
 
-/** Stores an exchange, and before it how many were lost; an empty one stores that alone. Never rejects. */
+/** Stores the number of lost exchanges, then the exchange unless it is empty. Never rejects. */
 async function keep(
   { db, controller, log }: Pick<ExchangeRecorderOptions, 'db' | 'controller' | 'log'>,
   active: Active,

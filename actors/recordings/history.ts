@@ -1,9 +1,9 @@
 /**
- * The starts and ends of recordings in their servers' histories, with the requester and the reason of the end. A dead
- * controller ends none: the recording is in the database, and the controller that uses the BMC next goes on with it.
+ * The starts and ends of recordings in their servers' histories, with the requester and the reason of the end. A
+ * recording survives a dead controller: it is in the database, and the next controller that uses the BMC continues it.
  *
- * An end is recorded first and then marked: at least once. A crash in between has it recorded twice, with the same
- * `recording_id`.
+ * The event of an end is appended first and the row marked after it: at-least-once. After a crash in between, the
+ * history has the end twice, with the same `recording_id`.
  */
 import { countExchanges, markEnded, type RecordingRow } from '../../eventstore/ledgers/bmc-recordings.ts'
 import type { Database } from '../../eventstore/postgres/database.ts'
@@ -16,7 +16,7 @@ import type { Cause, Runtime } from '../runtime.ts'
 export type RecordingHistory = {
   /** @throws Refused unknown_server. */
   readonly started: (serial: string, id: string, requester: Requester) => Promise<void>
-  /** Records the end of a recording that has not ended yet, and keeps no more of it. */
+  /** Records the end of a running recording, and marks its row as ended. Does nothing for one that has ended. */
   readonly ended: (recording: RecordingRow, reason: RecordingEnd, requester: Requester | null) => Promise<void>
 }
 
@@ -24,7 +24,7 @@ export type RecordingHistory = {
 export function createRecordingHistory(options: {
   readonly db: Database
   readonly runtime: Pick<Runtime, 'commit'>
-  /** The controller, as the cause of ends that no requester asked for. */
+  /** The controller, as the cause of ends without a requester. */
   readonly owner: string
 }): RecordingHistory {
   const { db, runtime, owner } = options

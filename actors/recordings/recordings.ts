@@ -1,6 +1,6 @@
 /**
- * Recordings of servers: start, run the job, fetch the file, end. The file has the tree as the BMC shows it now and the
- * exchanges since the start, without secrets and without what identifies (redfish/recording/).
+ * Recordings of servers: start, run the job, fetch the file, end. The file has the BMC's present tree and the exchanges
+ * since the start, without secrets and identifying values (redfish/recording/).
  */
 import {
   beginRecording,
@@ -42,7 +42,7 @@ export type RecordingsOptions = {
 export type Recordings = ReturnType<typeof createRecordings>
 
 const recordingsMax = 20
-/** A recording is kept this long if no operator fetches it. */
+/** The next start of any recording deletes those that started longer ago than this. */
 const keptForMs = 7 * 24 * 3_600_000
 type FileRequest = { readonly jobId: string | null; readonly requester: Requester; readonly signal: AbortSignal }
 
@@ -54,8 +54,8 @@ export function createRecordings(options: RecordingsOptions) {
 
   return {
     /**
-     * Keeps the exchanges with this server's BMC from now on, for a day at most; a recording that it has is begun anew.
-     * Resolves when every controller knows. @throws Refused unknown_server, too_many_recordings.
+     * Keeps the exchanges with this server's BMC from now on, for a day at most; replaces an earlier recording.
+     * Resolves when every controller records. @throws Refused unknown_server, too_many_recordings.
      */
     start: async (
       serial: string,
@@ -81,7 +81,7 @@ export function createRecordings(options: RecordingsOptions) {
       return { startedAt: begun?.startedAt ?? new Date(0).toISOString() }
     },
 
-    /** Forgets the recording. @returns whether there was one. */
+    /** Ends and deletes the recording. @returns true if there was one. */
     end: async (serial: string, requester: Requester): Promise<boolean> => {
       const recording = await findRecording(db, serial)
       await recorder.flush()
@@ -92,8 +92,9 @@ export function createRecordings(options: RecordingsOptions) {
     },
 
     /**
-     * The file: the tree is read now, as the only writer of this BMC; the exchanges are those of the job that is named, else of
-     * the latest one since the start, else all. The recording goes on. @throws Refused unknown_server, unknown_job; BmcError.
+     * The file. The controller reads the tree now, under the BMC's writer lease. The exchanges are those of the named
+     * job, else of the latest one since the start, else all. The recording goes on.
+     * @throws Refused unknown_server, unknown_job; BmcError.
      */
     file: async (serial: string, { jobId, requester, signal }: FileRequest): Promise<Recording> => {
       const { registration, unseal } = await access(serial)

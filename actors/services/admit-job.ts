@@ -1,11 +1,11 @@
-/** Before anything is done to a BMC: is there a way to it? Safe to repeat: it only reads. */
+/** Checks the access to the BMC before any write to it. Safe to repeat: it only reads. */
 import { UnsealError } from '../../eventstore/ledgers/vault.ts'
 import type { BmcAccess } from '../bmcs/access.ts'
 import { StepFailure } from '../failure.ts'
 import { isRefused } from '../refusals.ts'
 import type { Service } from '../service.ts'
 
-/** Fails the step for a server that is not registered, or whose credentials do not open. */
+/** Fails the step for an unregistered server, or for credentials that cannot be unsealed. */
 export function admitJob({
   access,
   redfishMode,

@@ -1,4 +1,4 @@
-/** Boot once from CD, and the end of that. Safe to repeat: read, write if different, read back. */
+/** Sets "boot once from CD" and clears it. Safe to repeat: read, write if different, read back. */
 import type { Bmcs } from '../bmcs/clients.ts'
 import type { Service } from '../service.ts'
 import { overrideData } from './facts.ts'

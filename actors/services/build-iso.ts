@@ -1,6 +1,6 @@
 /**
- * Builds and stores a job's task medium. Safe to repeat: the same inputs give the same bytes. A rebuild with another digest
- * than the job's history has fails loudly (spec/media.md "Deterministic").
+ * Builds and stores a job's task medium. Safe to repeat: the same inputs give the same bytes. A rebuild whose digest
+ * differs from the job's history fails (spec/media.md "Deterministic").
  */
 import type { TaskMedia } from '../media/task-media.ts'
 import type { Service } from '../service.ts'
@@ -8,7 +8,7 @@ import { type Timing, timed } from '../timing.ts'
 
 export type BuildOptions = { readonly media: TaskMedia; readonly timing: Timing }
 
-/** The task ISO, before anything is known of the BMC's slots. */
+/** Builds the task ISO, before the controller knows the BMC's slots. */
 export function buildIso({ media, timing }: BuildOptions): Service<'buildIso'> {
   return {
     writesBmc: false,
@@ -21,7 +21,7 @@ export function buildIso({ media, timing }: BuildOptions): Service<'buildIso'> {
   }
 }
 
-/** The form that the slots of the job's BMC take, when that is another one than the ISO. */
+/** Builds the form that the slots of the job's BMC take, if that is another one than the ISO. */
 export function buildMedium({ media, timing }: BuildOptions): Service<'buildMedium'> {
   return {
     writesBmc: false,

@@ -1,7 +1,7 @@
 /**
- * Finds out what the BMC has and how this job's media fit. A BMC that is still as the last probe found it is recognised;
- * another one is discovered anew, and a probe is asked for, because slots or firmware have changed. Safe to repeat: it only
- * reads.
+ * Finds the BMC's resources and the layout of this job's media. A BMC that still matches its last probe is recognised;
+ * a changed one is discovered anew, and a probe is requested, because slots or firmware have changed. Safe to repeat:
+ * it only reads.
  */
 import type { DescriptionData } from '../../machines/server/description.ts'
 import type { Bmc, BmcDescription } from '../../redfish/bmc.ts'
@@ -49,7 +49,7 @@ export function discover({ bmcs, timing, descriptionOf, probeAgain }: DiscoverOp
         firmware: found.manager.firmware,
         system: found.system.id,
         manager: found.manager.id,
-        // A single slot holds both media, as one.
+        // A single slot holds the merged medium, so its name stands for both.
         layout: { task: layout.maintenance, ...layout },
         session: found.session,
         tls: found.tls,
@@ -79,5 +79,5 @@ async function recognise(bmc: Bmc, known: DescriptionData | null, signal: AbortS
   return { ...known, ...seen, layout, slots, findings: findings as BmcDescription['findings'] }
 }
 
-/** Findings about the moment of the probe. */
+/** Findings about the moment of the probe, which a later job must not inherit. */
 const passing = ['media-inserted', 'power-unknown', 'session-table-full'] as const

@@ -1,4 +1,4 @@
-/** Answers of the Redfish client as the log keeps them: the same facts, with the names that events use. */
+/** Converts answers of the Redfish client into the data of events: the same facts, in snake case. */
 import camelcaseKeys from 'camelcase-keys'
 import snakecaseKeys, { type SnakeCaseKeys } from 'snakecase-keys'
 import type { PowerData } from '../../machines/event.ts'
@@ -11,7 +11,7 @@ import type {
   ResetResult,
 } from '../../redfish/bmc.ts'
 
-/** The shapes of events, unlike the client's, are not readonly. */
+/** The types of events are mutable; those of the client are readonly. */
 type Writable<T> = T extends readonly (infer Item)[]
   ? Writable<Item>[]
   : T extends object

@@ -1,6 +1,6 @@
 /**
- * Mounts the two media. Safe to repeat: the client ejects whatever the slot holds, inserts a URL that is new with every
- * attempt, and reads back until the slot shows it. BMCs have been seen to report an old image as inserted.
+ * Mounts the two media. Safe to repeat: the client empties the slot, inserts a URL that is new with every attempt, and
+ * reads back until the slot shows it. BMCs have been seen to report an old image as inserted.
  */
 import { BmcError, problemOf } from '../../redfish/failure.ts'
 import type { Bmcs } from '../bmcs/clients.ts'
@@ -21,7 +21,7 @@ export type MountOptions = {
 
 export type MaintenanceOptions = MountOptions & {
   readonly images: ImageStore
-  /** The configured maintenance ISO elsewhere; null: `maintenanceIsoName` of the image directory. */
+  /** The configured maintenance ISO on another server; null: `maintenanceIsoName` of the image directory. */
   readonly maintenanceIsoUrl: string | null
 }
 
@@ -60,7 +60,7 @@ export function mountTask({
   }
 }
 
-/** Long enough for controllers to be replaced: while all of them are away, no process serves the image. */
+/** Retries span a replacement of all controllers: meanwhile no process serves the image. */
 const [insertsMax, retryDelayMs] = [6, 5000] as const
 
 async function mount(

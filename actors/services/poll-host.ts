@@ -1,4 +1,4 @@
-/** Waits until the BMC answers again and the host is on; the job's deadline ends it. Safe to repeat: it only reads. */
+/** Waits until the BMC answers and the host is on; the job's deadline ends the wait. Safe to repeat: it only reads. */
 import { BmcError } from '../../redfish/failure.ts'
 import type { Bmcs } from '../bmcs/clients.ts'
 import type { Service } from '../service.ts'
@@ -19,7 +19,7 @@ export function pollHost({ bmcs, timing }: { readonly bmcs: Bmcs; readonly timin
             await bmc.ping({ signal })
             return await bmc.power({ signal })
           } catch (error) {
-            // A BMC that is away or busy right after a reset is what this step waits out.
+            // Right after a reset the BMC may be unreachable or busy; this step waits for its end.
             if (error instanceof BmcError && error.failure.retry) return null
             throw error
           }

@@ -1,4 +1,4 @@
-/** Host off and on. Safe to repeat: a host that is off stays off, one that is on stays on. */
+/** Switches the host off and on. Safe to repeat: a host that is off stays off, one that is on stays on. */
 import type { Bmcs } from '../bmcs/clients.ts'
 import type { Service } from '../service.ts'
 import { resetData } from './facts.ts'
@@ -18,8 +18,8 @@ export function powerOnHost({ bmcs }: { readonly bmcs: Bmcs }): Service<'powerOn
 }
 
 /**
- * An operator's power action. A restart that was interrupted is not sent again: a second one would hit a host that is
- * booting, and the operator can look and ask once more.
+ * An operator's power action. An interrupted restart is not sent again, because a second one could hit a booting host;
+ * the operator can check and repeat the action.
  */
 export function switchPower({ bmcs }: { readonly bmcs: Bmcs }): Service<'switchPower'> {
   return {

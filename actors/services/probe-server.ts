@@ -1,4 +1,4 @@
-/** Reads what a BMC has, for operators and for the server's history. Safe to repeat: it only reads. */
+/** Reads a BMC's resources, for operators and for the server's history. Safe to repeat: it only reads. */
 import type { StoredEvent } from '../../eventstore/log/event.ts'
 import { serverStream } from '../../machines/kinds.ts'
 import type { ServerEventData } from '../../machines/server/events.ts'
@@ -11,7 +11,7 @@ import { descriptionData } from './facts.ts'
 export type ProbeServerOptions = {
   readonly bmcs: Bmcs
   readonly timing: Timing
-  /** The fingerprint of the BMC's certificate, where the first one seen is to be pinned; null otherwise. */
+  /** The fingerprint of the BMC's certificate, if the server's policy pins the first one seen; null otherwise. */
   readonly firstFingerprint: (serial: string, signal: AbortSignal) => Promise<string | null>
 }
 
@@ -20,7 +20,7 @@ export function probeServer({ bmcs, timing, firstFingerprint }: ProbeServerOptio
     writesBmc: false,
     perform: async ({ serial }, { signal, record, recorded }) => {
       const first = await firstFingerprint(serial, signal)
-      // Durable before the password is sent to the owner of this certificate: another one is refused from here on.
+      // Durable before the password goes to the owner of this certificate; later connections refuse any other.
       if (first !== null) await record({ type: 'server.certificate.pinned', data: { fingerprint: first } })
       const fingerprint = first ?? pinnedBy(await recorded())
       const { result, elapsed_ms } = await timed(timing, () => bmcs.use(serial, (bmc) => bmc.discover({ signal })))
@@ -38,8 +38,8 @@ function pinnedBy(events: readonly StoredEvent[]): string | null {
 export type ProbeAgain = (input: { readonly jobId: string; readonly serial: string }) => Promise<void>
 
 /**
- * Asks for a probe of a server that is not as its last probe described it: every later job would discover it anew. Safe to
- * repeat: one that is under way is not asked for again.
+ * Requests a probe of a server that no longer matches its last probe; otherwise every later job would discover it anew.
+ * Safe to repeat: while a probe is under way it requests none.
  */
 export function probeAgain({
   runtime,

@@ -1,4 +1,4 @@
-/** Gives the server free for the next job. Safe to repeat: a server that this job no longer holds is left as it is. */
+/** Releases the server for the next job. Safe to repeat: it leaves a server that this job no longer holds unchanged. */
 import { serverStream } from '../../machines/kinds.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Service } from '../service.ts'

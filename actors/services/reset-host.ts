@@ -1,7 +1,8 @@
 /**
- * Restarts the host into the maintenance OS. Not safe to repeat, so it never is, blindly: each reset is recorded before
- * it is sent. When an earlier performer left one without an outcome, or its answer was lost, this one looks first
- * (spec/job.md "What makes a step safe to repeat"). Only a host that is seen not to have restarted is reset again.
+ * Restarts the host into the maintenance OS. A reset is not safe to repeat, so each one is recorded as an intent before
+ * it is sent. After a reset without an outcome (an earlier performer died, or the answer was lost) this performer
+ * checks the host first (spec/job.md "What makes a step safe to repeat"). It resets again only with proof that no
+ * restart happened.
  */
 import type { StoredEvent } from '../../eventstore/log/event.ts'
 import type { JobContext } from '../../machines/job/context.ts'
@@ -17,9 +18,9 @@ import { intentData, powerData, powerObservation, resetData } from './facts.ts'
 export type ResetHostOptions = {
   readonly bmcs: Bmcs
   readonly timing: Timing
-  /** The reads that this project's media server saw: a host that reads its boot medium has restarted. */
+  /** The reads that the controller's media server saw: a host that reads its boot medium has restarted. */
   readonly mediaReadsOf: (jobId: string) => Promise<JobContext['mediaReads']>
-  /** The service waits this long for proof of a restart: a reset that was accepted takes effect within moments. */
+  /** The service waits this long for proof of a restart; an accepted reset takes effect within moments. */
   readonly resolveWithinMs?: number
 }
 
@@ -44,7 +45,7 @@ export function resetHost({
     return { happened: verdict.happened, evidence: verdict.evidence, after }
   }
 
-  /** Looks until there is proof of a restart, at most `resolveWithinMs`; the last look counts. */
+  /** Polls for proof of a restart, at most for `resolveWithinMs`; then the last verdict counts. */
   const resolve = async (bmc: Bmc, jobId: string, intent: StoredEvent, signal: AbortSignal): Promise<Verdict> => {
     const until = timing.now() + resolveWithinMs
     for (;;) {
@@ -54,7 +55,7 @@ export function resetHost({
     }
   }
 
-  /** Looks how the last intent ended, and records that. Answers the step's outcome if it was a restart, else null. */
+  /** Resolves the last intent and records the verdict. `restarted` is the step's outcome, or null without a restart. */
   const settle = async (bmc: Bmc, jobId: string, intents: Intents, { signal, record }: ServiceContext<'job'>) => {
     const startedAt = timing.now()
     const verdict = await resolve(bmc, jobId, intents.last, signal)
@@ -96,7 +97,7 @@ export function resetHost({
           return resetData(await bmc.restart({ signal: context.signal, onIntent }))
         } catch (error) {
           if (!leavesOpen(error) || announced.length === 0 || context.signal.aborted) throw error
-          // The BMC shows nothing of it, but a host that reads its medium has restarted.
+          // The BMC may show no restart, but reads of the boot medium prove one.
           const intents = await intentsOf(context)
           const { restarted } = intents === null ? { restarted: null } : await settle(bmc, jobId, intents, context)
           if (restarted === null) throw error
@@ -108,14 +109,14 @@ export function resetHost({
 
 type Intents = { readonly all: readonly StoredEvent[]; readonly last: StoredEvent }
 
-/** Null when none was recorded. */
+/** The reset intents that the step has recorded; null without any. */
 async function intentsOf({ recorded }: ServiceContext<'job'>): Promise<Intents | null> {
   const all = (await recorded()).filter(({ type }) => type === 'redfish.reset.requested')
   const last = all.at(-1)
   return last === undefined ? null : { all, last }
 }
 
-/** True when a reset may have taken place although its request failed. */
+/** True when the reset may have happened although its request failed. */
 function leavesOpen(error: unknown): boolean {
   return error instanceof BmcError && (error.failure.kind === 'not-confirmed' || error.failure.retry)
 }

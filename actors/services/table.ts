@@ -1,4 +1,4 @@
-/** Every service under the name by which machines ask for it. */
+/** Every service, under the name that machines request it by. */
 
 import type { BmcAccess } from '../bmcs/access.ts'
 import type { Bmcs } from '../bmcs/clients.ts'
@@ -36,7 +36,6 @@ export type ServiceTableOptions = {
   readonly maintenanceIsoUrl: string | null
 }
 
-/** The table of all services that a performer runs. */
 export function createServiceTable(options: ServiceTableOptions): ServiceTable {
   const { runtime, bmcs, media, timing } = options
   return {

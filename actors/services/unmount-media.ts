@@ -1,13 +1,13 @@
-/** Takes both media out. Safe to repeat: ejecting an empty slot succeeds. */
+/** Ejects both media. Safe to repeat: ejecting an empty slot succeeds. */
 import type { Bmc } from '../../redfish/bmc.ts'
 import type { Bmcs } from '../bmcs/clients.ts'
 import type { Service } from '../service.ts'
 
-/** Ejects every slot, also after one has failed; then throws the first error. */
+/** Ejects every slot, also after a failure; then throws the first error. */
 async function ejectAll(bmc: Bmc, slots: readonly string[], signal: AbortSignal) {
   const results = []
   const errors: unknown[] = []
-  // Both media may have been in one slot.
+  // Both media may share one slot.
   for (const slot of new Set(slots)) {
     try {
       results.push(await bmc.ejectMedia({ slot }, { signal }))
@@ -34,7 +34,7 @@ export function unmountMedia({ bmcs }: { readonly bmcs: Bmcs }): Service<'unmoun
   }
 }
 
-/** The server's own try at what its job's cleanup could not do: media out, no boot override, host on again. */
+/** Completes a job's failed cleanup: ejects the media, clears the boot override, switches the host on if asked. */
 export function cleanUpServer({ bmcs }: { readonly bmcs: Bmcs }): Service<'cleanUpServer'> {
   return {
     writesBmc: true,

@@ -1,4 +1,4 @@
-/** The two directories over the same files, as roots or as folders of another image: plain with Rock Ridge, and Joliet. */
+/** The two directories over the same files, as roots or as folders: plain ISO 9660 with Rock Ridge, and Joliet. */
 import { directory, directoryRecord, type Extent, PARENT, SELF } from './directory.ts'
 import { ascii, concat, type Encoding, ucs2 } from './fields.ts'
 import { compareNames, type FileNames } from './names.ts'
