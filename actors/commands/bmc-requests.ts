@@ -16,7 +16,7 @@ export type BmcRequestOptions = {
   readonly notifications: Notifications
 }
 
-/** Commands that request a BMC operation. Each appends an event; a performer appends the outcome, which is the answer. */
+/** Commands that request a BMC operation. Each appends an event; the event that a performer appends is the answer. */
 export function createBmcRequests({ db, runtime, notifications }: BmcRequestOptions) {
   /** Appends a request and follows the stream to its outcome. */
   const askAndAwait = async (
