@@ -34,7 +34,7 @@ export const profiles = {
 
 export type ProfileName = keyof typeof profiles
 
-/** Whether there is a profile of this name. */
+/** True if a profile has this name. */
 export function isProfileName(name: string): name is ProfileName {
   return Object.hasOwn(profiles, name)
 }

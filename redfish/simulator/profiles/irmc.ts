@@ -77,7 +77,7 @@ export const irmc: Profile<Bmc> = {
     media: withContext,
   },
   behave: (bmc) => ({
-    // Only what is connected is listed; a connection that failed leaves no trace (quirks.md 5).
+    // The collection lists only connected media; a connection that failed leaves no trace (quirks.md 5).
     lists: (slot) => slot.inserted,
     resources: remoteMount(bmc),
   }),
@@ -91,7 +91,7 @@ function configPath(bmc: Bmc): string {
   return `${bmc.paths.system}/Oem/ts_fujitsu/VirtualMedia`
 }
 
-/** Each kind can be connected or disconnected, as it is the other thing now; nothing without a licence (quirks.md 12). */
+/** A connected kind can be disconnected, any other connected; without a licence neither (quirks.md 12). */
 function possibleActions(bmc: Bmc): readonly string[] {
   if (!bmc.licensed) return []
   return kinds.map((kind) => {
@@ -150,7 +150,7 @@ function remoteMount(bmc: Bmc): Branch {
     const read = objectBody(request)
     if ('refusal' in read) return read.refusal
     const wanted = read.body[action]
-    // 9.69F and later do not know the name from before any more.
+    // 9.69F and later reject the former name of the parameter.
     if (wanted === undefined) return refuse(400, { key: 'ActionParameterMissing', args: [request.path, action] })
     const args = [quote(wanted), action, request.path]
     if (typeof wanted !== 'string' || !possibleActions(bmc).includes(wanted))

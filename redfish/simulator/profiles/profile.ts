@@ -26,7 +26,7 @@ export type Behaviour = {
   readonly intercept?: (request: WireRequest) => Reply | null
   /** After authentication, before the resource is asked. */
   readonly filter?: (request: WireRequest) => Reply | null
-  /** The last word on what goes out. */
+  /** Changes a reply just before the BMC sends it. */
   readonly rewrite?: (request: WireRequest, reply: Reply) => Reply
   /** Before an image goes into a slot, when the request itself is in order; a reply refuses or answers it. */
   readonly insert?: (slot: Slot, parameters: JsonObject, path: string) => Reply | null | Promise<Reply | null>
@@ -60,7 +60,7 @@ export type Profile<Bmc> = {
   readonly system: { readonly id: string; readonly manufacturer: string; readonly model: string; readonly bios: string }
   readonly manager: { readonly id: string; readonly model: string; readonly firmware: string }
   readonly chassis: { readonly id: string }
-  /** Further members of the collections, which are not what a client looks for, without their `@odata.id`. */
+  /** Further members of the collections, which a client has to pass over; given without their `@odata.id`. */
   readonly others?: {
     readonly systems?: Readonly<Record<string, JsonObject>>
     readonly managers?: Readonly<Record<string, JsonObject>>
@@ -70,7 +70,7 @@ export type Profile<Bmc> = {
   readonly mediaCollections: readonly MediaCollection[]
   /** Parameters that InsertMedia takes. */
   readonly insertParameters: readonly string[]
-  /** Parameters that it does not do without. */
+  /** Parameters that InsertMedia requires. */
   readonly insertRequires: readonly string[]
   readonly resetTypes: readonly ResetType[]
   readonly managerResetTypes: readonly string[]

@@ -49,7 +49,7 @@ export const sushyTools: Profile<Bmc> = {
   messages,
   etags: { format: null, missing: null },
   showsPowerTransitions: false,
-  // It answers when the image is in, and empties at once.
+  // The emulator answers after it has attached the image, and it empties a slot at once.
   timing: { mediaAttachMs: 0, mediaDetachMs: 0 },
   documents: {
     system: (base) => without(base, 'LastResetTime', 'BootProgress', 'SystemType'),

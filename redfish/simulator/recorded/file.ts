@@ -18,7 +18,7 @@ const documentsMax = 5_000
 const exchangesMax = 20_000
 
 const path = z.string().min(1).max(4_096).startsWith('/')
-/** What a recorder keeps: none that has to do with how an answer is sent. */
+/** The headers that a recorder keeps: none of them concerns the transfer of an answer. */
 const headerName = z.enum(['allow', 'etag', 'location', 'retry-after', 'www-authenticate', 'odata-version'])
 const headerValue = z
   .string()
@@ -28,9 +28,9 @@ const headers = z
   .partialRecord(headerName, headerValue)
   .transform((given): Readonly<Record<string, string>> => ({ ...given }))
 const status = z.int().min(200).max(599)
-/** It was parsed from JSON, and is served as it is. */
+/** A body comes from parsed JSON and is served unchanged. */
 const body = z.custom<Json>()
-/** Printed, so without what steers a terminal. */
+/** Text that goes to a terminal, so it has no control characters. */
 const printed = (charsMax: number) =>
   z
     .string()

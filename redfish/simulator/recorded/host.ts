@@ -1,6 +1,6 @@
 /**
- * The host behind a recorded BMC. What the BMC said of it is in the recording; that it boots, reads its media and reports
- * is done anew, because a job waits for that. Media and power follow the writes that the BMC accepted.
+ * The host behind a recorded BMC. The recording has the BMC's answers about it. The simulated host itself boots, reads
+ * its media and reports, because a job waits for that. Media and power follow the writes that the BMC accepted.
  */
 
 import { Slot } from '../bmc/media.ts'
@@ -17,7 +17,7 @@ import type { Sent } from './script.ts'
 
 export type RecordedHost = {
   readonly host: SimulatedHost
-  /** To be told of every write that the BMC accepted, or whose answer was lost. `image` is a URL that it named. */
+  /** Call for every write that the BMC accepted, or whose answer was lost. `image` is a URL that the write named. */
   readonly wrote: (sent: Sent, image: string | null) => void
 }
 

@@ -1,9 +1,9 @@
 /** Measures, from its bytes alone, how large JSON will be after parsing. */
 
 export type JsonSize = {
-  /** Of brackets within brackets. */
+  /** The deepest nesting of arrays and objects. */
   readonly depth: number
-  /** At least as many as it has, the names of members not counted. */
+  /** An upper bound for the number of values; names of members do not count. */
   readonly values: number
 }
 

@@ -1,12 +1,12 @@
 /**
- * Values that were replaced by placeholders when they were recorded. A request that is sent now has its own value in
- * their place; what is answered afterwards has it, too, so that a slot shows the very image that it was given.
+ * Values that the recorder replaced by placeholders. A request that is sent now has its own value in their place, and
+ * later answers repeat that value, so that a slot shows the image that the client inserted.
  */
 import { isObject, type Json } from '../bmc/reply.ts'
 
 /**
- * The forms that a recording uses for media URLs, accounts and addresses (with a port, where a BMC takes an image in parts);
- * `<secret>` is what was cut out for good.
+ * The forms that a recording uses for media URLs, accounts and addresses (with a port, where a BMC takes an image in
+ * parts); `<secret>` stands for a secret that the recorder removed.
  */
 const placeholderForm =
   /http:\/\/recorded-url-\d+\.invalid\/image(?:\.iso|\.img)?|recorded-user-\d+|(?:recorded-host-\d+|198\.18\.\d{1,3}\.\d{1,3})(?::\d{1,5})?|<secret>/

@@ -1,8 +1,8 @@
 /**
  * The exchanges of a recording as a script. A write is answered as its next recorded occurrence was: same method, path
- * and body. That moves the script on. Reads are answered with what was read between this write and the next one, in
- * order, the last answer again and again; a document that was not read then, with what it said last before, else with the
- * tree. So a slot shows its image after the insert, however often a client reads it.
+ * and body. That moves the script on. A read gets the answers recorded between this write and the next one, in order;
+ * the last of them repeats. A document that was not read then gets its last earlier answer, else the tree.
+ * So a slot shows its image after the insert, however often a client reads it.
  */
 import type { Json } from '../bmc/reply.ts'
 import type { Exchange, RecordedFile } from './file.ts'
@@ -30,7 +30,7 @@ export type Sent = { readonly method: string; readonly path: string; readonly bo
 export type Script = {
   /** The answer to a read; null where this document was never read. */
   readonly read: (path: string) => Recorded | null
-  /** The answer to a write; or why there is none, in words. */
+  /** The answer to a write, or the reason for its absence, in words. */
   readonly write: (sent: Sent) => Answered | { readonly unknown: string }
   /** Writes that were recorded and not sent yet. */
   readonly outstanding: () => readonly string[]

@@ -15,7 +15,7 @@ export type RecordedServerOptions = {
   readonly password: string
   /** 127.0.0.1 by default. */
   readonly host?: string
-  /** 0, the default: a free one. */
+  /** 0, the default, takes a free port. */
   readonly port?: number
   /** Divides every delay of the host: 1 by default. */
   readonly speed?: number
@@ -46,7 +46,7 @@ export async function serveRecording(options: RecordedServerOptions): Promise<Re
     background,
     outbound,
     clock: realClock(options.speed),
-    // The image is there as soon as the BMC said so: how long it took is in the recording.
+    // The slot has the image as soon as the BMC says so: the recording contains the delay.
     timing: { ...defaultTiming, mediaAttachMs: 0, mediaDetachMs: 0, powerOffMs: 0 },
     newId: randomUUID,
   }

@@ -20,7 +20,7 @@ export function bootDocument({ boot, profile }: Bmc): JsonObject {
   }
 }
 
-/** The properties of Boot that the settings object has, and everything that is said about them. */
+/** The properties of Boot that the settings object has, with their annotations. */
 export function settingsBootDocument(bmc: Bmc, properties: readonly string[]): JsonObject {
   const full: JsonObject = { ...bootDocument(bmc), BootOrder: ['Boot0001'], UefiTargetBootSourceOverride: null }
   const { targets } = bmc.profile.boot

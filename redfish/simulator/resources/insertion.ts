@@ -8,7 +8,7 @@ import { quote } from './resource.ts'
 
 const types: Readonly<Record<string, 'string' | 'boolean'>> = { Inserted: 'boolean', WriteProtected: 'boolean' }
 const values: Readonly<Record<string, readonly Json[]>> = {
-  // Nothing but inserting is possible while this action runs, as bmcweb has it.
+  // The action accepts only `true`, as in bmcweb.
   Inserted: [true],
   TransferMethod: ['Stream'],
   TransferProtocolType: ['HTTP', 'HTTPS'],

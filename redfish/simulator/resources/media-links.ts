@@ -1,4 +1,4 @@
-/** How the System and the Manager lead to the VirtualMedia collections. */
+/** The links from the System and the Manager to the VirtualMedia collections. */
 import type { Bmc } from '../bmc/bmc.ts'
 import type { JsonObject } from '../bmc/reply.ts'
 import { link } from './resource.ts'

@@ -56,7 +56,7 @@ export function resetInfo(
   return where === 'action' ? {} : { [info]: { methods: { GET: () => ok(actionInfo(info, 'ResetType', types)) } } }
 }
 
-/** How a document says which reset types there are. */
+/** The properties by which a document lists the reset types. */
 export function resetTypesShown(path: string, types: readonly string[], where: ResetTypesIn): JsonObject {
   return {
     ...(where === 'action-info' ? {} : { 'ResetType@Redfish.AllowableValues': types }),
@@ -89,7 +89,7 @@ export function checkKnown(body: JsonObject, known: readonly string[], pointer =
   return refuse(400, { key: 'PropertyUnknown', args: [unknown], related: [`${pointer}/${unknown}`] })
 }
 
-/** How a refused value is quoted in a message. */
+/** The text of a refused value in a message. */
 export function quote(value: Json): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }

@@ -112,13 +112,13 @@ function managerDocument(
   }
 }
 
-/** The tasks that inserts are, the latest 64. */
+/** The tasks of the latest 64 inserts. */
 class InsertTasks {
   #tasks: { readonly path: string; readonly slot: Slot; readonly image: string | null }[] = []
   #done = new Set<string>()
   #count = 0
 
-  /** The answer to an insert: accepted, and where to look. */
+  /** The answer to an insert: accepted, with the address of its task. */
   add(slot: Slot): Reply {
     this.#count += 1
     const path = `${tasksPath}/${this.#count}`

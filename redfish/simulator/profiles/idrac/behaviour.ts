@@ -1,4 +1,4 @@
-/** Behaviour of iDRAC: refusals that depend on the power, on the other drive, on what was just ejected; moods. */
+/** Behaviour of iDRAC: refusals that depend on the power, on the other drive, on an image just ejected; moods. */
 import type { Bmc } from '../../bmc/bmc.ts'
 import type { Slot } from '../../bmc/media.ts'
 import { refuse } from '../../bmc/messages.ts'
@@ -9,7 +9,7 @@ import type { Behaviour } from '../profile.ts'
 import { type Generation, managerSlotProfiles } from './generations.ts'
 import { type IdracMessage, idracMessage } from './messages.ts'
 
-/** How often an insert is refused and takes place all the same, and a GET finds no data, when `random` is real. */
+/** Probabilities that a refused insert takes place all the same, and that a GET finds no data. */
 const lateAttachProbability = 0.05
 const noDataProbability = 0.01
 /** The image of a refused insert was seen about 55 s later (quirks.md 6). */
@@ -38,7 +38,7 @@ export function behaviour(bmc: Bmc, generation: Generation): Behaviour {
       if (!takes(slot, image)) return own(400, 'SYS453', { args: [imageName(image), slot.profile.name] })
       const underManager = managerSlotProfiles.some(({ name }) => name === slot.profile.name)
       if (underManager && generation.systemSlots.length > 0) return own(500, 'RAC0904')
-      // Ejected, and still shown as inserted.
+      // The image is ejected, but the slot still shows it as inserted.
       if (slot.inserted && slot.medium === null) return own(500, 'SYS446')
       if (slot.request !== null) return own(400, 'VRM0012')
       if (underManager && bmc.slots.some(({ request }) => request !== null)) return own(400, 'VRM0021')

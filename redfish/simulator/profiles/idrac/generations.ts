@@ -10,9 +10,9 @@ export type Generation = {
   readonly serverModel: string
   readonly base: string
   readonly registry: string
-  /** Under the System, two drives that take everything, of which the second boots only where it says so. */
+  /** Two drives under the System that take any image; the second one boots only in generations that say so. */
   readonly systemSlots: readonly SlotProfile[]
-  /** Whether the Manager lists CD and RemovableDisk, of which one can be in use at a time. */
+  /** True: the Manager lists CD and RemovableDisk, and only one of them can be in use at a time. */
   readonly managerSlots: boolean
   readonly bootsAtSettings: boolean
   readonly settingsProperties: readonly string[] | null

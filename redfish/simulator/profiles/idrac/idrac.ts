@@ -104,7 +104,7 @@ function mediaDocument(base: JsonObject, { profile }: Slot, { bootsAtSettings }:
     ...withContext(base),
     Name: names[profile.name] ?? `VirtualMedia Instance ${profile.name}`,
     'MediaTypes@odata.count': profile.mediaTypes.length,
-    // iDRAC10 says what InsertMedia takes, and can be told not to look at certificates.
+    // iDRAC10 lists the parameters of InsertMedia, and a client can switch off its check of certificates.
     ...(bootsAtSettings ? { VerifyCertificate: false, Actions: listedActions(part(base, 'Actions')) } : {}),
   }
 }

@@ -51,7 +51,7 @@ export function behaviour(
       else bmc.bootsOnNextReset.delete(slot)
       return bmc.profile.messages.done
     },
-    // Once from this medium; the boot after that one ejects it (quirks.md 6).
+    // The host boots from this medium once; the boot after that one ejects it (quirks.md 6).
     bootsFromCd: () => {
       booted?.eject()
       booted = bmc.slots.find((slot) => bmc.bootsOnNextReset.delete(slot)) ?? null
@@ -87,7 +87,7 @@ function unsupportedMediaType(base: string): Reply {
   }
 }
 
-/** InsertVirtualMedia and EjectVirtualMedia, which are all that iLO 4 has and which later ones kept. */
+/** InsertVirtualMedia and EjectVirtualMedia: the only media actions of iLO 4, which later generations kept. */
 function oemActions(bmc: Bmc, key: OemKey): Readonly<Record<string, Resource>> {
   return Object.fromEntries(
     bmc.slots.flatMap((slot): [string, Resource][] => {

@@ -23,7 +23,7 @@ export function rootDocument(
   }
 }
 
-/** PostState is what iLO tells of the boot; only iLO 6 has BootProgress as well. */
+/** iLO shows the progress of a boot in PostState; only iLO 6 has BootProgress as well. */
 export function systemDocument(base: JsonObject, { power, host }: Bmc, key: OemKey, bootProgress: boolean): JsonObject {
   const postState = power.state === 'Off' ? 'PowerOff' : host.status === 'firmware' ? 'InPost' : 'FinishedPost'
   const oem = { '@odata.type': `#${key}ComputerSystemExt.v2_10_1.${key}ComputerSystemExt`, PostState: postState }

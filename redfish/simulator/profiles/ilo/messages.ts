@@ -1,4 +1,4 @@
-/** How iLO words errors: the id and the arguments, no text (fixtures/errors/ilo). */
+/** The form of errors in iLO: the id and the arguments, no text (fixtures/errors/ilo). */
 import type { MessageStyle } from '../../bmc/messages.ts'
 import type { VendorMessage } from '../../bmc/refusal.ts'
 import type { JsonObject } from '../../bmc/reply.ts'

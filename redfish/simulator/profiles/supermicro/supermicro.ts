@@ -127,7 +127,7 @@ export const supermicroX11: Profile<Bmc> = {
   }),
 }
 
-/** An empty collection of media has a count and no Members; what to write is linked beside it (fixtures/x10sdv). */
+/** An empty media collection has a count but no Members; it also links the CD configuration (fixtures/x10sdv). */
 function collectionOfX11(base: JsonObject): JsonObject {
   if (!String(base['@odata.type']).startsWith('#VirtualMediaCollection')) return base
   const config = `${String(base['@odata.id'])}/CfgCD`
@@ -218,7 +218,7 @@ function mediaOfX13(base: JsonObject, bmc: Bmc, slot: Slot): JsonObject {
   }
 }
 
-/** InsertMedia's parameters, none of which the BMC does without but the image. */
+/** The parameters of InsertMedia; the BMC requires only the image. */
 function insertInfos(bmc: Bmc): Branch {
   return branch(
     Object.fromEntries(
