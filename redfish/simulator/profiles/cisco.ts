@@ -30,7 +30,7 @@ const messages: MessageStyle = {
   done: noContent,
 }
 
-/** Sentences and strings where enumerations belong. */
+/** Cisco's allowable values: sentences in place of enumerations. */
 const prose: JsonObject = {
   'Image@Redfish.AllowableValues': [
     'This parameter shall specify the string URI of the remote media to be attached to the virtual media. (Required)',

@@ -1,4 +1,4 @@
-/** OpenBMC as upstream builds it and as NVIDIA ships it (quirks.md 2, 3, 5, 8, 9): transitional power, two of all. */
+/** OpenBMC as upstream builds it and as NVIDIA ships it (quirks.md 2, 3, 5, 8, 9): transitional power; NVIDIA has two Systems. */
 import type { Bmc } from '../bmc/bmc.ts'
 import { type MessageStyle, refuse } from '../bmc/messages.ts'
 import type { VendorMessage } from '../bmc/refusal.ts'
@@ -135,7 +135,7 @@ function bootOf({ board }: Build): Profile<Bmc>['boot'] {
 function documentsOf({ board }: Build): NonNullable<Profile<Bmc>['documents']> {
   return {
     root: (document) => ({ ...document, '@odata.id': '/redfish/v1' }),
-    // LastResetTime is there and says nothing of this boot (quirks.md 9).
+    // The document has LastResetTime, but its value does not belong to this boot (quirks.md 9).
     system: (document) => ({
       ...without(document, 'BiosVersion', ...(board ? ['Manufacturer', 'Model'] : [])),
       LastResetTime: '1970-01-01T00:00:00+00:00',
@@ -164,7 +164,7 @@ function documentsOf({ board }: Build): NonNullable<Profile<Bmc>['documents']> {
 
 const status = { State: 'Enabled', Health: 'OK' }
 
-/** No reset, no boot: nothing that can be installed (fixtures/openbmc-nvidia-gb200). */
+/** A System without reset and boot, so a controller cannot install it (fixtures/openbmc-nvidia-gb200). */
 const baseboard = {
   '@odata.type': '#ComputerSystem.v1_22_0.ComputerSystem',
   Id: 'HGX_Baseboard_0',

@@ -74,7 +74,7 @@ export type Profile<Bmc> = {
   readonly insertRequires: readonly string[]
   readonly resetTypes: readonly ResetType[]
   readonly managerResetTypes: readonly string[]
-  /** Where the documents list reset types: in the action, in its ActionInfo, or in both. */
+  /** The documents list reset types in the action, in its ActionInfo, or in both. */
   readonly resetTypesIn: Readonly<Record<'system' | 'manager', ResetTypesIn>>
   readonly boot: BootProfile
   /** Targets of a boot override that mean a virtual CD. */

@@ -8,7 +8,7 @@ import type { Profile } from './profile.ts'
 import { part, withContext, without } from './shape.ts'
 
 const external = ['EXT1', 'EXT2', 'EXT3', 'EXT4']
-/** Uploaded images and those of the KVM viewer: nothing that can be inserted over Redfish. */
+/** Slots for uploaded images and for the KVM viewer; Redfish cannot insert into them. */
 const unusable = ['RDOC1', 'RDOC2', 'Remote1', 'Remote2', 'Remote3', 'Remote4']
 const slots = [...external, ...unusable]
 

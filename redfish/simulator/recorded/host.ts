@@ -85,12 +85,12 @@ function isResetType(word: string): word is ResetType {
   return resetTypes.includes(word)
 }
 
-/** iRMC's action, of the System instead of the slot (quirks.md 5). */
+/** The body of iRMC's action, which belongs to the System instead of the slot (quirks.md 5). */
 function isDisconnecting(body: Json): boolean {
   return isObject(body) && Object.values(body).some((word) => typeof word === 'string' && /^disconnect/i.test(word))
 }
 
-/** PATCH-only slots are emptied by their members (XCC, quirks.md 5). */
+/** The body of a PATCH that empties a slot without an eject action (XCC, quirks.md 5). */
 function isEmptying(body: Json): boolean {
   return isObject(body) && (body['Inserted'] === false || body['Image'] === null || body['Image'] === '')
 }

@@ -36,8 +36,8 @@ function imageOnShare({
 }
 
 /**
- * The placeholder of the URL that a BMC put together of an image's parts: the first that it shows after that write, and
- * showed nowhere before. Null where there is none.
+ * The placeholder of the URL that a BMC composed from an image's parts: the first new one in its answers after that
+ * write. Null if they show no new one.
  */
 export function shownAfter(exchanges: readonly Exchange[], write: number): string | null {
   const before = new Set(exchanges.slice(0, write + 1).flatMap(urlPlaceholders))

@@ -1,6 +1,6 @@
 /**
- * Logins and logouts of a recorded BMC. How it answered a login is in the recording; tokens are not, so new ones are
- * made. Sessions do not move the script on: how often a client logs in depends on its pauses.
+ * Logins and logouts of a recorded BMC. The recording has its answer to a login, but no tokens, so the server makes
+ * new ones. Sessions do not move the script on, because the number of logins depends on the client's pauses.
  */
 import { isObject, type Json, type Reply } from '../bmc/reply.ts'
 import type { Exchange, RecordedFile } from './file.ts'

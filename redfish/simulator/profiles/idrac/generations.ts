@@ -10,7 +10,7 @@ export type Generation = {
   readonly serverModel: string
   readonly base: string
   readonly registry: string
-  /** Two drives under the System that take any image; the second one boots only in generations that say so. */
+  /** Two drives under the System that take any image; the host boots only from the first one. */
   readonly systemSlots: readonly SlotProfile[]
   /** True: the Manager lists CD and RemovableDisk, and only one of them can be in use at a time. */
   readonly managerSlots: boolean

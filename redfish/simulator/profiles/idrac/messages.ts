@@ -100,7 +100,7 @@ export function idracMessage(registry: string, name: IdracMessage): VendorMessag
   return { id: `${registry}.${name}`, text, severity, resolution }
 }
 
-/** `code` is always Base's GeneralError; the registry has iDRAC's words for what Base would say. */
+/** `code` is always Base's GeneralError; iDRAC's registry has its own message in place of the one of Base. */
 export function idracStyle({ base, registry }: { readonly base: string; readonly registry: string }): MessageStyle {
   const own = (name: IdracMessage) => idracMessage(registry, name)
   return {

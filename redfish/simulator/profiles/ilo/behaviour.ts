@@ -61,7 +61,7 @@ export function behaviour(
   }
 }
 
-/** `GET /redfish/v1` is elsewhere (quirks.md 2). */
+/** iLO redirects `GET /redfish/v1` to the path with a slash (quirks.md 2). */
 function redirectRoot({ method, path }: WireRequest): Reply | null {
   if (path !== '/redfish/v1' || (method !== 'GET' && method !== 'HEAD')) return null
   return { status: 308, headers: { location: '/redfish/v1/' } }

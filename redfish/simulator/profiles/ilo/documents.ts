@@ -30,7 +30,7 @@ export function systemDocument(base: JsonObject, { power, host }: Bmc, key: OemK
   return { ...without(base, 'LastResetTime', ...(bootProgress ? [] : ['BootProgress'])), Oem: { [key]: oem } }
 }
 
-/** An empty slot has an empty string for an image; the CD drive can be told to boot once. */
+/** An empty slot has an empty string for an image; a client can set the CD drive to boot once. */
 export function mediaDocument(base: JsonObject, bmc: Bmc, slot: Slot, key: OemKey): JsonObject {
   const names = ['ImageName', 'TransferMethod', 'TransferProtocolType', 'UserName', 'Password', 'Image']
   const schema = `${key}iLOVirtualMedia`

@@ -42,7 +42,7 @@ function style(base: string): MessageStyle {
   }
 }
 
-/** fixtures/errors/supermicro/403-license-dcms.json; X11 says it of itself, and of another key. */
+/** fixtures/errors/supermicro/403-license-dcms.json; X11 sends it with the Base registry and another key. */
 function unlicensed(registry: string, key: string): Reply {
   return refuse(403, {
     key: {
