@@ -1,4 +1,4 @@
-/** OpenBMC as upstream builds it and as NVIDIA ships it (quirks.md 2, 3, 5, 8, 9): transitional power; NVIDIA has two Systems. */
+/** OpenBMC of upstream and of NVIDIA (quirks.md 2, 3, 5, 8, 9): transitional power; NVIDIA has two Systems. */
 import type { Bmc } from '../bmc/bmc.ts'
 import { type MessageStyle, refuse } from '../bmc/messages.ts'
 import type { VendorMessage } from '../bmc/refusal.ts'

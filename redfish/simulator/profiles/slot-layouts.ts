@@ -1,4 +1,4 @@
-/** The slots with which a BMC lets a controller choose each of the three media layouts (spec/redfish.md "Discovery"). */
+/** Slots that make a controller choose each of the three media layouts (spec/redfish.md "Discovery"). */
 
 import type { SlotProfile } from '../bmc/traits.ts'
 import type { Profile } from './profile.ts'

@@ -11,7 +11,7 @@ export function imageOf(body: Json, bound: Bindings): string | null {
   return null
 }
 
-/** Supermicro's CfgCD takes an origin and a path, Fujitsu's iRMC a host, a folder and a file, below the kind of drive. */
+/** Supermicro's CfgCD takes an origin and a path; Fujitsu's iRMC a host, a folder and a file for each kind of drive. */
 export function imageInParts(body: Json): string | null {
   if (!isObject(body)) return null
   const { Host: host, Path: path } = body

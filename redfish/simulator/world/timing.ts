@@ -25,7 +25,7 @@ export type Timing = {
   readonly postMs: number
   /** From the boot device's loader to a running operating system. */
   readonly osBootMs: number
-  /** From the 204 of InsertMedia until the slot says `Inserted: true` (quirks.md 6, "Inserted follows seconds later"). */
+  /** From the 204 of InsertMedia until `Inserted: true` (quirks.md 6, "Inserted follows seconds later"). */
   readonly mediaAttachMs: number
   /** From the 204 of EjectMedia until the slot is empty (quirks.md 6, iDRAC keeps `Inserted: true` for a while). */
   readonly mediaDetachMs: number
