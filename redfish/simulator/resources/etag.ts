@@ -6,8 +6,8 @@ import type { EtagProfile } from '../bmc/traits.ts'
 import { ok } from './resource.ts'
 
 /**
- * The tag of the properties that a client can change, in the form of the profile, or null if it has none. Properties that
- * change by themselves, such as BootProgress, are left out: otherwise every PATCH would fail while the host boots.
+ * The tag of the properties that a client can change, in the form of the profile, or null if it has none. Properties
+ * that change by themselves, such as BootProgress, are left out: otherwise every PATCH would fail while the host boots.
  */
 export function etagOf(etags: EtagProfile, changeable: Json): string | null {
   const digest = createHash('sha256').update(JSON.stringify(changeable)).digest('hex')

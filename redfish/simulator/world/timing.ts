@@ -1,6 +1,6 @@
 /**
- * The durations of the simulated world, and its clock. The defaults are near those of real hardware, and shorter where a
- * demonstration would take too long; `speed` divides all of them.
+ * The durations of the simulated world, and its clock. The defaults are near those of real hardware, and shorter where
+ * a demonstration would take too long; `speed` divides all of them.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 
