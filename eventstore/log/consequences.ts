@@ -23,12 +23,12 @@ export function pendingRows({ asked, armed }: NetConsequences<AskingEvent>): {
 }
 
 /** The row of an effect. Its id is the same after a rebuild. */
-export function effectRow({ id, stream, version, at }: AskingEvent, { key, src, input }: EffectRequest) {
+function effectRow({ id, stream, version, at }: AskingEvent, { key, src, input }: EffectRequest) {
   return { id: `${id}/${key}`, stream, version, key, src, input, asked_at: at, available_at: at }
 }
 
 /** The row of a deadline: due so long after its event. */
-export function deadlineRow({ stream, at }: AskingEvent, { name, delayMs }: DeadlineRequest) {
+function deadlineRow({ stream, at }: AskingEvent, { name, delayMs }: DeadlineRequest) {
   return { stream, name, due_at: new Date(Date.parse(at) + delayMs).toISOString() }
 }
 
