@@ -79,7 +79,7 @@ export const bootOverrideData = z.strictObject({
 })
 
 /**
- * What an operation noticed that did not keep it from its goal, in words; null in events of a version that did not
+ * Remarks of an operation that reached its goal all the same, in words; null in events of a version that did not
  * record it.
  */
 export const warningsData = z.array(z.string()).nullable()

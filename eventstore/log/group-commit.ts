@@ -103,7 +103,7 @@ async function store(db: Database, group: readonly Waiting[]): Promise<void> {
 }
 
 /**
- * Sends a commit again of which nobody knows whether it was stored, or will be: its connection was lost. The versions are
+ * Sends a commit again whose outcome is unknown because its connection was lost. The versions are
  * taken once, so it is stored now, or they are taken, and then reading tells by whom. Never rejects; after some seconds
  * without an answer the commit fails with what was said last.
  */

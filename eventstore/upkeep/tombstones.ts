@@ -1,5 +1,5 @@
 /**
- * What stays of a history that was archived and removed: a signed row. The signature is Ed25519, so that an auditor checks
+ * A signed row stays of a history that was archived and removed. The signature is Ed25519, so that an auditor checks
  * it with a public key and needs no secret that could also forge one; it covers the RFC 8785 text of the statement.
  */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
@@ -181,7 +181,7 @@ function tombstoneOf(row: typeof tombstones.$inferSelect): Tombstone {
   }
 }
 
-/** What Postgres said; drizzle's own message is the statement. */
+/** PostgreSQL's own message; drizzle's is the statement. */
 function messageOf(error: unknown): string {
   if (error instanceof Error && error.cause instanceof Error) return messageOf(error.cause)
   return error instanceof Error ? error.message : String(error)

@@ -125,7 +125,7 @@ export class Chain {
     return this.#broken
   }
 
-  /** What is wrong with the next event; null when nothing is, or when an earlier one was already bad. */
+  /** The fault of the next event; null when it has none, or when an earlier one was already bad. */
   check(event: StoredEvent): string | null {
     if (this.#broken) return null
     const reason = this.#fault(event)

@@ -24,7 +24,7 @@ export type JobContext = {
   readonly bmcTouched: boolean
   /** From the first announced reset on, the host may be running from our media. */
   readonly hostRestarted: boolean
-  /** Whether cleanup has switched the host off and not on again yet. */
+  /** True from the moment cleanup switches the host off until it is on again. */
   readonly hostOff: boolean
   /** Resets announced in this job. */
   readonly resets: number

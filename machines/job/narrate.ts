@@ -120,7 +120,7 @@ export function narrate(event: { readonly type: string; readonly data: unknown }
   return typeof sentence === 'string' ? { level: 'info', message: sentence, step } : { ...sentence, step }
 }
 
-/** What goes on in a state; null where it is left at once or where its path says enough. */
+/** The activity of a state; null where the job leaves it at once or where its path says enough. */
 const goingOn: Readonly<Record<JobState, string | null>> = {
   queued: 'waiting to be admitted',
   'provisioning.buildingIso': 'building the task ISO',
@@ -144,7 +144,7 @@ const goingOn: Readonly<Record<JobState, string | null>> = {
 }
 const goingOnIn = new Map<string, string | null>(Object.entries(goingOn))
 
-/** What a job does in a state, named by its path. */
+/** The activity of a job in the state with this path. */
 export function narrateState(state: string): string {
   return goingOnIn.get(state) ?? state
 }

@@ -1,6 +1,6 @@
 /**
- * What is shown of a job (spec/job.md, spec/api.md), derived from its state: the one shape that the read model keeps, the
- * API answers, NATS publishes in part and the command line reads.
+ * The shape of a job (spec/job.md, spec/api.md), derived from its state: the read model keeps it, the API answers with it,
+ * NATS gets a part of it, and the command line reads it.
  */
 import { z } from 'zod'
 import { failureData } from '../event.ts'
@@ -82,14 +82,14 @@ function statusOf(snapshot: JobSnapshot): JobStatus {
   return snapshot.context.outcome === 'succeeded' ? 'succeeded' : 'failed'
 }
 
-/** Whether a report of the maintenance OS would be taken now (spec/api.md: 404 otherwise). */
+/** True when the job takes a report of the maintenance OS now (spec/api.md: 404 otherwise). */
 export function awaitsReport(snapshot: JobSnapshot): boolean {
   if (snapshot.matches({ provisioning: 'polling' }) || snapshot.matches({ provisioning: 'waitingForReport' }))
     return true
   return snapshot.matches({ provisioning: { redfish: 'resetting' } }) && snapshot.context.hostRestarted
 }
 
-/** Whether the host may still read the job's media: from the first mount until they are out again. */
+/** True while the host may read the job's media: from the first mount until they are out again. */
 export function mediaAreLive(snapshot: JobSnapshot): boolean {
   return snapshot.matches('provisioning') || snapshot.matches('cleaningUp')
 }

@@ -58,7 +58,7 @@ export const serverEvents = {
       cleanup: z.enum(['pending', 'clean', 'dirty']),
       /** Slots that a dirty cleanup may have left mounted. */
       slots: slots.nullable(),
-      /** Whether the host was switched off for the cleanup and could not be switched on again. */
+      /** True when cleanup switched the host off and could not switch it on again. */
       power_on: z.boolean(),
     }),
   },

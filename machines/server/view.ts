@@ -1,4 +1,4 @@
-/** What is shown of a server, derived from its state: one shape for the read model, the API, NATS and the command line. */
+/** The shape of a server, derived from its state, for the read model, the API, NATS and the command line. */
 import { z } from 'zod'
 import { failureData } from '../event.ts'
 import { pathOf } from '../evolve.ts'

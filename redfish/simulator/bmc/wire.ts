@@ -30,7 +30,7 @@ export function parseBody(wire: WireRequest): { readonly body: Json } | { readon
   }
 }
 
-/** Whether a resource can have a handler for this method. */
+/** True when a resource can have a handler for this method. */
 export function isMethod(method: string): method is Method {
   return method === 'GET' || method === 'POST' || method === 'PATCH' || method === 'DELETE'
 }
