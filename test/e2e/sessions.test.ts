@@ -4,7 +4,7 @@
  */
 import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Client, createClient } from '../../deploy/cli/client.ts'
+import { type Client, ClientError, createClient } from '../../deploy/cli/client.ts'
 import { type Simulator, startSimulator } from '../../redfish/simulator/server.ts'
 import { freshNats } from '../rig/nats.ts'
 import { patience, patienceMs } from '../rig/patience.ts'
@@ -32,7 +32,7 @@ beforeAll(async () => {
   ;[database, nats] = await Promise.all([freshDatabase(), freshNats()])
   simulator = await startSimulator({
     speed: 50,
-    bmcs: bmcConfigs(serials.map(() => ({ host: { stepDurationMs: 2000 } }))),
+    bmcs: bmcConfigs(serials.map(() => ({ host: { stepDurationMs: 10_000 } }))),
   })
   const settingsOf = (port: number, folder: string | undefined) => ({
     STORAGE_ROOT: folder,
@@ -101,6 +101,10 @@ const cancelledAfter = [
   'redfish.reset.succeeded',
   'redfish.poll.succeeded',
 ] as const
+/** On a busy machine a job may end before its cancellation arrives. */
+const unlessEnded = (error: unknown) => {
+  if (!(error instanceof ClientError && error.status === 409)) throw error
+}
 /** A hundred in `npm run test:sessions`. */
 const jobsPerServer = Number(process.env['SESSION_TEST_JOBS_PER_SERVER'] ?? 2)
 const jobsInAll = jobsPerServer * serials.length
@@ -125,7 +129,7 @@ test('many jobs, a third of them cancelled, and three kills leave at most one se
       if (number % 3 === 0) {
         const moment = cancelledAfter[(number / 3) % cancelledAfter.length]
         await follow(clients[0], jobId, (event) => event.type === moment || isComplete(event))
-        await clients[0].request(`/api/v1/jobs/${jobId}/cancel`, { method: 'POST' })
+        await clients[0].request(`/api/v1/jobs/${jobId}/cancel`, { method: 'POST' }).catch(unlessEnded)
       }
       const { outcome } = await completed(clients[0], jobId)
       ended[outcome as keyof typeof ended]++
