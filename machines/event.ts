@@ -1,7 +1,9 @@
 /** Shapes that both streams' event catalogues share. */
 import { z } from 'zod'
 
-/** An event as machines see it: its stored type and data. Without the version of its data's shape it is of the newest. */
+/**
+ * An event as machines see it: its stored type and data. Without the version of its data's shape it is of the newest.
+ */
 export type DomainEvent = { readonly type: string; readonly data: unknown; readonly schema_version?: number }
 
 /** A catalogue: one entry per event type, with the version of its data's shape. Released shapes are never edited. */
@@ -17,9 +19,11 @@ export class InvalidEventError extends Error {
   override readonly name = 'InvalidEventError'
 }
 
-/** Why a step failed, as recorded. Free of secrets: payloads, passwords and media tokens are cut out before. */
+/** The reason for a step's failure, as recorded. Payloads, passwords and media tokens are cut out before. */
 export const failureData = z.strictObject({
-  /** The kind of failure, in the words of the part that failed: a BmcFailure kind, `budget`, `report`, `internal`, ... */
+  /**
+   * The kind of failure, in the words of the part that failed: a BmcFailure kind, `budget`, `report`, `internal`, ...
+   */
   kind: z.string().max(64),
   message: z.string().max(4000),
   operation: z.string().max(64).optional(),
@@ -36,7 +40,7 @@ const stallReasons = [
   /** The state waits for an effect or a deadline that is not in the shared lists. */
   'effect.missing',
   'deadline.missing',
-  /** One is in the lists that the state does not wait for. */
+  /** The lists hold one that the state does not wait for. */
   'effect.surplus',
   'deadline.surplus',
   /** It is in the lists, and no controller has taken it up in time. */
@@ -53,7 +57,7 @@ export const stallData = z.strictObject({
   reason: z.enum(stallReasons),
   /** The effect's id, the deadline's name, the server's serial or the job's id. */
   subject: z.string().max(512),
-  /** True when the sweep put it right together with this event. */
+  /** True when the sweep repaired it in the commit of this event. */
   repaired: z.boolean(),
 })
 export type StallData = z.infer<typeof stallData>
@@ -61,7 +65,7 @@ export type StallData = z.infer<typeof stallData>
 /** Events without data carry an empty object, so that a field can be added in a later version. */
 export const noData = z.strictObject({})
 
-/** How an operation went: requests sent again are counted, from 1; milliseconds. */
+/** The attempts of an operation, counted from 1, and its duration in milliseconds. */
 export const operationFacts = { attempts: z.int(), elapsed_ms: z.number() }
 
 /** One look at a host's power (redfish/bmc.ts PowerObservation). */
@@ -79,12 +83,12 @@ export const bootOverrideData = z.strictObject({
 })
 
 /**
- * Remarks of an operation that reached its goal all the same, in words; null in events of a version that did not
- * record it.
+ * Warnings of an operation that reached its goal all the same, in words; null in events of a version
+ * that did not record them.
  */
 export const warningsData = z.array(z.string()).nullable()
 
-/** Something an operator should know, with what to do about it (redfish/bmc.ts Finding). */
+/** A fact that an operator should know, with advice on it (redfish/bmc.ts Finding). */
 export const findingData = z.strictObject({
   code: z.string(),
   severity: z.string(),

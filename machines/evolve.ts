@@ -1,11 +1,12 @@
 /**
- * The fold: state = evolve(state, event) over a stream, and with each step what the machine asks for.
+ * The fold: state = evolve(state, event) over a stream, and with each step the effects and deadlines that the machine
+ * asks for.
  *
  * A machine never acts. XState's pure transition returns its `invoke`s and `after`s as actions; here they become plain
  * data (effects and deadlines) that the event store keeps in the same transaction as the event. This is also the only
  * place where XState's event names meet ours, so that the log outlives the framework:
  *
- *   `<invoke id>.succeeded` ⇄ `xstate.done.actor.<invoke id>`     `<delay name>.elapsed` ⇄ `xstate.after.<delay>.<state>`
+ *   `<invoke id>.succeeded` ⇄ `xstate.done.actor.<invoke id>`   `<delay name>.elapsed` ⇄ `xstate.after.<delay>.<state>`
  *   `<invoke id>.failed`    ⇄ `xstate.error.actor.<invoke id>`
  */
 import {
@@ -62,7 +63,7 @@ export type Evolve<Snapshot> = {
  * The scope that XState's `machine.transition` wants is made once and reused: its exported `transition()` builds an
  * actor for every call, which costs half of the time (`npm run bench:transition` prints both).
  *
- * Machines know the newest version of every event, so all that they are given goes through `upcast`.
+ * Machines know only the newest version of every event, so each event passes through `upcast` first.
  *
  * @throws Error when a delay is unnamed or its name is used in two states: its event would be ambiguous.
  */
@@ -120,7 +121,7 @@ export function createEvolve<Snapshot extends AnyMachineSnapshot>(
     const is = pendingIn(snapshot, deadlineOfEvent)
     return {
       snapshot: snapshot as Snapshot,
-      // One event can pass through several states. What a state that was left again asked for is not waited for.
+      // One event can pass through several states; the requests of a state that was left again are dropped.
       asked: [...asks.values()].filter(({ key }) => is.effects.has(key)),
       withdrawn: [...was.effects].filter((key) => !is.effects.has(key) || asks.has(key)),
       armed: [...arms.values()].filter(({ name }) => is.deadlines.has(name)),
@@ -151,8 +152,8 @@ export function effect<Output, Input>(): PromiseActorLogic<Output, Input> {
 }
 
 /**
- * A state value as text, for people, metrics and the log's `state_from`/`state_to`:
- * `{provisioning: {redfish: 'mountingTask'}}` → `provisioning.redfish.mountingTask`; parallel regions are joined by `|`.
+ * A state value as text, for people, metrics and the log's `state_from`/`state_to`. Parallel regions are joined by `|`.
+ * `{provisioning: {redfish: 'mountingTask'}}` → `provisioning.redfish.mountingTask`
  */
 export function pathOf(value: StateValue): string {
   if (typeof value === 'string') return value
@@ -168,8 +169,8 @@ function splitTense(type: string): [subject: string, tense: string] {
 }
 
 /**
- * The value with its regions in the machine's order. jsonb keeps keys in an order of its own, and the path of a state,
- * which is recorded with every event, must be the same however often the state was stored.
+ * The value with its regions in the machine's order. jsonb reorders keys, and storing a state must not change its path,
+ * which is recorded with every event.
  */
 function inOrder(node: AnyStateNode, value: StateValue): StateValue {
   if (typeof value === 'string') return value

@@ -1,6 +1,6 @@
 /**
- * A history, folded: the state after each event, and the effects and deadlines that all of them leave. Every reader of a
- * history reads it through here: an append, a replay, a rebuild, the audit, a dry run.
+ * A history, folded: the state after each event, and the effects and deadlines that remain after the last one. Every
+ * reader of a history folds it here: an append, a replay, a rebuild, the audit, a dry run.
  */
 import type { DomainEvent } from './event.ts'
 import {
@@ -22,7 +22,7 @@ export type Fold<Name extends KindName = KindName> = {
   readonly state: string | null
   /** True when the machine handles this event now. A history begins with the event that its kind is created by. */
   readonly accepts: (event: DomainEvent) => boolean
-  /** Takes the next event, of whatever version, also one that the machine does nothing with. */
+  /** Takes the next event, of any version, including one that the machine ignores. */
   readonly take: (event: DomainEvent) => Evolved<SnapshotOf[Name]>
   /** Keys of the effects and names of the deadlines that the state waits for. */
   readonly waits: () => ReturnType<Evolve<SnapshotOf[Name]>['pending']>
@@ -30,7 +30,7 @@ export type Fold<Name extends KindName = KindName> = {
   readonly dehydrated: () => ActorState
 }
 
-/** Begins before the first event of a history, or after those that `snapshot` has behind it. */
+/** Begins before the first event of a history, or after the events that `snapshot` already includes. */
 export function foldOf<Name extends KindName>(
   { evolve, createdBy }: Kind<Name>,
   snapshot: SnapshotOf[Name] | null = null,
@@ -57,11 +57,11 @@ export function foldOf<Name extends KindName>(
   }
 }
 
-/** The net consequences of events in a row: what one asked for and a later one withdrew never comes to be. */
+/** The net consequences of consecutive events: a request and its withdrawal by a later event cancel out. */
 export class NetConsequences<Event> {
   readonly asked = new Map<string, { readonly event: Event; readonly effect: EffectRequest }>()
   readonly armed = new Map<string, { readonly event: Event; readonly deadline: DeadlineRequest }>()
-  /** Keys and names that were asked for and armed before these events. */
+  /** Keys and names that these events withdraw and that earlier ones had asked for or armed. */
   readonly withdrawn = new Set<string>()
   readonly disarmed = new Set<string>()
 

@@ -1,4 +1,4 @@
-/** The two kinds of actor: their stream names, machines and event catalogues. What runs machines goes through here. */
+/** The two kinds of actor: their stream names, machines and event catalogues. Callers take their machines from here. */
 import type { z } from 'zod'
 import { type DomainEvent, type EventCatalogue, InvalidEventError } from './event.ts'
 import { createEvolve, type Evolve } from './evolve.ts'
@@ -19,7 +19,7 @@ export type EventsOf = { readonly job: JobEvent; readonly server: ServerEvent }
 /** `job-<uuid>` or `server-<serial>`. */
 export type StreamId<Name extends KindName = KindName> = `${Name}-${string}`
 
-/** A kind of actor; of no name in particular it is one of the two, never a mixture. */
+/** A kind of actor. Without a type argument it is a union of the two kinds, never a mixture. */
 export type Kind<Name extends KindName = KindName> = {
   readonly [Each in Name]: {
     readonly name: Each
@@ -27,14 +27,14 @@ export type Kind<Name extends KindName = KindName> = {
     readonly events: EventCatalogue
     /** The type of a stream's first event: its data are the machine's input. */
     readonly createdBy: string
-    /** An event in its newest version, for all that reads its data. */
+    /** Converts an event to its newest version, for the readers of its data. */
     readonly upcast: Upcast
     /** Takes events of every version. */
     readonly evolve: Evolve<SnapshotOf[Each]>
   }
 }[Name]
 
-/** The parts of a kind that reading its events needs. */
+/** The parts of a kind that are needed to read its events. */
 type Catalogued = Pick<Kind, 'name' | 'events' | 'upcast'>
 
 export type Kinds = { readonly [Name in KindName]: Kind<Name> }
@@ -74,7 +74,7 @@ export function parseStream(stream: string): { readonly kind: KindName; readonly
 }
 
 /**
- * Checks an event of the newest version against its kind's catalogue and answers that version.
+ * Checks an event of the newest version against its kind's catalogue and returns that version.
  * @throws InvalidEventError for an unknown type or data of another shape.
  */
 export function checkEvent(
@@ -85,8 +85,8 @@ export function checkEvent(
 }
 
 /**
- * A recorded event, of whatever version, as its kind's machine is given it.
- * @throws InvalidEventError when this program cannot read it: a type or version that it does not know, another shape.
+ * Converts a recorded event of any version to the newest one, which its kind's machine takes, and checks its shape.
+ * @throws InvalidEventError when this program cannot read it: an unknown type or version, or another shape.
  */
 export function readRecorded(kind: Catalogued, event: DomainEvent): DomainEvent {
   const current = kind.upcast(event)

@@ -1,28 +1,28 @@
 /**
- * Old events in today's shape. What was recorded stays as it is, byte for byte and under its hash; who wants to know what
- * it means reads it through here. An event's shape is changed in two places: its version and shape in `events.ts`, and in
- * `upcasts.ts` beside it the way from the version before. Machines, read models and sentences then know the newest version
- * only.
+ * Converts old events to today's shape. A recorded event stays as it is, byte for byte and under its hash; every reader
+ * of its data converts it here. A new shape is written in two places: its version and shape in `events.ts`, and in
+ * `upcasts.ts` beside it the conversion from the version before. Machines, read models and sentences then know the
+ * newest version only.
  */
 import { type DomainEvent, type EventCatalogue, InvalidEventError } from './event.ts'
 
 /**
- * By type, then by the version that is left: makes data of the next version. Pure and total for all data of its version;
- * what the old one does not know is said to be unknown, never guessed.
+ * Conversions by type, then by the version from which they lead to the next. Each is pure, and total for all data of
+ * its version; a fact that the old version lacks is marked as unknown, never guessed.
  */
 export type Upcasts = Readonly<Record<string, Readonly<Record<number, (data: unknown) => unknown>>>>
 
 /**
- * The event in its newest version, an event of the newest version itself. Types that the catalogue does not know are
- * left alone.
+ * Converts an event to its newest version. An event of that version is returned as it is, and so is one whose type is
+ * not in the catalogue.
  * @throws InvalidEventError for a version that is newer than this program, or data that are not of their version.
  */
 export type Upcast = (event: DomainEvent) => DomainEvent
 
 /**
- * Reads events of one catalogue.
- * @throws Error unless there is a way from every older version to the next, and none besides: otherwise a program would
- * start that cannot read its own histories.
+ * Builds the conversion for one catalogue.
+ * @throws Error unless every older version, and no other, has a conversion to the next: a program that cannot read its
+ * own histories must not start.
  */
 export function createUpcast(catalogue: EventCatalogue, upcasts: Upcasts): Upcast {
   requireAllWays(catalogue, upcasts)

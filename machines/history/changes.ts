@@ -1,6 +1,6 @@
 /** Differences between two values of plain JSON: two states of an actor, or a stored state and the one it should be. */
 
-/** One place that differs. A side on which there is nothing at that place has no member. */
+/** One place that differs. A side without a value at that place has no member. */
 export type Change = {
   /** JSON Pointer (RFC 6901). */
   readonly path: string
@@ -8,7 +8,9 @@ export type Change = {
   readonly after?: unknown
 }
 
-/** The deepest places that differ, those of an object in alphabetical order; the order of an object's members is none. */
+/**
+ * The deepest places that differ, those of an object sorted by name. The order of an object's members does not count.
+ */
 export function changesBetween(before: unknown, after: unknown, path = ''): readonly Change[] {
   if (before === after) return []
   if (isObject(before) && isObject(after) && Array.isArray(before) === Array.isArray(after)) {

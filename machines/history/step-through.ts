@@ -1,4 +1,4 @@
-/** A history, step by step: what every event found, what it made of it, and what it asked for. */
+/** A history, step by step: the states before and after every event, and the event's effects and deadlines. */
 import type { DomainEvent } from '../event.ts'
 import { type DeadlineRequest, type EffectRequest, pathOf } from '../evolve.ts'
 import { foldOf } from '../fold.ts'
@@ -19,22 +19,24 @@ export type Step<Snapshot> = {
   /** State paths; null before the first event. */
   readonly before: string | null
   readonly after: string
-  /** How long the actor had been in `before`, in milliseconds of the log's clock; null before the first event. */
+  /** The time that the actor had spent in `before`, in milliseconds of the log's clock; null before the first event. */
   readonly spentMs: number | null
   readonly by: string
-  /** The effect, the deadline or the request that it came from. */
+  /** The effect, the deadline or the request that caused the event. */
   readonly cause: string | null
   readonly asked: readonly EffectRequest[]
-  /** Effects given up because their state was left. One whose outcome the event is was not given up. */
+  /** Effects withdrawn because their state was left, except the one whose outcome this event is. */
   readonly withdrawn: readonly string[]
   readonly armed: readonly (DeadlineRequest & { readonly dueAt: string })[]
-  /** Deadlines that will not pass any more. One that the event says has passed was not disarmed. */
+  /** Deadlines that the event disarmed, except the one whose passing it records. */
   readonly disarmed: readonly string[]
   /** The state itself after the event. */
   readonly snapshot: Snapshot
 }
 
-/** Folds a stream's events from its first one through a kind's machine. The states are those that this machine gives. */
+/**
+ * Folds a stream's events from its first one through a kind's machine. The machine gives the states, not the events.
+ */
 export function* stepThrough<Name extends KindName>(
   kind: Kind<Name>,
   events: Iterable<HappenedEvent>,

@@ -1,10 +1,10 @@
 /**
- * What if a recorded history happened today: its events are put to the machine as it is now, and the first one that it
- * would take another way is named. Nothing after that one is judged, since it would not have happened like this.
+ * Replays a recorded history through today's machine and names the first event that it would handle differently. Events
+ * after that one are not judged, since they would not have happened like this.
  *
- * A history records events and states. Which effects were asked for shows only where one left something: its events name
- * `<id of the event that asked>/<key>` as their cause. So an effect that was asked for and did something is missed where
- * it is not asked for now; one that is new shows when its state does, or when its outcome would come too late.
+ * A history records events and states. A request for an effect shows only in the events that the effect caused: they
+ * name `<id of the event that asked>/<key>` as their cause. So a recorded effect that caused an event is reported when
+ * today's machine does not ask for it. A new effect shows when its state does, or when its outcome would come too late.
  */
 
 import { InvalidEventError } from '../event.ts'
@@ -12,7 +12,7 @@ import { type Evolved, pathOf } from '../evolve.ts'
 import { type Fold, foldOf } from '../fold.ts'
 import { type Kind, type KindName, readRecorded, type SnapshotOf } from '../kinds.ts'
 
-/** An event as it was recorded. What is not known of a history's effects is not compared. */
+/** An event as it was recorded. Effects are compared only as far as `id` and `causation_id` are given. */
 export type RecordedEvent = {
   readonly type: string
   readonly schema_version: number
@@ -32,13 +32,13 @@ export type Divergence = {
   readonly message: string
   /** The state to which the event led, and the step keys of the effects that it is known to have asked for. */
   readonly recorded: { readonly state: string; readonly asked: readonly string[] }
-  /** The same today; null where the machine does not get as far as a state. */
+  /** The same today; null when the machine has not reached a first state. */
   readonly now: { readonly state: string; readonly asked: readonly string[] } | null
 }
 
 /**
- * The first event of a history that would go another way under `kind`'s machine; null when all of it would happen again.
- * An event that cannot be read, is not accepted or fails in the machine is a divergence, never an exception.
+ * The first event of a history that would go another way under `kind`'s machine; null when all of it would happen
+ * again. An event that cannot be read, is not accepted or fails in the machine is a divergence, never an exception.
  */
 export function firstDivergence<Name extends KindName>(
   kind: Kind<Name>,
@@ -85,14 +85,14 @@ function attempt<Name extends KindName>(kind: Kind<Name>, fold: Fold<Name>, reco
     return { kind: 'not accepted', fault }
   } catch (error) {
     if (error instanceof InvalidEventError) return { kind: 'unreadable', fault: error.message }
-    // An action or a guard throws on data of a shape that it does not expect: that is the machine's answer, no fault of ours.
+    // An action or a guard throws on data of an unexpected shape. That is the machine's answer, not a fault of ours.
     return { kind: 'not accepted', fault: `the machine fails on it: ${String(error)}` }
   }
 }
 
 /**
- * Step keys of the effects that each event is known to have asked for, by the event's id. What a deadline or a request
- * caused stands under names that no event has.
+ * Step keys of the effects that each event is known to have asked for, by the event's id. The cause of an event can
+ * also be a deadline or a request; its entry stands under a name that is no event's id.
  */
 function recordedAsks(history: readonly RecordedEvent[]): ReadonlyMap<string, readonly string[]> {
   const asks = new Map<string, string[]>()

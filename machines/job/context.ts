@@ -17,14 +17,14 @@ export type JobContext = {
   readonly budgets: Budgets
   /** The step under way: a failure or a passed deadline is blamed on it. */
   readonly step: StepKey
-  /** The task medium that the host is given: the ISO, until it is known that the layout takes another form. */
+  /** The task medium for the host: the ISO, until a medium of another form is built for the layout. */
   readonly taskIso: { readonly sha256: string; readonly bytes: number } | null
   readonly layout: { readonly kind: string; readonly maintenance: string; readonly task: string } | null
-  /** From the first mount on, slots may hold our media and the override may be set, whatever an answer said. */
+  /** True from the first mount on: slots may hold our media and the override may be set, even after a BMC's error. */
   readonly bmcTouched: boolean
-  /** From the first announced reset on, the host may be running from our media. */
+  /** True from the first announced reset on: the host may be running from our media. */
   readonly hostRestarted: boolean
-  /** True from the moment cleanup switches the host off until it is on again. */
+  /** True after cleanup has switched the host off, until it has switched it on again. */
   readonly hostOff: boolean
   /** Resets announced in this job. */
   readonly resets: number
@@ -64,7 +64,7 @@ export type JobServices = {
     output: JobEventData<'redfish.mount.maintenance.succeeded'>
   }
   mountTask: {
-    /** Requests from the time when there was only the ISO have no form. */
+    /** `form` is missing in requests of old releases, which knew only the ISO. */
     input: BySerial & { readonly slot: string; readonly sha256: string; readonly form?: TaskForm }
     output: JobEventData<'redfish.mount.task.succeeded'>
   }

@@ -184,7 +184,7 @@ export const jobEvents = {
     version: 1,
     data: z.strictObject({
       medium: z.enum(['maintenance', 'task']),
-      /** The mount whose URL was read, by its number; null for a URL that does not tell. */
+      /** The number of the mount attempt whose URL was read; null for a URL without an attempt. */
       attempt: z.int().nullable(),
       first_read_at: z.iso.datetime(),
       last_read_at: z.iso.datetime(),
@@ -202,7 +202,7 @@ export const jobEvents = {
     }),
   },
   'report.received': { version: 1, data: report },
-  /** A report came again, or after the outcome was known. It is recorded and changes nothing. */
+  /** A repeated report, or one after the outcome was known. The controller records it, and the state stays. */
   'report.duplicated': { version: 1, data: report },
   'webhook.wait.elapsed': { version: 1, data: noData },
 

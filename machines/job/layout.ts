@@ -4,7 +4,7 @@
 export const taskForms = ['iso', 'img', 'merged'] as const
 export type TaskForm = (typeof taskForms)[number]
 
-/** Two CD slots take two ISOs; a CD and a removable slot an ISO and an image; a single slot takes one ISO with all in it. */
+/** Two CD slots take two ISOs; a CD and a removable slot an ISO and an image; a single slot one ISO with all files. */
 export function taskFormOf(layoutKind: string): TaskForm {
   switch (layoutKind) {
     case 'cd-and-usb':

@@ -105,7 +105,7 @@ export const jobMachine = jobSetup.createMachine({
               ],
               onError: failed,
             }),
-            // The slots take the task files in another form than the ISO. A merged ISO has both media and is mounted once.
+            // The slots take the task files in another form than the ISO. A merged ISO is both media and mounted once.
             buildingMedium: step('media.build', 'buildMedium').with({
               input: ({ context }) => mediumSource(context),
               onDone: [
@@ -183,7 +183,7 @@ export const jobMachine = jobSetup.createMachine({
     },
 
     // Host off → media out → override cleared → host on. A host that this job never restarted does not run from our
-    // media, so its power is left alone. A failed step is remembered as a fault and the next step is tried all the same.
+    // media, so its power is left alone. A failed step is remembered as a fault, and the next step is tried even so.
     cleaningUp: {
       initial: 'deciding',
       after: { cleanup: { target: 'releasing', actions: 'recordCleanupElapsed' } },

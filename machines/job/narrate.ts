@@ -1,7 +1,6 @@
 /**
- * A job's history for people: one sentence per event (spec/observability.md "Job events for people"). Every operation
- * shows what it was asked to do, on what, with how many attempts and how long it took. Pure; holds no secret, because
- * events hold none.
+ * A job's history for people: one sentence per event (spec/observability.md "Job events for people"). The sentence of
+ * an operation tells its task, its target, its attempts and its duration. Pure; as free of secrets as events are.
  */
 import type { FailureData, StallReason } from '../event.ts'
 import { type JobEventData, jobEvents } from './events.ts'
@@ -111,7 +110,7 @@ const stalls: { readonly [Reason in StallReason]: string } = {
   'reservation.orphaned': 'it has ended and still holds its server',
 }
 
-/** The sentence for one event. An event of a type that this version does not know is told by its type. */
+/** The sentence for one event. For an event of an unknown type it is the type itself. */
 export function narrate(event: { readonly type: string; readonly data: unknown }): Narration {
   const step = stepOf(event.type)
   if (!isJobEventType(event.type)) return { level: 'info', message: event.type, step }
@@ -120,7 +119,7 @@ export function narrate(event: { readonly type: string; readonly data: unknown }
   return typeof sentence === 'string' ? { level: 'info', message: sentence, step } : { ...sentence, step }
 }
 
-/** The activity of a state; null where the job leaves it at once or where its path says enough. */
+/** The job's activity in a state; null if the machine leaves the state at once or if its path says enough. */
 const goingOn: Readonly<Record<JobState, string | null>> = {
   queued: 'waiting to be admitted',
   'provisioning.buildingIso': 'building the task ISO',
@@ -144,7 +143,7 @@ const goingOn: Readonly<Record<JobState, string | null>> = {
 }
 const goingOnIn = new Map<string, string | null>(Object.entries(goingOn))
 
-/** The activity of a job in the state with this path. */
+/** The job's activity in the state with this path. */
 export function narrateState(state: string): string {
   return goingOnIn.get(state) ?? state
 }

@@ -1,4 +1,4 @@
-/** Where a job is, in texts that the compiler compares with the machine. */
+/** The states and phases of a job as texts that the compiler compares with the machine. */
 import type { JobSnapshot } from './machine.ts'
 
 type PathOf<Value> = Value extends string

@@ -1,6 +1,5 @@
 /**
- * The plan of a job: the real machine is run over the answers of a BMC with which nothing goes wrong, and the effects
- * and deadlines that it asks for are written down.
+ * The plan of a job: the effects and deadlines that the real machine asks for when every step succeeds.
  */
 import type { DomainEvent } from '../event.ts'
 import type { EffectRequest } from '../evolve.ts'
@@ -20,7 +19,7 @@ type PlannedEffect = {
 }
 type PlannedWait = { readonly for: string; readonly budget_ms: number }
 
-/** Most servers have two CD slots; a server that was never probed is planned for as one of them. */
+/** Most servers have two CD slots, so a plan assumes them for a server that was never probed. */
 const usualLayout: Layout = { kind: 'two-cds', maintenance: '', task: '' }
 
 /** Effects that this job would ask for and deadlines that it would arm, in order. */

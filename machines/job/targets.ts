@@ -1,7 +1,7 @@
 /**
  * The task targets that this program knows, one row each. recipe.schema.json says which fields of a recipe a target
- * needs, and recipe/warnings.ts which of its contents are doubtful. An operator's own maintenance image may bring further
- * targets; they are treated as `otherTarget`.
+ * needs, and recipe/warnings.ts which of its contents are doubtful. An operator's own maintenance image may bring
+ * further targets; they are treated as `otherTarget`.
  */
 
 export type Target = {
@@ -9,7 +9,9 @@ export type Target = {
   readonly end: 'report' | 'observed'
   /** The budget for the wait until the end: firmware is done sooner than an installation. */
   readonly budget: 'installation' | 'firmware'
-  /** Steps within the maintenance OS, in their order: `<phase>.service` is the unit (spec/maintenance-os.md, "Units"). */
+  /**
+   * Steps within the maintenance OS, in their order: `<phase>.service` is the unit (spec/maintenance-os.md, "Units").
+   */
   readonly phases: readonly string[]
 }
 

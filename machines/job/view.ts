@@ -1,6 +1,6 @@
 /**
- * The shape of a job (spec/job.md, spec/api.md), derived from its state: the read model keeps it, the API answers with it,
- * NATS gets a part of it, and the command line reads it.
+ * The public view of a job (spec/job.md, spec/api.md), derived from its state: the one shape that the read model keeps,
+ * the API answers, NATS publishes in part and the command line reads.
  */
 import { z } from 'zod'
 import { failureData } from '../event.ts'
@@ -43,7 +43,7 @@ export const jobView = z.object({
 })
 export type JobView = z.infer<typeof jobView>
 
-/** A job as it is listed: its state, its last event, and what was asked for. */
+/** A job as it is listed: its state, its last event, and its request. */
 export const job = jobView.extend({
   last_update: z.string(),
   last_seq: z.int(),
@@ -89,7 +89,7 @@ export function awaitsReport(snapshot: JobSnapshot): boolean {
   return snapshot.matches({ provisioning: { redfish: 'resetting' } }) && snapshot.context.hostRestarted
 }
 
-/** True while the host may read the job's media: from the first mount until they are out again. */
+/** True while the host may still read the job's media: until the end of cleanup. */
 export function mediaAreLive(snapshot: JobSnapshot): boolean {
   return snapshot.matches('provisioning') || snapshot.matches('cleaningUp')
 }

@@ -1,6 +1,6 @@
 /**
- * The summary of a recipe that events, log lines and answers may show. It is enough to tell whether two recipes were the
- * same and where they differed, and it holds no secret.
+ * The summary of a recipe that events, log lines and answers may show. It is enough to tell whether two recipes were
+ * the same and where they differed, and it holds no secret.
  */
 import { createHash } from 'node:crypto'
 import { type PayloadField, payloadFields, type Recipe } from './types.ts'

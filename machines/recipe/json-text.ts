@@ -15,7 +15,9 @@ export type JsonScan =
       readonly ok: true
       /** Names given twice and characters that cannot be stored, all of them. */
       readonly faults: readonly Fault[]
-      /** The text of each member of the outermost object, as sent: from the first to the last character of its value. */
+      /**
+       * The text of each member of the outermost object, as sent: from the first to the last character of its value.
+       */
       readonly members: ReadonlyMap<string, string>
     }
   | {

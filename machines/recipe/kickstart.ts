@@ -7,8 +7,8 @@ export type Kickstart = {
 }
 
 /**
- * Reads the commands up to the first `%pre`, `%post` or `%firstboot`. Scripts follow there, and a `reboot` in a script is
- * the shell's. The command section comes first ("About Installation and Upgrade Scripts", VMware ESXi 8.0).
+ * Reads the commands up to the first `%pre`, `%post` or `%firstboot`. Scripts follow there, and a `reboot` in a script
+ * is the shell's. The command section comes first ("About Installation and Upgrade Scripts", VMware ESXi 8.0).
  */
 export function readKickstart(text: string): Kickstart {
   const commands: Kickstart['commands'][number][] = []

@@ -1,7 +1,7 @@
 /**
- * A recipe as it was sent becomes a `Recipe`, or the list of everything that is wrong with it. In order: the text
- * (json-text.ts), the schema (recipe.schema.json, worded by schema-faults.ts), the rules that a schema cannot say
- * (rules.ts), and for an accepted recipe the warnings (warnings.ts).
+ * A recipe as it was sent becomes a `Recipe`, or the list of all its faults. In order: the text (json-text.ts), the
+ * schema (recipe.schema.json, worded by schema-faults.ts), the rules that a schema cannot say (rules.ts), and for an
+ * accepted recipe the warnings (warnings.ts).
  */
 import { Ajv } from 'ajv'
 import { decodeJsonText, scanJson } from './json-text.ts'
@@ -21,7 +21,7 @@ export type ParsedRecipe =
  */
 export const recipeLimits = { bytesMax: 10 * 1024 * 1024, depthMax: 32, valuesMax: 10_000 } as const
 
-/** A bound for a list that people read; one more fault says how many are left out. */
+/** A bound for a list that people read; one more fault gives the number of those left out. */
 const faultsMax = 100
 
 // `verbose` gives the schema around a failure, whose description words the fault.
@@ -30,9 +30,9 @@ const validate = new Ajv({ allErrors: true, strict: true, strictRequired: true, 
 )
 
 /**
- * Reads a recipe from the bytes or the text in which it was sent. It changes nothing: a caller that keeps `raw` keeps the
- * recipe that was judged. It throws for no content of `raw`, lists all faults at once, and neither fault nor warning
- * holds a value of the recipe (spec/recipe.md).
+ * Reads a recipe from the bytes or the text in which it was sent. It changes nothing: a caller that keeps `raw` keeps
+ * the recipe that was judged. It throws for no content of `raw` and lists all faults at once. Faults and warnings hold
+ * no value of the recipe (spec/recipe.md).
  */
 export function parseRecipe(raw: string | Uint8Array): ParsedRecipe {
   const decoded = decodeJsonText(raw, recipeLimits.bytesMax)

@@ -13,7 +13,7 @@ export type PointerSegment = string | number
 
 /**
  * The JSON Pointer (RFC 6901) to the deepest place on the way to `segments` that may be shown. The recipe itself is
- * the empty string. It can be stored as text anywhere, whatever the names hold.
+ * the empty string. The pointer can be stored as text even if a name holds U+0000 or half a surrogate pair.
  */
 export function safePointer(segments: readonly PointerSegment[]): string {
   let pointer = ''

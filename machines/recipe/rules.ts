@@ -59,8 +59,8 @@ function partitionSizes(recipe: UnknownObject): Fault[] {
 }
 
 /**
- * Partitions of fixed size behind the rest can be laid out first, from the end of the disk. A percentage behind the rest
- * cannot: each of the two would depend on the size of the other.
+ * Partitions of fixed size behind the rest can be laid out first, from the end of the disk. A percentage behind the
+ * rest cannot: each of the two would depend on the size of the other.
  */
 function restFollowedByShare(sizes: readonly { index: number; size: PartitionSize }[]): Fault[] {
   return sizes.flatMap(({ index, size }, at): Fault[] => {

@@ -1,14 +1,15 @@
 /**
- * Turns Ajv's errors into faults that a person can act on, one for each mistake. Ajv also reports the keywords that merely
- * contain the failure (`if`, `propertyNames`), reports some failures twice, and points at the parent of a missing field.
+ * Turns Ajv's errors into faults that a person can act on, one for each mistake. Ajv also reports the keywords that
+ * merely contain the failure (`if`, `propertyNames`), reports some failures twice, and points at the parent of a
+ * missing field.
  */
 import type { DefinedError, ErrorObject } from 'ajv'
 import { pointerSegments, safePointer } from './pointer.ts'
 import type { Fault, FaultCode } from './types.ts'
 
 /**
- * The faults behind the errors of one failed validation. Needs Ajv's `allErrors` and `verbose`. An unknown keyword gives
- * an `invalid`, so that no failure is lost.
+ * The faults behind the errors of one failed validation. Needs Ajv's `allErrors` and `verbose`. An unknown keyword
+ * gives an `invalid`, so that no failure is lost.
  */
 export function schemaFaults(errors: readonly ErrorObject[]): Fault[] {
   const faults = errors.flatMap((error) => {
@@ -23,7 +24,7 @@ export function schemaFaults(errors: readonly ErrorObject[]): Fault[] {
 
 function toFault(error: DefinedError): Fault | undefined {
   switch (error.keyword) {
-    // Ajv reports the failure inside by itself.
+    // Ajv reports the failure inside as an error of its own.
     case 'if':
     case 'propertyNames':
       return undefined

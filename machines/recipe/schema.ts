@@ -1,6 +1,6 @@
 /**
- * The recipe schema as an object, as text, and by name. The text is what every task ISO carries as
- * `/recipe.schema.json`, so it takes part in the ISO's digest.
+ * The recipe schema as an object, as text, and by name. Every task ISO carries the text as `/recipe.schema.json`, so
+ * the ISO's digest covers it.
  */
 import schema from './recipe.schema.json' with { type: 'json' }
 

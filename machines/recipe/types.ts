@@ -1,6 +1,6 @@
 /**
- * An accepted recipe, and the faults of a refused one. The fields are those of recipe.schema.json, which is the authority:
- * a field is added there first. Read next: parse.ts.
+ * An accepted recipe, and the faults of a refused one. The fields are those of recipe.schema.json, which is the
+ * authority: a field is added there first. Read next: parse.ts.
  */
 
 type FileSystem = 'vfat' | 'ext4' | 'xfs' | 'btrfs' | 'ntfs' | 'swap' | 'raw'
@@ -77,8 +77,8 @@ export type FaultCode =
   | 'more_faults'
 
 /**
- * One reason why a recipe is refused. `path` is a JSON Pointer (RFC 6901) into the recipe, and for a missing field the
- * place where it belongs. Neither `path` nor `message` holds a value of the recipe.
+ * One reason for which a recipe is refused. `path` is a JSON Pointer (RFC 6901) into the recipe, and for a missing
+ * field the place where it belongs. Neither `path` nor `message` holds a value of the recipe.
  */
 export type Fault = { readonly path: string; readonly code: FaultCode; readonly message: string }
 

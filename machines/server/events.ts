@@ -82,14 +82,16 @@ export const serverEvents = {
     data: z.strictObject({ ...operationFacts, sent: z.array(z.string()), evidence: z.string(), after: powerData }),
   },
   'server.power.failed': { version: 1, data: failureData },
-  /** The whole of the lessons, in place of the former ones. `job_id` is the job that taught the latest one, null for none. */
+  /** All lessons, in place of the former ones. `job_id` is the job that taught the latest one, null for none. */
   'bmc.capability.learned': { version: 1, data: z.strictObject({ learned: learnedData, job_id: z.uuid().nullable() }) },
   'server.cleanup.retry.elapsed': { version: 1, data: noData },
   'server.cleanup.succeeded': { version: 2, data: z.strictObject({ warnings: warningsData }) },
   'server.cleanup.failed': { version: 1, data: failureData },
   /** The sweep found that the server was stuck. The event by itself changes nothing. */
   'actor.stall.observed': { version: 1, data: stallData },
-  /** From here on the controllers keep exchanges with the BMC, for a file. Neither event changes the state. */
+  /**
+   * From here on the controllers keep their exchanges with the BMC, for a file. No recording event changes the state.
+   */
   'server.recording.started': { version: 1, data: z.strictObject({ recording_id: z.uuid() }) },
   /** Controllers kept `exchanges` and lost `lost` of them. The event may be recorded twice for one recording. */
   'server.recording.ended': {

@@ -1,4 +1,6 @@
-/** The lessons that the client learned about a server's BMC (redfish/learned.ts), as its history keeps them; no secrets. */
+/**
+ * The lessons that the client learned about a server's BMC (redfish/learned.ts), as its history keeps them; no secrets.
+ */
 import { z } from 'zod'
 
 const path = z.string().max(512)

@@ -1,4 +1,6 @@
-/** The shape of a server, derived from its state, for the read model, the API, NATS and the command line. */
+/**
+ * The public view of a server, made from its state: one shape for the read model, the API, NATS and the command line.
+ */
 import { z } from 'zod'
 import { failureData } from '../event.ts'
 import { pathOf } from '../evolve.ts'
@@ -12,7 +14,7 @@ export const serverViewVersion = 1
 export const serverStatuses = ['probing', 'available', 'reserved', 'unreachable', 'removed'] as const
 export type ServerStatus = (typeof serverStatuses)[number]
 
-/** The state of a server, now or as it was: never its credentials, nor where they are kept. */
+/** The state of a server, now or as it was, without its credentials and their key in the vault. */
 export const serverView = z.object({
   serial: z.string(),
   status: z.enum(serverStatuses),
