@@ -1,6 +1,6 @@
 /**
- * Many actors at once, and cheaply those that this process remembers: of them only the events since are read. Two
- * statements for any number of actors, one where all are remembered.
+ * Loads many actors at once. Of an actor that this process remembers, only the last known event and later ones are
+ * read. That takes two statements for any number of actors, and one when all are remembered.
  */
 import { sql } from 'drizzle-orm'
 import type { DomainEvent } from '../../machines/event.ts'
@@ -20,7 +20,7 @@ export type Actor<Name extends KindName> = {
 
 export type Asked = {
   readonly stream: StreamId
-  /** The actor as it was stored once; it counts only if the log still has its last event. */
+  /** The remembered actor, a cache entry: valid only if the log still has its last event. */
   readonly known: Actor<KindName> | null
 }
 
@@ -31,7 +31,7 @@ type SnapshotRow = {
   readonly state: ActorState
 }
 
-/** A state from which the events after `version` lead on. */
+/** A state to which the events after `version` are applied. */
 type Kept = Pick<Actor<KindName>, 'snapshot' | 'version'>
 
 type EventRow = DomainEvent & {
@@ -45,7 +45,9 @@ const snapshotsStatement = `
 select stream, version, machine_version, state from snapshots
 where stream = any(array(select jsonb_array_elements_text($1::text::jsonb)))`
 
-/** The first event besides those from a version on, which is the remembered one's own or the snapshot's. */
+/**
+ * Events from a version on, which is that of the remembered actor or of the snapshot, and the first event if asked for.
+ */
 const eventsStatement = `
 select event.stream, event.version, event.type, event.schema_version, event.data, event.at, event.hash
 from jsonb_to_recordset($1::text::jsonb) as asked (stream text, from_version int, first boolean)
@@ -56,7 +58,7 @@ cross join lateral (
 ) as event
 order by event.stream, event.version`
 
-/** The actors as they are stored now, in the order of the question; null where a stream has no event. */
+/** The actors as they are stored now, in the order of `asked`; null for a stream without events. */
 export async function loadActors(db: Queryable, asked: readonly Asked[]): Promise<readonly (Actor<KindName> | null)[]> {
   const known = new Map(asked.flatMap(({ stream, known: actor }) => (actor === null ? [] : [[stream, actor] as const])))
   const streams = [...new Set(asked.map(({ stream }) => stream))]
@@ -78,7 +80,7 @@ export async function loadActors(db: Queryable, asked: readonly Asked[]): Promis
     const events = rows.get(stream) ?? []
     const remembered = known.get(stream)
     if (remembered === undefined) actors.set(stream, actorAfter(stream, kept.get(stream), events))
-    // A database that failed over may have lost what it had acknowledged.
+    // A database that failed over may have lost acknowledged events.
     else if (events[0]?.hash !== remembered.hash) lost.push(stream)
     else actors.set(stream, events.length === 1 ? remembered : actorAfter(stream, remembered, events))
   }
@@ -92,7 +94,7 @@ export async function loadActors(db: Queryable, asked: readonly Asked[]): Promis
   return asked.map(({ stream }) => actors.get(stream) ?? null)
 }
 
-/** One actor as it is stored now; null where its stream has no event. */
+/** One actor as it is stored now; null for a stream without events. */
 export async function loadActor<Name extends KindName>(
   db: Queryable,
   stream: StreamId<Name>,
@@ -101,7 +103,7 @@ export async function loadActor<Name extends KindName>(
   return actor as Actor<Name> | null
 }
 
-/** Prepared, where the driver can be asked: a drizzle transaction does not show its own. */
+/** Runs a prepared statement, except in a drizzle transaction, which does not expose its driver. */
 async function query<Row extends object>(db: Queryable, statement: string, asked: unknown): Promise<readonly Row[]> {
   const parameter = JSON.stringify(asked)
   if ('$client' in db) return (db as Database).$client.unsafe<Row[]>(statement, [parameter], { prepare: true })
@@ -109,7 +111,7 @@ async function query<Row extends object>(db: Queryable, statement: string, asked
   return [...(await db.execute(sql`${sql.raw(before)}${parameter}${sql.raw(after)}`))] as unknown as Row[]
 }
 
-/** Snapshots of this program's machines. */
+/** Reads the snapshots that have the machine version of this program. */
 async function readSnapshots(db: Queryable, streams: readonly StreamId[]): Promise<ReadonlyMap<StreamId, Kept>> {
   if (streams.length === 0) return new Map()
   const rows = await query<SnapshotRow>(db, snapshotsStatement, streams)
@@ -129,7 +131,7 @@ async function readEvents(
   return Map.groupBy(rows, ({ stream }) => stream)
 }
 
-/** The actor after `events`, of which `before` has the first ones behind it; null where there is none. */
+/** The actor after `events`, the first of which `before` may include already; null if there is no event. */
 function actorAfter(
   stream: StreamId,
   before: (Kept & { readonly firstEvent?: Actor<KindName>['firstEvent'] }) | undefined,
@@ -143,7 +145,7 @@ function actorAfter(
   return { snapshot: fold.snapshot, version: last.version, hash: last.hash, firstEvent, lastEvent: told(last) }
 }
 
-/** The driver leaves instants as Postgres writes them. */
+/** The driver returns instants in the text form of Postgres; events show RFC 3339. */
 function told(event: EventRow): DomainEvent & { readonly at: string } {
   return { ...event, at: new Date(event.at).toISOString() }
 }

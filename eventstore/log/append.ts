@@ -1,8 +1,8 @@
 /**
- * The one way into the log. A commit appends events to one or more streams and, in the same transaction, keeps what
- * follows from them: effects asked for or withdrawn, deadlines armed or disarmed, read models, snapshots.
+ * The one way into the log. A commit appends events to one or more streams and, in the same transaction, stores their
+ * consequences: effects asked for or withdrawn, deadlines armed or disarmed, read models, snapshots.
  *
- * Everything that was read to decide was read before the transaction. That keeps the log's tail in order: a later
+ * The caller has read all that its decision needs before the transaction. That keeps the log's tail in order: a later
  * version of a stream is always written by a later transaction (see tail.ts).
  */
 import type { Database } from '../postgres/database.ts'
@@ -10,7 +10,9 @@ import { sqlState, violatedConstraint } from '../postgres/sql-error.ts'
 import type { Condition, StreamAppend } from './commit.ts'
 import { appendParameters, appendStatement, type CommitAppend } from './statement.ts'
 
-/** Another commit was first, usually with another event of this version of the stream. Read again and decide again. */
+/**
+ * Another commit was first, usually with another event of this version of the stream. The caller has to decide anew.
+ */
 export class VersionConflict extends Error {
   override readonly name = 'VersionConflict'
 }
@@ -37,7 +39,7 @@ export async function append(db: Database, appends: readonly StreamAppend[], con
 
 /**
  * Appends all commits or none, in one statement. No two of them may append to the same stream.
- * @throws what `append` throws when it is so for any of the commits.
+ * @throws the errors of `append`, when any of the commits causes one.
  */
 export async function appendTogether(db: Database, commits: readonly CommitAppend[]): Promise<void> {
   try {
@@ -50,12 +52,12 @@ export async function appendTogether(db: Database, commits: readonly CommitAppen
   }
 }
 
-/** Violated where a row that a repair puts back is there again. */
+/** The constraints that a repair violates if the row that it puts back exists again. */
 const pendingConstraints: readonly unknown[] = ['effects_pkey', 'effects_stream_key', 'deadlines_pkey']
 
 function translated(error: unknown, commits: readonly CommitAppend[]): unknown {
   switch (sqlState(error)) {
-    // Rows of effects are also locked by those who lease them, several at a time and in any order.
+    // Performers that lease effects lock their rows too, several at a time and in any order.
     case '40P01':
       return new VersionConflict('Postgres ended this append to resolve a deadlock', { cause: error })
     case '22012':
@@ -64,7 +66,7 @@ function translated(error: unknown, commits: readonly CommitAppend[]): unknown {
       )
     case '23505': {
       const constraint = violatedConstraint(error)
-      // The second: the very same append was sent before.
+      // `events_id_key`: this very append was sent before.
       if (constraint === 'events_stream_version' || constraint === 'events_id_key')
         return new VersionConflict('another event was appended first', { cause: error })
       if (constraint === 'job_requests_idempotency_key')

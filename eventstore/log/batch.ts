@@ -1,10 +1,11 @@
 /**
- * Many small questions as few large ones: what is asked while answers are under way waits for them and then goes together.
- * A single question waits for nothing. With a fleet under way the statements, not the rows, are what reading costs.
+ * Batches small queries: items that callers ask for while as many batches as allowed are under way are queued and go
+ * together in the next one. A single item does not wait. With a fleet under way, the number of statements determines
+ * the cost of reading, not the number of rows.
  */
 
 export type BatchOptions<Item, Answer> = {
-  /** Answers all items, in their order. An error is every item's. */
+  /** Answers all items, in their order. An error rejects every item. */
   readonly answerAll: (items: readonly Item[]) => Promise<readonly Answer[]>
   readonly itemsMax: number
   readonly underWayMax: number
@@ -40,7 +41,7 @@ export function createBatch<Item, Answer>(options: BatchOptions<Item, Answer>): 
   return (item) => {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>()
     queue.push({ item, resolve, reject })
-    // At the end of this turn, so that who asks several at once has them sent together.
+    // In a microtask, so that all items that a caller asks for in this turn are sent together.
     if (queue.length === 1) queueMicrotask(pump)
     return promise
   }

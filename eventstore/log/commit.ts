@@ -15,7 +15,9 @@ export type StreamAppend = {
   readonly snapshot: { readonly version: number; readonly machineVersion: string; readonly state: unknown } | null
 }
 
-/** The condition that must still hold at commit: the lease of the effect that reports, the deadline that fires, what a repair mends. */
+/**
+ * The condition that must still hold at commit: the effect's lease, the due deadline, or the faulty rows of a repair.
+ */
 export type Condition =
   /** `ends`: the outcome, which also removes the effect; otherwise a fact recorded while it goes on. */
   | {
@@ -26,5 +28,5 @@ export type Condition =
       readonly ends: boolean
     }
   | { readonly kind: 'deadline'; readonly stream: StreamId; readonly name: string }
-  /** Rows of the state before the commit are missing or in the way: they are put right by it. */
+  /** Rows of the state before the commit are missing or surplus; the commit puts them right. */
   | { readonly kind: 'repair'; readonly repair: Repair }

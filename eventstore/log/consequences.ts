@@ -1,6 +1,6 @@
 /**
- * The rows of effects and deadlines that actors wait for. They are the same whether they come
- * from an append, a rebuild, or the repair of a single actor.
+ * The rows of effects and deadlines that actors wait for. They are the same whether they come from an append, a
+ * rebuild, or the repair of a single actor.
  */
 import type { DeadlineRequest, EffectRequest } from '../../machines/evolve.ts'
 import type { NetConsequences } from '../../machines/fold.ts'
@@ -27,12 +27,12 @@ function effectRow({ id, stream, version, at }: AskingEvent, { key, src, input }
   return { id: `${id}/${key}`, stream, version, key, src, input, asked_at: at, available_at: at }
 }
 
-/** The row of a deadline: due so long after its event. */
+/** The row of a deadline, due `delayMs` after its event. */
 function deadlineRow({ stream, at }: AskingEvent, { name, delayMs }: DeadlineRequest) {
   return { stream, name, due_at: new Date(Date.parse(at) + delayMs).toISOString() }
 }
 
-/** Rows of one stream that are to be put back and taken away, because its log says so. */
+/** Rows of one stream that a commit puts back and takes away, as the stream's log demands. */
 export type Repair = {
   readonly stream: StreamId
   readonly lost: { readonly effects: readonly EffectRow[]; readonly deadlines: readonly DeadlineRow[] }

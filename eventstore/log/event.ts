@@ -5,7 +5,9 @@ import type { KindName, StreamId } from '../../machines/kinds.ts'
 
 /** A stored event: plain JSON, as the API, NATS and an export show it. */
 export type StoredEvent = {
-  /** Global, given before commit: gaps and late arrivals are normal. A decimal string, since JSON has no 64-bit numbers. */
+  /**
+   * Global, given before commit: gaps and late arrivals are normal. A decimal string, since JSON has no 64-bit numbers.
+   */
   readonly position: string
   readonly id: string
   readonly stream: StreamId
@@ -66,12 +68,12 @@ export function canonicalEvent(event: HashedEvent): string {
 }
 
 /**
- * Data as Postgres's jsonb will give it back: undefined members dropped, NUL characters and lone surrogates replaced, in
- * names too. BMCs put both into strings, and jsonb refuses them.
+ * Data as Postgres's jsonb will give it back: undefined members dropped, NUL characters and lone surrogates replaced,
+ * in names too. BMCs put both into strings, and jsonb refuses them.
  */
 export function plainJson(data: unknown): unknown {
   const text = JSON.stringify(data ?? null)
-  // JSON.stringify writes both as escapes; almost nothing has any, and looking into every value costs ten times as much.
+  // JSON.stringify writes both as escapes; few data have any, and a look into every value costs ten times as much.
   if (!/\\u(?:0000|d[89a-f])/.test(text)) return JSON.parse(text)
   return JSON.parse(text, (_key, value) => {
     if (typeof value === 'string') return storable(value)

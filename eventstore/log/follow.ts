@@ -1,11 +1,11 @@
-/** Following one stream live: what is stored, then what comes, in order and without gaps. */
+/** Follows one stream live: the stored events, then new ones, in order and without gaps. */
 import type { StreamId } from '../../machines/kinds.ts'
 import type { Database } from '../postgres/database.ts'
 import type { Notifications } from '../postgres/notifications.ts'
 import type { StoredEvent } from './event.ts'
 import { readStream } from './read.ts'
 
-/** Looking without having been woken, in case an announcement of another controller was lost. */
+/** Poll interval without a notification, in case one of another controller was lost. */
 const lookEveryMs = 1000
 const pageSize = 500
 

@@ -1,12 +1,12 @@
 /**
- * Group commit: appends that arrive while others are on their way to Postgres wait for them and then go together, in one
- * statement and one write to the disk. Each is still stored whole or not at all, and hears of its own conflict only: a
- * group that is refused is divided until what is in the way stands alone.
+ * Group commit: appends that arrive while others are on their way to Postgres wait for them and then go together, in
+ * one statement and one write to the disk. Each is still stored whole or not at all, and fails only by its own
+ * conflict: a refused group is halved until the commit at fault stands alone.
  *
- * A group whose connection was lost is not given up: see `storeOnce`.
+ * The commits of a group whose connection was lost are sent again: see `storeOnce`.
  *
- * With one append at a time nothing waits. With 64 actors at once it makes 1.4 to 2.3 times as many transitions a second as
- * single appends do, for two thirds of the CPU time (two cores, PostgreSQL on the same machine, fsync on).
+ * With one append at a time nothing waits. With 64 actors at once it makes 1.4 to 2.3 times as many transitions a
+ * second as single appends do, for two thirds of the CPU time (two cores, PostgreSQL on the same machine, fsync on).
  */
 
 import { setTimeout as delay } from 'node:timers/promises'
@@ -26,7 +26,7 @@ type Waiting = CommitAppend & { readonly done: (error?: unknown) => void }
 const groupCommitsMax = 100
 /** Appends in the queue; beyond that, a caller waits for room. */
 const queueMaxDefault = 1000
-/** Three seconds of waiting in all, besides what each try takes: a restart of PostgreSQL, or a pool all of which is gone. */
+/** Pauses of three seconds in all, besides the tries: for a restart of PostgreSQL, or the loss of a whole pool. */
 const resendsMax = 6
 const resendDelayMs = 25
 
@@ -84,7 +84,7 @@ function takeGroup(queue: Waiting[]): readonly Waiting[] {
   return group
 }
 
-/** Stores a group and tells each member what became of it. Never rejects. */
+/** Stores a group and tells each member its outcome. Never rejects. */
 async function store(db: Database, group: readonly Waiting[]): Promise<void> {
   try {
     await appendTogether(db, group)
@@ -103,13 +103,13 @@ async function store(db: Database, group: readonly Waiting[]): Promise<void> {
 }
 
 /**
- * Sends a commit again whose outcome is unknown because its connection was lost. The versions are
- * taken once, so it is stored now, or they are taken, and then reading tells by whom. Never rejects; after some seconds
- * without an answer the commit fails with what was said last.
+ * Sends a commit again whose outcome is unknown, because its connection was lost. A version can be taken only once, so
+ * either this try stores the commit, or its versions are taken and a read tells by which commit. Never rejects; after
+ * some seconds without an answer the commit fails with the last error.
  */
 async function storeOnce(db: Database, { done, ...commit }: Waiting): Promise<void> {
   for (let resend = 1; ; resend += 1) {
-    // Never at once: what ended this connection is ending the others, or the server is only coming back.
+    // Never at once: the other connections may be about to end too, or PostgreSQL is only starting.
     await delay(resendDelayMs * 2 ** resend)
     try {
       await appendTogether(db, [commit])
@@ -121,11 +121,11 @@ async function storeOnce(db: Database, { done, ...commit }: Waiting): Promise<vo
   }
 }
 
-/** Nothing when the versions are the commit's own, else why it fails, or why that could not be read. */
+/** Undefined when the versions are the commit's own; otherwise the conflict, or the error of the read. */
 async function whoseVersions(db: Database, { appends }: CommitAppend, conflict: VersionConflict): Promise<unknown> {
   const id = appends[0]?.events[0]?.event.id ?? ''
   try {
-    // By the connections that have just answered: others may be as dead as the one that was lost, and not know yet.
+    // Reads on the connections that have just answered: others may be dead too, and the driver has not noticed yet.
     const own = await db.appends`select from events where id = ${id}`
     return own.length > 0 ? undefined : conflict
   } catch (error) {
@@ -133,7 +133,7 @@ async function whoseVersions(db: Database, { appends }: CommitAppend, conflict: 
   }
 }
 
-/** True when Postgres did not answer, or ended in the middle of it (classes 08 and 57P). */
+/** True when the outcome is unknown: Postgres did not answer, or ended in the middle of it (classes 08 and 57P). */
 function isUnknown(error: unknown): boolean {
   if (isRefusal(error)) return false
   const state = sqlState(error)

@@ -68,8 +68,8 @@ export async function versionAt(db: Queryable, stream: StreamId, at: string): Pr
 }
 
 /**
- * Events that one effect or request caused, in order: what an earlier performer of an effect left behind. Their data are
- * in the newest version of their shape, as who reads them knows it.
+ * Events that one effect or request caused, in order; they show a performer the progress of an earlier one. Their data
+ * are in the newest version of their shape.
  */
 export async function readCausedBy(db: Queryable, stream: StreamId, causationId: string): Promise<StoredEvent[]> {
   const rows = await db

@@ -1,4 +1,4 @@
-/** When a snapshot is kept: an optimisation that `audit verify` and every replay can do without. */
+/** The interval of snapshots, an optimisation that `audit verify` and every replay can do without. */
 
 const everyEvents = 50
 

@@ -1,11 +1,11 @@
 /**
- * An append is one statement for any number of commits, hence one round trip and one write to the disk. Its text
- * never changes, so that every connection prepares it once; the rows come as JSON. Against a transaction of eight statements
+ * An append is one statement for any number of commits, hence one round trip and one write to the disk. Its text never
+ * changes, so that every connection prepares it once; the rows come as JSON. Against a transaction of eight statements
  * that is 2 to 2.9 times as many commits a second, for half of the CPU time.
  *
- * Parts of a statement run in no order but that of their needs. Here everything needs `appended`, and what is inserted
- * under a key needs the removal of what had it. All parts see the database as it was at the beginning, which is enough:
- * what a commit replaces was written by commits that its decision had seen.
+ * Postgres orders the parts of a statement only by their dependencies. Here every part depends on `appended`, and an
+ * insert under a key depends on the deletion of the row that had the key. All parts see the database as it was at the
+ * beginning, which is enough: the decision has seen the commits that wrote the replaced rows.
  */
 import { NetConsequences } from '../../machines/fold.ts'
 import type { Condition, NewEvent, StreamAppend } from './commit.ts'
@@ -18,14 +18,16 @@ export type CommitAppend = {
 }
 
 /**
- * Answers one row: how many events were appended, 0 where a stream does not end with what its append is to follow.
- * Postgres reports 23505 for a version that is taken, and 22012 where a condition does not hold.
+ * Returns one row: the number of appended events, 0 if a stream does not end with the event that its append follows.
+ * Postgres reports 23505 for a version that is taken, and 22012 if a condition does not hold.
  *
- * - Fixed lock order: every commit takes the streams' next versions first and in one order, so that losers block there and
- *   no deadlock can arise. An outcome that deleted its effect first would meet a cancellation that does so last.
- * - Tables are asked by `= any(array(...))` and scalar subqueries, never joined: the plan is made once, for tables that may
- *   be empty then, and so keeps to the indexes however long they get.
- * - Conditions are looked at when everything else is too late: SQL has no RAISE, but a division takes the statement back.
+ * - Fixed lock order: every commit takes the streams' next versions first and in one order, so that losers block there
+ *   and no deadlock can arise. An outcome that deleted its effect first could deadlock with a cancellation, which
+ *   deletes the effect last.
+ * - Tables are queried by `= any(array(...))` and scalar subqueries, never joined: Postgres plans the statement once,
+ *   for tables that may be empty then, and this form keeps the plan to the indexes however long the tables get.
+ * - Conditions are checked after the events are inserted: SQL has no RAISE, but a division by zero rolls the statement
+ *   back.
  */
 export const appendStatement = `
 with heads as (
@@ -113,7 +115,7 @@ select events::int as appended, case when events = 0 then 1 else 1 / (
     where surplus and (stream, name) not in (select stream, name from disarmed)))::int end as conditions
 from begun`
 
-/** The statement's parameters, in order. A stream may be in one of the commits only. */
+/** The statement's parameters, in order. A stream may appear in only one of the commits. */
 export function appendParameters(commits: readonly CommitAppend[]): string[] {
   const appends = commits.flatMap((commit) => commit.appends)
   const conditions = commits.flatMap(({ condition }) => (condition === undefined ? [] : [condition]))
@@ -143,16 +145,16 @@ export function appendParameters(commits: readonly CommitAppend[]): string[] {
   return rows.map((of) => JSON.stringify(of))
 }
 
-/** The event that an append follows. Its absence means that the database lost what it had acknowledged, in a failover. */
+/** The event that an append follows. Its absence means that the database lost acknowledged events in a failover. */
 function headOf({ stream, events: [first] }: StreamAppend) {
   if (first === undefined || first.event.version === 1) return []
   return [{ stream, version: first.event.version - 1, hash: first.event.prev_hash }]
 }
 
 /**
- * The rows that a repair takes away, each of which has to be there, and those that it puts back, but for those that the
- * commit's own events withdraw. An effect that is put back counts as leased once: an earlier performer may have begun it,
- * and performers look before they repeat.
+ * The rows that a repair takes away, each of which has to exist, and those that it puts back, except rows that the
+ * commit's own events withdraw or ask for. An effect that is put back counts as leased once: an earlier performer may
+ * have begun it, and performers look before they repeat.
  */
 function repairsOf({ appends, condition }: CommitAppend): readonly ReturnType<typeof netConsequences>[] {
   if (condition?.kind !== 'repair') return []

@@ -15,7 +15,7 @@ export const beginning: Checkpoint = { xid: '0', position: '0' }
 
 export type TailedEvent = { readonly event: StoredEvent; readonly checkpoint: Checkpoint }
 
-/** Up to `limit` events after a checkpoint that no later commit can slip in front of. */
+/** Up to `limit` events after a checkpoint. No later commit can insert an event before any of them. */
 export async function readTail(db: Queryable, after: Checkpoint, limit: number): Promise<TailedEvent[]> {
   const rows = await db
     .select()
@@ -35,8 +35,8 @@ export async function readTail(db: Queryable, after: Checkpoint, limit: number):
 }
 
 /**
- * How many events wait behind a checkpoint and since when the next one does; both by the database's clock. The index
- * answers it, however many there are.
+ * The number of events behind a checkpoint, and the age of the next of them in seconds by the database's clock. The
+ * index answers both, however many events there are.
  */
 export async function readLag(
   db: Database,
@@ -51,7 +51,7 @@ export async function readLag(
   return { events: row?.waiting ?? 0, seconds: row?.seconds ?? 0 }
 }
 
-/** The place of an event; null for an id that is none, or of no event in the log. */
+/** The place of an event; null for a malformed id, or one that no event in the log has. */
 export async function checkpointOf(db: Queryable, eventId: string): Promise<Checkpoint | null> {
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(eventId)) return null
   const place = { xid: events.xid, position: events.position }
