@@ -1,5 +1,5 @@
 /**
- * Resolves after `ms`, when the signal aborts, or when the function that `endsBy` is given is called; never rejects.
+ * Resolves after `ms`, when the signal aborts, or when the caller calls the function that `endsBy` got; never rejects.
  */
 export async function pause(ms: number, signal: AbortSignal, endsBy?: (end: () => void) => void): Promise<void> {
   if (signal.aborted) return

@@ -1,6 +1,6 @@
 /**
- * One actor, looked at exactly (for actors/sweep.ts): what its log says that it waits for against the rows that are
- * there, in one snapshot of the database, in which every append is whole or not at all.
+ * The exact inspection of one actor (for actors/sweep.ts): compares the waits that its log gives with the stored rows,
+ * in one snapshot of the database, which shows every append whole or not at all.
  */
 import { sql } from 'drizzle-orm'
 import type { StallData, StallReason } from '../../machines/event.ts'
@@ -12,20 +12,20 @@ import type { Database, Queryable } from '../postgres/database.ts'
 import { abandoned, type Lateness, overdue } from './lateness.ts'
 import { pendingByLog } from './pending-by-log.ts'
 
-/** A violation; `known`: it is in the history already, and nothing has changed since. */
+/** A violation; `known`: the history has it already, and the actor's state has not changed since. */
 type Violation = StallData & { readonly known: boolean }
 
 export type Inspection = {
-  /** The actor's last event: what was found holds for this version and no other. */
+  /** The version of the actor's last event; the findings hold for this version only. */
   readonly version: number
   readonly violations: readonly Violation[]
-  /** Null where no row has to be put right. */
+  /** Null when no row has to be put right. */
   readonly repair: Repair | null
   /** The ended job that still holds this server. */
   readonly heldBy: string | null
 }
 
-/** Looks at one actor exactly. Null when it has no history. */
+/** Inspects one actor. Null when it has no history. */
 export async function inspect(db: Database, stream: StreamId, lateness: Lateness): Promise<Inspection | null> {
   return db.transaction((tx) => inspectIn(tx, stream, lateness), {
     isolationLevel: 'repeatable read',
@@ -130,11 +130,11 @@ async function inspectReservation(
   if (holder === null) return right
   const job = await loadActor(tx, jobStream(holder))
   if (job !== null && !job.snapshot.matches('complete')) return right
-  // How a job without a history left the server is not known, so only a person can let it go.
+  // The state in which a job without a history left the server is unknown, so only an operator can release it.
   return { violations: [found('reservation.orphaned', holder, job !== null)], heldBy: job === null ? null : holder }
 }
 
-/** Violations that the history has as unrepaired, since the actor last changed its state. */
+/** Unrepaired violations that the history records since the actor last changed its state. */
 async function toldSinceLastChange(tx: Queryable, stream: StreamId): Promise<ReadonlySet<string>> {
   const rows = await tx.execute<{ told: string }>(sql`
     select distinct data ->> 'reason' || ' ' || (data ->> 'subject') as told from events

@@ -1,11 +1,11 @@
-/** When something that is due counts as left alone. The database's clock decides. */
+/** The conditions under which due work counts as late, by the database's clock. */
 import { type SQL, sql } from 'drizzle-orm'
 
-/** How late something has to be before it counts. */
+/** The limits from which due work counts as late. */
 export type Lateness = {
   /**
-   * Since when a controller has been there to do the work that is due; RFC 3339, by the database's clock. What became due while all
-   * controllers were down is late only by the time that has passed since.
+   * The instant since which a controller has been there to do due work; RFC 3339, by the database's clock. Work that
+   * became due while all controllers were down is late only by the time since this instant.
    */
   readonly since: string
   readonly deadlineMs: number

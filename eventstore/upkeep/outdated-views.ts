@@ -1,6 +1,6 @@
 /**
- * Views in the read models that an older version of this program wrote are made anew from the log. Until then they are
- * read by replay (read-models/view.ts).
+ * Renews, from the log, views in the read models that an older version of this program wrote. Until then readers replay
+ * the log instead (read-models/view.ts).
  */
 import { type SQL, sql } from 'drizzle-orm'
 import type { KindName, StreamId } from '../../machines/kinds.ts'
@@ -11,19 +11,22 @@ import { jobs, servers } from '../schema.ts'
 
 export type RenewOptions = {
   readonly db: Database
-  /** Called for an actor that cannot be replayed, whose row stays as it is, and with null for a run that ended early. */
+  /**
+   * Called for an actor that cannot be replayed, whose row stays as it is, and with null for a run that ended early.
+   */
   readonly onFailure: (stream: StreamId | null, error: unknown) => void
 }
 
-/** Between two runs: an older controller that is still running may have written views after the first one. */
+/** The interval of runs: an older controller that is still running may write views after the first run. */
 const renewEveryMs = 3_600_000
 const pageRows = 100
 const tables = { job: { table: jobs, key: jobs.id }, server: { table: servers, key: servers.serial } } as const
 
 /**
- * Renews every row with an older view and returns how many there were. Each row is a statement of its own that holds only
- * while the row has the version that was replayed, so that an append wins over it, and several controllers may do this at
- * once. A later run resumes where an aborted one stopped. Rows of a newer view are left to the program that wrote them.
+ * Renews every row with an older view and returns the number of them. Each row is a statement of its own that holds
+ * only while the row has the version that was replayed, so that an append wins over it, and several controllers may do
+ * this at once. A later run resumes where an aborted one stopped. Rows of a newer view are left to the program that
+ * wrote them.
  * @throws the signal's reason.
  */
 export async function renewOutdatedViews(options: RenewOptions, signal: AbortSignal): Promise<number> {

@@ -13,7 +13,7 @@ import { deadlines, effects, events, jobRequests, jobs, servers, snapshots } fro
 
 export type Rebuilt = { readonly streams: number; readonly events: number }
 
-/** How far NATS has got is not derived from the log, so the publisher's checkpoint stays. */
+/** The publisher's checkpoint for NATS is not derived from the log, so it stays. */
 const derived = { effects, deadlines, snapshots, jobs, job_requests: jobRequests, servers } as const
 
 const eventPage = 1000
@@ -22,8 +22,8 @@ const rowsMax = 500
 
 /**
  * Empties the derived tables and fills them again from the log, in one transaction: readers see the old content or the
- * new, never half of it. Leases of effects are dropped, so effects under way are performed again, as after a crash; how
- * often each was leased is kept, since performers go by it, and where that is lost too, once is assumed.
+ * new, never half of it. Leases of effects are dropped, so effects under way are performed again, as after a crash. The
+ * number of leases of each effect is kept, since performers rely on it; if that is lost too, one is assumed.
  * The log is read once, in pages, and one stream's state is held at a time, whatever the length of either.
  * Needs the owner's rights (TRUNCATE). Appends wait until it is done.
  */
@@ -70,7 +70,7 @@ export async function rebuild(db: Database): Promise<Rebuilt> {
 
 type DerivedRows = { readonly [Table in keyof typeof derived]?: readonly (typeof derived)[Table]['$inferInsert'][] }
 
-/** One stream's events folded so far, and what of them the tables hold. */
+/** The fold of one stream's events so far, and the derived rows that it gives. */
 class FoldedStream {
   readonly stream: StreamId
   readonly #firstEvent: StoredEvent

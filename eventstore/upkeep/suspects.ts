@@ -1,6 +1,6 @@
 /**
- * The queries of the sweep (actors/sweep.ts): which actors may not have what their state waits for? They go over the
- * read models page by page and are cheap; what they suspect is looked at exactly by `inspect.ts`.
+ * The queries with which the sweep (actors/sweep.ts) finds actors that may be stuck. They go over the read models page
+ * by page and are cheap; `inspect.ts` then inspects every suspect exactly.
  */
 import { type SQL, sql } from 'drizzle-orm'
 import { foldOf } from '../../machines/fold.ts'
@@ -12,7 +12,7 @@ import { abandoned, type Lateness, overdue } from './lateness.ts'
 /** The effects and deadlines that a state waits for, by `<kind>/<path of the state>`: filled as states are met. */
 export type KnownStates = Map<string, { readonly effects: string; readonly deadlines: string }>
 
-/** Where to go on. The parts come in this order; within one, `after` is the last key looked at. */
+/** The place at which to go on. The parts come in this order; within one, `after` is the last key looked at. */
 export type SweepCursor = { readonly part: 'jobs' | 'servers' | 'ended'; readonly after: string }
 export const sweepStart: SweepCursor = { part: 'jobs', after: '' }
 
@@ -29,7 +29,7 @@ type Row = {
   readonly odd: boolean
 }
 
-/** The next page of actors that may not have what they wait for. One statement, and one more per state not met yet. */
+/** The next page of actors whose rows may differ from their waits. One statement, and one more per new state. */
 export async function findSuspects(
   db: Database,
   { part, after }: SweepCursor,
@@ -49,7 +49,7 @@ async function isSuspect(db: Database, row: Row, states: KnownStates): Promise<b
   const { kind } = parseStream(row.stream)
   const name = `${kind}/${row.state}`
   if (!states.has(name)) {
-    // It may have gone on since the page was read; then another state is learned, and the row is looked at exactly.
+    // The actor may have gone on since the page was read. Then another state is learned, and the row is a suspect.
     const actor = await loadActor(db, row.stream)
     if (actor === null) return true
     const fold = foldOf(kinds[kind], actor.snapshot)
@@ -64,7 +64,7 @@ function listed(names: ReadonlySet<string>): string {
   return [...names].sort().join(' ')
 }
 
-/** The rows of an actor, as `listed` would write them, and whether any of them is late. */
+/** Columns with an actor's rows in the form of `listed`, and the condition that any of the rows is late. */
 function waitsOf(stream: SQL, lateness: Lateness): { readonly columns: SQL; readonly late: SQL } {
   return {
     columns: sql`
@@ -76,7 +76,7 @@ function waitsOf(stream: SQL, lateness: Lateness): { readonly columns: SQL; read
   }
 }
 
-/** A job that is being released may have let its server go already. */
+/** A job in `releasing` may have released its server already. */
 function jobsPage(after: string, lateness: Lateness): SQL {
   const { columns, late } = waitsOf(sql`'job-' || j.id`, lateness)
   return sql`
@@ -97,7 +97,7 @@ function serversPage(after: string, lateness: Lateness): SQL {
     order by s.serial limit ${pageRows}`
 }
 
-/** Rows of actors that have ended. A stream may have any name here: what is no job's id is not taken for one. */
+/** Rows of actors that have ended. A stream may have any name here, so only a well-formed job id becomes a uuid. */
 function endedPage(after: string): SQL {
   return sql`
     select p.stream, p.stream as key, '' as state, '' as effects, '' as deadlines, true as odd

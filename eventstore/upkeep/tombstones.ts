@@ -1,6 +1,7 @@
 /**
- * A signed row stays of a history that was archived and removed. The signature is Ed25519, so that an auditor checks
- * it with a public key and needs no secret that could also forge one; it covers the RFC 8785 text of the statement.
+ * Tombstones: the signed row that stays of a history which was archived and removed. The signature is Ed25519, so that
+ * an auditor checks it with a public key and needs no secret that could also forge one; it covers the RFC 8785 text of
+ * the statement.
  */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import canonicalize from 'canonicalize'
@@ -30,7 +31,7 @@ export type Tombstone = RemovalStatement & {
   readonly signature: string
 }
 
-/** The stream is not removed, and why: not closed, not published, not what was archived. */
+/** The stream was not removed, because it is not closed, is not published, or differs from the archive. */
 export class RemovalRefused extends Error {
   override readonly name = 'RemovalRefused'
 }
@@ -54,7 +55,9 @@ function keyIdOf(publicKey: KeyObject): string {
     .slice(0, 16)
 }
 
-/** The text that is signed: one line of canonical JSON, which says what it is, so that it is taken for nothing else. */
+/**
+ * The text that is signed: one line of canonical JSON; `statement` keeps it from passing for a text of another kind.
+ */
 function statementOf(removal: RemovalStatement): string {
   return (
     canonicalize({
@@ -78,8 +81,8 @@ export function signRemoval(removal: RemovalStatement, { privateKey, publicKey }
 }
 
 /**
- * Removes one closed stream and leaves its tombstone, all or nothing. Needs the owner's rights. What goes with the
- * stream: the job's row, its snapshot and its sealed recipe. The server's history stays and still names the job.
+ * Removes one closed stream and leaves its tombstone, all or nothing. Needs the owner's rights. The job's row, its
+ * snapshot and its sealed recipe go with the stream. The server's history stays and still names the job.
  * @throws RemovalRefused.
  */
 export async function removeStream(db: Database, tombstone: Tombstone): Promise<void> {
@@ -93,7 +96,7 @@ export async function removeStream(db: Database, tombstone: Tombstone): Promise<
   }
 }
 
-/** The job's tombstone; null where there is none. */
+/** The job's tombstone; null when there is none. */
 export async function findTombstone(db: Database, jobId: string): Promise<Tombstone | null> {
   const [row] = await db
     .select()
@@ -102,7 +105,7 @@ export async function findTombstone(db: Database, jobId: string): Promise<Tombst
   return row === undefined ? null : tombstoneOf(row)
 }
 
-/** Removals after one of them, in the order in which they were committed. 0 is before the first. */
+/** Removals after the position `after`, in the order of their commits. 0 is before the first. */
 export async function listRemovals(
   db: Database,
   { after, limit }: { readonly after: bigint; readonly limit: number },
@@ -118,7 +121,7 @@ export async function listRemovals(
 
 const pageSize = 1000
 
-/** Goes over all tombstones: how many there are, and what is wrong with them. */
+/** Counts all tombstones and lists their faults. */
 export async function verifyTombstones(db: Database, trusted: readonly KeyObject[]) {
   const keys = new Map(trusted.map((key) => [keyIdOf(key), key]))
   const faults: { readonly stream: StreamId; readonly version: number; readonly reason: string }[] = []
@@ -144,7 +147,7 @@ function faultOf(tombstone: Tombstone, keys: ReadonlyMap<string, KeyObject>): st
   return holds ? null : 'its tombstone does not have a valid signature: it was forged or altered'
 }
 
-/** A removal takes the whole stream, and a job's id is never given again. */
+/** Streams with a tombstone and events: a removal takes the whole stream, and a job's id is never given again. */
 async function streamsBesideTombstones(db: Database) {
   const rows = await db
     .select({ stream: tombstones.stream, version: sql<number>`min(${events.version})::int` })
@@ -155,7 +158,9 @@ async function streamsBesideTombstones(db: Database) {
   return rows.map((row) => ({ ...row, reason: 'it has a tombstone, and events all the same' }))
 }
 
-/** A job's first event is appended together with its server's reservation, whose own chain tells that the job existed. */
+/**
+ * A job's first event is appended together with its server's reservation, whose own chain tells that the job existed.
+ */
 async function missingStreams(db: Database) {
   const rows = await db.execute<{ stream: StreamId }>(sql`
     select distinct 'job-' || (r.data ->> 'job_id') as stream from events r
@@ -181,7 +186,7 @@ function tombstoneOf(row: typeof tombstones.$inferSelect): Tombstone {
   }
 }
 
-/** PostgreSQL's own message; drizzle's is the statement. */
+/** The message of Postgres; drizzle's own message is the statement. */
 function messageOf(error: unknown): string {
   if (error instanceof Error && error.cause instanceof Error) return messageOf(error.cause)
   return error instanceof Error ? error.message : String(error)

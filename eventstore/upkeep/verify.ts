@@ -1,7 +1,6 @@
 /**
- * The audit: recomputes every hash of the log, replays every stream and names the first bad event of each. It believes
- * nothing but events; a snapshot that was kept is compared with what they give. Where a history was removed, its signed
- * tombstone has to be there.
+ * The audit: recomputes every hash of the log, replays every stream and names the first bad event of each. It trusts
+ * nothing but events, and compares every kept snapshot with the replay. A removed history must have a signed tombstone.
  */
 import type { KeyObject } from 'node:crypto'
 import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm'
@@ -19,7 +18,7 @@ type Fault = { readonly stream: StreamId; readonly version: number; readonly rea
 export type Verification = {
   readonly streams: number
   readonly events: number
-  /** Kept snapshots that were compared: those of this machine version. Others are not used, so they say nothing. */
+  /** Kept snapshots that were compared: those of this machine version. The controller uses no others. */
   readonly snapshots: number
   /** Histories that were archived and removed. */
   readonly tombstones: number
@@ -36,9 +35,9 @@ const pageSize = 1000
 const shownCharsMax = 200
 
 /**
- * Reads the log stream by stream, a page at a time. A stream's first fault ends its check: what follows hangs on it.
- * `registry`: the machines to replay with, and how they read events of older versions. `trustedKeys`: who may have signed
- * tombstones, Ed25519.
+ * Reads the log stream by stream, a page at a time. A stream's first fault ends its check: later events depend on it.
+ * `registry`: the machines for the replay, with their upcasts. `trustedKeys`: the Ed25519 keys whose signatures of
+ * tombstones are valid.
  */
 export async function verifyLog(
   db: Database,
@@ -84,7 +83,7 @@ export async function verifyLog(
   return { streams, events: checked, snapshots: compared, tombstones: removals.count, faults }
 }
 
-/** A snapshot is kept in the transaction of its event, so one without its event was put there, or its event was removed. */
+/** A snapshot is kept in the transaction of its event, so one without an event was forged, or the event was removed. */
 async function snapshotsOfNothing(db: Database): Promise<Fault[]> {
   const rows = await db
     .select({ stream: snapshots.stream, version: snapshots.version })
@@ -103,8 +102,8 @@ function told({ path, ...values }: Change): string {
 }
 
 /**
- * Checks one stream's events in order: versions, hashes, and that replay gives the states that were recorded. Hashes are
- * those of events as they are stored; replay reads them in their newest version.
+ * Checks one stream's events in order: versions, hashes, and that replay gives the states that were recorded. Hashes
+ * are those of events as they are stored; replay reads them in their newest version.
  */
 export class Chain {
   readonly stream: StreamId
@@ -125,7 +124,7 @@ export class Chain {
     return this.#broken
   }
 
-  /** The fault of the next event; null when it has none, or when an earlier one was already bad. */
+  /** The fault of the next event; null when it has none, or when an earlier event was already bad. */
   check(event: StoredEvent): string | null {
     if (this.#broken) return null
     const reason = this.#fault(event)
@@ -133,7 +132,7 @@ export class Chain {
     return reason
   }
 
-  /** The first place where a stored state is not the one that the events checked so far give; null where it is. */
+  /** The first place where a stored state differs from the replay of the events checked so far; null if it does not. */
   differenceFrom(state: unknown): Change | null {
     const [first] = changesBetween(state, plainJson(this.#fold.dehydrated()))
     return first ?? null
