@@ -1,5 +1,4 @@
-/** What a controller remembers of actors never matters when another one knows better. */
-
+/** A controller's cache entry of an actor never counts when another controller has appended since. */
 import { describe, expect, test } from 'vitest'
 import { proposalOf } from '../../actors/runtime.ts'
 import { connect } from '../../eventstore/postgres/database.ts'

@@ -186,6 +186,28 @@ test('nothing is said of rows that are back before the word, as after a rebuild'
   expect(await stallsOf(parts, stream)).toEqual([])
 })
 
+test('nothing is said of a row that is gone before the word, as after a rebuild', async () => {
+  const { parts } = await setUp()
+  const stream = await buildingJob(parts)
+  await parts.raw`
+    insert into effects (id, stream, version, key, src, input, asked_at, available_at)
+    values ('x/cleanup.reset', ${stream}, 1, 'cleanup.reset', 'powerOnHost', '{}', now(), now())`
+  await parts.raw`insert into deadlines (stream, name, due_at) values (${stream}, 'stray', now() + interval '1 hour')`
+  const goneOf = (gone: () => Promise<unknown>): Runtime => ({
+    ...parts.runtime,
+    commit: async (commit: Commit) => {
+      await gone()
+      return parts.runtime.commit(commit)
+    },
+  })
+  const effectGone = goneOf(() => parts.raw`delete from effects where id = 'x/cleanup.reset'`)
+  expect(await sweepOf(parts, effectGone).run(never)).toMatchObject({ repaired: 0, standing: [] })
+  expect(await parts.raw`select from deadlines where name = 'stray'`).toHaveLength(1)
+  const deadlineGone = goneOf(() => parts.raw`delete from deadlines where name = 'stray'`)
+  expect(await sweepOf(parts, deadlineGone).run(never)).toMatchObject({ repaired: 0, standing: [] })
+  expect(await stallsOf(parts, stream)).toEqual([])
+})
+
 describe('a server that is held by a job that has ended', () => {
   test('is let go as its job would have done it, and takes the next job', async () => {
     const { parts } = await setUp()

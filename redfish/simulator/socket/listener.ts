@@ -2,6 +2,7 @@
  * The socket of one simulated BMC: it reads HTTP or HTTPS, applies faults, logs requests and writes answers. `bmc.ts`
  * decides on each request.
  */
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -107,7 +108,8 @@ export class Listener {
         return
       }
       const fault = this.#options.faults.take({ method, path })
-      await fault?.until
+      if (fault?.until !== undefined) await Promise.race([fault.until, once(closing, 'abort')])
+      closing.throwIfAborted()
       if (fault?.delayMs !== undefined) await wait(fault.delayMs, undefined, { signal: closing })
       if (fault?.drop === 'before') {
         log(null)

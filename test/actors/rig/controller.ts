@@ -37,7 +37,7 @@ export const acceptedRecipe = (raw: Uint8Array): AcceptedRecipe => {
 }
 const waitMaxMs = 15_000
 
-/** What an error that refuses for this reason looks like. */
+/** An error that refuses for this reason. */
 export const refusedAs = (kind: Refusal['kind']) => ({ name: 'Refused', refusal: expect.objectContaining({ kind }) })
 
 export type LogEntry = { readonly level: keyof Log; readonly message: string } & Readonly<Record<string, unknown>>
