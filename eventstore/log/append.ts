@@ -30,7 +30,7 @@ export class ValueTaken extends Error {
 /**
  * Appends to all streams or to none.
  * @throws VersionConflict when another append was first.
- * @throws ConditionGone when the lease was lost or the deadline disarmed.
+ * @throws ConditionGone when the lease was lost, the deadline disarmed, or the repair no longer needed.
  * @throws ValueTaken when an idempotency key was used in the meantime.
  */
 export async function append(db: Database, appends: readonly StreamAppend[], condition?: Condition): Promise<void> {
